@@ -1,1 +1,28 @@
-//! placeholder
+//! The audio forwarding engine: it takes one person's voice in and sends it to the others of a room.
+//!
+//! A caller holds a cheap [`Handle`] and says who joins which room with which rights; the engine's own
+//! threads do the rest: ICE and DTLS by str0m, the choice of the three loudest, and an egress of its own
+//! that rewrites and encrypts each packet per listener. tokio is touched at the asynchronous edge only
+//! (replies and events): no packet ever passes through it.
+//!
+//! Architecture invariants
+//! - A shard (one thread, its sockets, its sessions) shares nothing with another; packets take no lock.
+//! - Everything below the shell is sans-I/O: time comes in as an argument, datagrams go out as values.
+//! - Rights are one atomic word per session, read for every packet; taking rights away never waits.
+//! - Nobody is sent their own voice; str0m never sends RTP on an SSRC of ours.
+//!
+//! Lacks on purpose: actors, users, tokens, the meaning of a stage. It knows numbers.
+
+mod config;
+mod error;
+mod handle;
+mod metrics;
+mod types;
+
+pub use config::Config;
+pub use error::{Error, StartError};
+pub use handle::{Engine, Events, Handle};
+pub use metrics::Metrics;
+pub use types::{
+    Answer, Gone, Join, Link, Rights, RoomKey, SessionEvent, SessionKey, SessionStats, StageNumber, Stats,
+};
