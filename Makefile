@@ -1,0 +1,81 @@
+# What people type. Every target does its own set-up and may be run any number of times.
+SHELL := bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+
+NEED := deploy/local/need.sh
+WEB_SOURCES := $(shell find web -type f -not -path '*/node_modules/*' -not -path '*/dist/*' 2>/dev/null)
+# The crash tests need the fail points compiled in; one build serves all tests.
+TEST_FEATURES := --features mitalk/failpoints
+
+.PHONY: help run test test-all lint fmt bench web clean unit integration browser deny
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+run: web ## Mi Talk on this machine: one process, embedded stores, web app, real audio
+	@$(NEED) rust
+	cargo run --release --bin mitalk -- serve $(ARGS)
+
+web: web/dist/index.html ## build the web app (embedded into the binary)
+
+web/node_modules/.installed: web/package-lock.json
+	@$(NEED) node
+	@echo "installing: packages of the web app (npm ci)"
+	cd web && npm ci --no-audit --no-fund --loglevel=error
+	@touch $@
+
+web/dist/index.html: web/node_modules/.installed $(WEB_SOURCES)
+	cd web && npm run --silent build
+
+tests/browser/node_modules/.installed: tests/browser/package-lock.json
+	@$(NEED) node browser
+	@echo "installing: packages of the browser tests (npm ci)"
+	cd tests/browser && npm ci --no-audit --no-fund --loglevel=error
+	@touch $@
+
+test: lint unit integration browser ## everything that CI runs
+
+lint: web/dist/index.html ## formatting, clippy, rustdoc, web checks: warnings are errors
+	@$(NEED) rust
+	cargo fmt --all --check
+	cargo clippy --workspace --all-targets $(TEST_FEATURES) -- -D warnings
+	RUSTDOCFLAGS='-D warnings' cargo doc --workspace --no-deps --quiet
+	cd web && npm run --silent check
+
+deny: ## licences, sources and who may depend on what
+	@$(NEED) rust deny
+	cargo deny --log-level error check bans licenses sources
+
+unit: web/dist/index.html ## unit and property tests, the seeded simulation, web units
+	@$(NEED) rust
+	cargo test --workspace --exclude mitalk-tests $(TEST_FEATURES)
+	cd web && npm run --silent test
+
+integration: web/dist/index.html ## contract, crash and API tests against the real binary
+	@$(NEED) rust
+	cargo build --bins --workspace $(TEST_FEATURES)
+	cargo test --package mitalk-tests $(TEST_FEATURES)
+
+browser: web/dist/index.html tests/browser/node_modules/.installed ## real Chromium, real audio
+	@$(NEED) rust browser
+	cargo build --bins --workspace $(TEST_FEATURES)
+	cd tests/browser && npm run --silent test
+
+test-all: test deny ## the heavy checks as well: run by hand before a release
+	MITALK_SIM_SEEDS=20000 cargo test --package mitalk-cluster --release -- simulation
+	cargo build --release --bins
+	loadtest/prove.sh
+
+bench: web/dist/index.html ## benchmarks: ratios against a baseline of the same run
+	@$(NEED) rust
+	cargo bench --workspace
+
+fmt: ## format everything
+	cargo fmt --all
+	cd web && npm run --silent fmt
+
+clean: ## remove everything that was built
+	cargo clean
+	rm -rf web/dist web/node_modules tests/browser/node_modules tests/screenshots

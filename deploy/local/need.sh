@@ -1,0 +1,42 @@
+#!/usr/bin/env bash
+# Makes sure that the tools of a Makefile target are here: `need.sh rust node browser ...`.
+# Installs what it may (as root, by the system's package manager, or with cargo) and prints what it installs;
+# where it may not, says what is missing and how to get it. Runs any number of times.
+set -euo pipefail
+
+missing=0
+lack() { printf 'missing: %s\n  %s\n' "$1" "$2" >&2; missing=1; }
+have() { command -v "$1" >/dev/null 2>&1; }
+
+apt_install() { # apt_install PACKAGE... ; false where we may not
+  [ "$(id -u)" = 0 ] && have apt-get || return 1
+  echo "installing: $* (apt-get)"
+  apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq "$@" >/dev/null
+}
+
+need_rust() {
+  have cargo || lack "Rust" "install it by rustup (https://rustup.rs); rust-toolchain.toml names the version"
+  have cc || apt_install gcc libc6-dev || lack "a C compiler" "install gcc or clang"
+  have c++ || apt_install g++ || lack "a C++ compiler" "install g++ or clang"
+}
+
+need_node() {
+  have node && have npm || { lack "Node.js 20 or newer with npm" "install it from your system's packages or https://nodejs.org"; return; }
+  local major; major=$(node -p 'process.versions.node.split(".")[0]')
+  [ "$major" -ge 20 ] || lack "Node.js 20 or newer (found $(node --version))" "update Node.js"
+}
+
+need_browser() {
+  have chromium || have google-chrome || apt_install chromium \
+    || lack "Chromium" "install the package 'chromium'; the browser tests drive it"
+}
+
+DENY_VERSION=0.20.2
+need_deny() {
+  if have cargo-deny && [ "$(cargo-deny --version)" = "cargo-deny $DENY_VERSION" ]; then return; fi
+  echo "installing: cargo-deny $DENY_VERSION (cargo install, some minutes)"
+  cargo install --quiet --locked cargo-deny --version "$DENY_VERSION" || lack "cargo-deny" "cargo install cargo-deny"
+}
+
+for tool in "$@"; do "need_$tool"; done
+exit $missing
