@@ -1,0 +1,7 @@
+//! For tests of this crate and of those above it: a memory store, a wrapper that fails, a clock, contract suites.
+
+mod clock;
+mod memory;
+
+pub use clock::TestClock;
+pub use memory::{Content, Memory};
