@@ -37,7 +37,7 @@ tests/browser/node_modules/.installed: tests/browser/package-lock.json
 
 test: lint unit integration browser ## everything that CI runs
 
-lint: web/dist/index.html ## formatting, clippy, rustdoc, web checks: warnings are errors
+lint: deny web/dist/index.html ## formatting, clippy, rustdoc, licences, web checks: warnings are errors
 	@$(NEED) rust
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets $(TEST_FEATURES) -- -D warnings
@@ -63,7 +63,7 @@ browser: web/dist/index.html tests/browser/node_modules/.installed ## real Chrom
 	cargo build --bins --workspace $(TEST_FEATURES)
 	cd tests/browser && npm run --silent test
 
-test-all: test deny ## the heavy checks as well: run by hand before a release
+test-all: test ## the heavy checks as well: run by hand before a release
 	MITALK_SIM_SEEDS=20000 cargo test --package mitalk-cluster --release -- simulation
 	cargo build --release --bins
 	loadtest/prove.sh
