@@ -1,0 +1,99 @@
+//! The embedded store: everything in one SQLite file, used by one process.
+//!
+//! One thread writes and groups commits (`writer`), a few read (`readers`); both take their work as closures, so that
+//! no caller ever blocks on the disk. The tables' SQL stands with the port that it serves, one file each.
+//!
+//! Invariants:
+//! - one process at a time, by a lock file; a second one is told who holds it;
+//! - what is acknowledged is synced (`synchronous=FULL`): pulling the plug loses nothing acknowledged;
+//! - conditional writes compare inside the transaction that changes, so the rules of ownership hold here exactly as on
+//!   many nodes, although there is only one.
+//!
+//! Deliberately missing: encryption of the file (numbers are encrypted one by one before they get here) and a backup
+//! command (SQLite's own tools copy a live file safely).
+
+mod entity;
+mod fault;
+mod file;
+mod lease;
+mod metrics;
+mod readers;
+mod schema;
+mod timer;
+mod value;
+mod writer;
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use fault::Fault;
+pub use file::{Migrate, OpenError, Options};
+pub use metrics::Metrics;
+use mitalk_cluster::store::StoreError;
+use readers::Readers;
+use rusqlite::Connection;
+pub use schema::SCHEMA;
+use writer::Writer;
+
+/// A handle to the open database; every store port is implemented on it. Cheap to clone. Dropping the last one waits
+/// for the writes under way and closes the file.
+#[derive(Clone)]
+pub struct Store {
+    inner: Arc<Inner>,
+}
+
+/// Dropped in this order: the threads end and close their connections before another process may have the file.
+struct Inner {
+    writer: Writer,
+    readers: Readers,
+    path: PathBuf,
+    _lock: file::Lock,
+}
+
+impl Store {
+    /// Opens the database at `path`, or creates it; the directory must exist. Blocks: call it before the service runs,
+    /// or on a blocking thread.
+    ///
+    /// # Errors
+    /// See [`OpenError`]: in use, not ours, damaged, from a newer version, no room.
+    pub fn open(path: &Path, options: &Options, metrics: Metrics) -> Result<Store, OpenError> {
+        let opened = file::open(path, options)?;
+        let io = |source| OpenError::Io {
+            path: path.into(),
+            source,
+        };
+        let writer = Writer::start(opened.writer, metrics.clone()).map_err(io)?;
+        let readers = Readers::start(opened.readers, metrics).map_err(io)?;
+        Ok(Store {
+            inner: Arc::new(Inner {
+                writer,
+                readers,
+                path: path.into(),
+                _lock: opened.lock,
+            }),
+        })
+    }
+
+    /// Where the database is.
+    pub fn path(&self) -> &Path {
+        &self.inner.path
+    }
+
+    /// Runs `work` in the next transaction of the writer; the result comes once that is on the disk.
+    async fn write<T, W>(&self, work: W) -> Result<T, StoreError>
+    where
+        T: Send + 'static,
+        W: FnMut(&Connection) -> Result<T, Fault> + Send + 'static,
+    {
+        self.inner.writer.write(work).await
+    }
+
+    /// Runs `work` over one snapshot, which contains every write answered before.
+    async fn read<T, W>(&self, work: W) -> Result<T, StoreError>
+    where
+        T: Send + 'static,
+        W: FnOnce(&Connection) -> Result<T, Fault> + Send + 'static,
+    {
+        self.inner.readers.read(work).await
+    }
+}

@@ -1,0 +1,54 @@
+//! What can go wrong inside the database, and what a caller may conclude from it.
+//!
+//! The distinction that matters is *certainly not applied* against *unknown* (rule 8 and "A conditional write" in the
+//! protocol): only a failed COMMIT may leave a write behind, because its frames may be on the disk although the fsync
+//! failed. Everything that fails earlier is rolled back.
+
+use mitalk_cluster::store::StoreError;
+use rusqlite::ErrorCode;
+
+/// Why one write or read did not give its result.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Fault {
+    #[error(transparent)]
+    Sql(#[from] rusqlite::Error),
+    /// A stored value is not what this version writes.
+    #[error("{0}")]
+    Corrupt(String),
+}
+
+/// When a failure happened, which decides whether something may have been applied.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Stage {
+    /// Before COMMIT was asked for: rolled back.
+    Work,
+    /// COMMIT itself.
+    Commit,
+}
+
+impl Fault {
+    /// The words for the caller. `Full` is told apart because it heals when somebody makes room.
+    pub(super) fn for_caller(&self, stage: Stage) -> StoreError {
+        match self.code() {
+            Some(ErrorCode::DiskFull) => StoreError::Full(
+                "the disk is full: writes are refused, reads go on; free some space and writing resumes by itself".into(),
+            ),
+            Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => {
+                StoreError::Corrupt(format!("the database is damaged, restore a copy: {self}"))
+            }
+            // A failed write or fsync of the commit frame may still be found by recovery after a crash.
+            Some(ErrorCode::SystemIoFailure) if stage == Stage::Commit => StoreError::Unknown(self.to_string()),
+            _ => match self {
+                Fault::Corrupt(what) => StoreError::Corrupt(what.clone()),
+                Fault::Sql(error) => StoreError::Unavailable(error.to_string()),
+            },
+        }
+    }
+
+    pub(super) fn code(&self) -> Option<ErrorCode> {
+        match self {
+            Fault::Sql(error) => error.sqlite_error_code(),
+            Fault::Corrupt(_) => None,
+        }
+    }
+}

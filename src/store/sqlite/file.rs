@@ -1,0 +1,316 @@
+//! Opening the database file: the lock, the checks and the connections.
+//!
+//! The order matters: the lock comes first, so that nothing is looked at, let alone migrated, while another process
+//! works with it; then the file must be ours, whole and of a schema that this version knows.
+
+use std::fs::{File, OpenOptions, TryLockError};
+use std::io::{Read, Seek, SeekFrom, Write};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use rusqlite::{Connection, ErrorCode, OpenFlags};
+
+use super::schema;
+
+/// Marks the file as ours in its header, so that `file` and we can tell ("MTlk").
+const APPLICATION_ID: i32 = 0x4d54_6c6b;
+/// How long a connection waits for a lock of another one. Only tools from outside (a backup, a shell) ever hold one
+/// that long: our writer is one thread.
+const BUSY: Duration = Duration::from_secs(5);
+/// Up to this size the whole file is checked at start; a larger one takes longer than a start may
+/// (about 1 s per GiB), its damage shows when a page is read.
+const CHECKED_AT_START_BYTES: u64 = 256 * 1024 * 1024;
+/// Statements each connection keeps prepared: all of ours.
+const STATEMENTS: usize = 128;
+/// What stays of the write-ahead log after a checkpoint.
+const LOG_LIMIT_BYTES: i64 = 64 * 1024 * 1024;
+
+/// What to do with a file of an older schema.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Migrate {
+    /// Bring it up to date.
+    #[default]
+    Apply,
+    /// Refuse it and ask for `mitalk migrate`.
+    Refuse,
+}
+
+/// How to open a database.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// What to do with an older schema. A new file always gets the newest one.
+    pub migrate: Migrate,
+    /// Read connections, each with a thread; at least 1.
+    pub readers: usize,
+    /// Writes are refused as if the disk were full when the file would grow over this; `None`: the disk is the limit.
+    pub max_bytes: Option<u64>,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Options {
+            migrate: Migrate::Apply,
+            readers: 4,
+            max_bytes: None,
+        }
+    }
+}
+
+/// Why a database could not be opened. Every text says what to do.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// Another process has it.
+    #[error(
+        "{path}: already in use by {holder}; one process at a time may run on a database, stop the other one"
+    )]
+    InUse {
+        /// The database.
+        path: PathBuf,
+        /// `pid N`, or `another process` if it did not say.
+        holder: String,
+    },
+    /// A file that is no database of ours.
+    #[error("{path}: is not a Mi Talk database; give another path, or move that file away")]
+    Foreign {
+        /// The file.
+        path: PathBuf,
+    },
+    /// A database with broken pages.
+    #[error("{path}: the database is damaged ({what}); restore a copy of it")]
+    Damaged {
+        /// The database.
+        path: PathBuf,
+        /// What SQLite found.
+        what: String,
+    },
+    /// A schema from the future.
+    #[error(
+        "{path}: made by a newer Mi Talk: its schema is {found}, this version knows {known}; run the newer version, or restore a copy from before"
+    )]
+    Newer {
+        /// The database.
+        path: PathBuf,
+        /// Its schema.
+        found: i64,
+        /// Ours.
+        known: i64,
+    },
+    /// A schema from the past, and migrating was not asked for.
+    #[error("{path}: its schema is {found}, this version needs {known}: run `mitalk migrate`")]
+    Older {
+        /// The database.
+        path: PathBuf,
+        /// Its schema.
+        found: i64,
+        /// Ours.
+        known: i64,
+    },
+    /// No room to create or migrate it.
+    #[error("{path}: the disk is full; free some space and start again")]
+    Full {
+        /// The database.
+        path: PathBuf,
+    },
+    /// The file system refused.
+    #[error("{path}: {source}; check the directory and its permissions")]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// Its refusal.
+        source: std::io::Error,
+    },
+    /// SQLite refused.
+    #[error("{path}: {source}")]
+    Sql {
+        /// The database.
+        path: PathBuf,
+        /// Its refusal.
+        source: rusqlite::Error,
+    },
+}
+
+/// An opened, checked and migrated database, not yet given to threads.
+pub(super) struct Opened {
+    pub(super) writer: Connection,
+    pub(super) readers: Vec<Connection>,
+    pub(super) lock: Lock,
+}
+
+/// Opens or creates the database at `path`; its directory must exist.
+pub(super) fn open(path: &Path, options: &Options) -> Result<Opened, OpenError> {
+    let lock = Lock::take(path)?;
+    refuse_foreign_header(path)?;
+    let read_write = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE;
+    let sql = |error| explain(path, error);
+    let mut writer = connect(path, read_write).map_err(sql)?;
+    // Before anything is set: journal_mode would be written into somebody else's file.
+    check_identity(path, &writer)?;
+    configure_writer(&writer).map_err(sql)?;
+    schema::bring_up(path, &mut writer, options.migrate)?;
+    limit_size(&writer, options.max_bytes).map_err(sql)?;
+    let readers = (0..options.readers.max(1))
+        .map(|_| connect(path, OpenFlags::SQLITE_OPEN_READ_ONLY))
+        .collect::<Result<_, _>>()
+        .map_err(sql)?;
+    Ok(Opened {
+        writer,
+        readers,
+        lock,
+    })
+}
+
+fn connect(path: &Path, access: OpenFlags) -> rusqlite::Result<Connection> {
+    // No mutex in SQLite: each connection stays on one thread.
+    let connection = Connection::open_with_flags(path, access | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
+    connection.busy_timeout(BUSY)?;
+    connection.set_prepared_statement_cache_capacity(STATEMENTS);
+    connection.pragma_update(None, "trusted_schema", false)?;
+    connection.pragma_update(None, "cell_size_check", true)?;
+    Ok(connection)
+}
+
+fn configure_writer(connection: &Connection) -> rusqlite::Result<()> {
+    connection.pragma_update(None, "journal_mode", "WAL")?;
+    // FULL, not NORMAL: in WAL mode only FULL syncs the log at every commit, and an answer promises just that.
+    connection.pragma_update(None, "synchronous", "FULL")?;
+    connection.pragma_update(None, "foreign_keys", true)?;
+    connection.pragma_update(None, "journal_size_limit", LOG_LIMIT_BYTES)
+}
+
+fn limit_size(connection: &Connection, max_bytes: Option<u64>) -> rusqlite::Result<()> {
+    let Some(max_bytes) = max_bytes else { return Ok(()) };
+    let page_bytes: i64 = connection.pragma_query_value(None, "page_size", |row| row.get(0))?;
+    let pages = i64::try_from(max_bytes).unwrap_or(i64::MAX) / page_bytes;
+    connection.pragma_update(None, "max_page_count", pages)
+}
+
+/// SQLite itself opens a text file without complaint until the first statement, and would truncate an empty-looking one.
+fn refuse_foreign_header(path: &Path) -> Result<(), OpenError> {
+    const MAGIC: &[u8; 16] = b"SQLite format 3\0";
+    let mut header = [0; MAGIC.len()];
+    let mut file = match File::open(path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
+        Err(source) => {
+            return Err(OpenError::Io {
+                path: path.into(),
+                source,
+            });
+        }
+    };
+    let length = file
+        .metadata()
+        .map_err(|source| OpenError::Io {
+            path: path.into(),
+            source,
+        })?
+        .len();
+    if length == 0 {
+        return Ok(());
+    }
+    match file.read_exact(&mut header) {
+        Ok(()) if &header == MAGIC => Ok(()),
+        _ => Err(OpenError::Foreign { path: path.into() }),
+    }
+}
+
+/// A fresh file is marked as ours, another program's database is refused, a small file is read as a whole.
+fn check_identity(path: &Path, connection: &Connection) -> Result<(), OpenError> {
+    let sql = |error| explain(path, error);
+    let id: i32 = connection
+        .pragma_query_value(None, "application_id", |row| row.get(0))
+        .map_err(sql)?;
+    let tables: i64 = connection
+        .query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))
+        .map_err(sql)?;
+    if id == 0 && tables == 0 {
+        return connection
+            .pragma_update(None, "application_id", APPLICATION_ID)
+            .map_err(sql);
+    }
+    if id != APPLICATION_ID {
+        return Err(OpenError::Foreign { path: path.into() });
+    }
+    let pages: u64 = connection
+        .pragma_query_value(None, "page_count", |row| row.get::<_, i64>(0))
+        .map_err(sql)?
+        .unsigned_abs();
+    let page_bytes: u64 = connection
+        .pragma_query_value(None, "page_size", |row| row.get::<_, i64>(0))
+        .map_err(sql)?
+        .unsigned_abs();
+    if pages * page_bytes <= CHECKED_AT_START_BYTES {
+        let verdict: String = connection
+            .query_row("PRAGMA quick_check(1)", [], |row| row.get(0))
+            .map_err(sql)?;
+        if verdict != "ok" {
+            return Err(OpenError::Damaged {
+                path: path.into(),
+                what: verdict,
+            });
+        }
+    }
+    Ok(())
+}
+
+/// The words for a failure while opening.
+pub(super) fn explain(path: &Path, error: rusqlite::Error) -> OpenError {
+    let path = path.to_path_buf();
+    match error.sqlite_error_code() {
+        Some(ErrorCode::NotADatabase) => OpenError::Foreign { path },
+        Some(ErrorCode::DatabaseCorrupt) => OpenError::Damaged {
+            path,
+            what: error.to_string(),
+        },
+        Some(ErrorCode::DiskFull) => OpenError::Full { path },
+        _ => OpenError::Sql { path, source: error },
+    }
+}
+
+/// The exclusive lock on a file beside the database, held as long as the process runs.
+///
+/// A file of its own, because closing any handle of the database file would drop SQLite's POSIX locks on it. The kernel
+/// releases it with the process, however that ends. The file stays: removing it would race with the next taker.
+pub(super) struct Lock {
+    _file: File,
+}
+
+impl Lock {
+    fn take(database: &Path) -> Result<Lock, OpenError> {
+        let mut name = database.as_os_str().to_owned();
+        name.push(".lock");
+        let path = PathBuf::from(name);
+        let io = |source| OpenError::Io {
+            path: path.clone(),
+            source,
+        };
+        let mut file = OpenOptions::new()
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .open(&path)
+            .map_err(io)?;
+        match file.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => {
+                let mut pid = String::new();
+                // Best effort: who holds it may just be writing its number.
+                let _ = file.read_to_string(&mut pid);
+                let holder = match pid.trim().parse::<u32>() {
+                    Ok(pid) => format!("pid {pid}"),
+                    Err(_) => "another process".into(),
+                };
+                return Err(OpenError::InUse {
+                    path: database.into(),
+                    holder,
+                });
+            }
+            Err(TryLockError::Error(source)) => return Err(io(source)),
+        }
+        file.set_len(0).map_err(io)?;
+        file.seek(SeekFrom::Start(0)).map_err(io)?;
+        writeln!(file, "{}", std::process::id()).map_err(io)?;
+        Ok(Lock { _file: file })
+    }
+}

@@ -1,0 +1,257 @@
+//! The one thread that writes, and its group commit.
+//!
+//! An fsync costs the same for one write as for a hundred, so the thread takes everything that queued up during the last
+//! fsync into one transaction. Each write runs in a savepoint of its own: one that is refused or fails is rolled back
+//! alone. Nobody is answered before the transaction that carries the write is on the disk.
+//!
+//! Invariants:
+//! - an answer `Ok` means committed and synced; `Unavailable` and `Full` mean that nothing was applied; only a COMMIT
+//!   whose I/O failed answers `Unknown`;
+//! - a write runs again, alone, if a neighbour took the whole transaction down with it (SQLite rolls everything back
+//!   when the disk is full), so it must be repeatable: it owns its data and only lends it to the statements;
+//! - the queue is bounded; a full one refuses at once.
+//!
+//! Deliberately missing: waiting a little to gather larger groups. The fsync of the group before is the wait.
+
+use std::sync::mpsc::{Receiver, SyncSender, TryRecvError, TrySendError, sync_channel};
+use std::thread::{self, JoinHandle};
+use std::time::Instant;
+
+use mitalk_cluster::store::StoreError;
+use rusqlite::Connection;
+use tokio::sync::oneshot;
+
+use super::fault::{Fault, Stage};
+use super::metrics::Metrics;
+use crate::failpoints;
+
+/// Writes that may wait. At 128 commands per batch of an entity this is far more than a node has in flight.
+const QUEUE_WRITES: usize = 4_096;
+/// Writes in one transaction at most: bounds how long the first of them waits for the last.
+const GROUP_WRITES: usize = 256;
+
+/// Hands writes to the thread; dropping it commits what is queued and ends the thread.
+pub(super) struct Writer {
+    /// `None` only while dropping.
+    queue: Option<SyncSender<Box<dyn Job>>>,
+    thread: Option<JoinHandle<()>>,
+    metrics: Metrics,
+}
+
+impl Writer {
+    /// Starts the thread over its own connection.
+    pub(super) fn start(connection: Connection, metrics: Metrics) -> std::io::Result<Writer> {
+        let (queue, jobs) = sync_channel(QUEUE_WRITES);
+        let group = Group {
+            connection,
+            metrics: metrics.clone(),
+        };
+        let thread = thread::Builder::new()
+            .name("store-writer".into())
+            .spawn(move || group.run(&jobs))?;
+        Ok(Writer {
+            queue: Some(queue),
+            thread: Some(thread),
+            metrics,
+        })
+    }
+
+    /// Runs `work` in the next transaction and returns its result once that is on the disk.
+    ///
+    /// A caller that goes away does not stop its write.
+    pub(super) async fn write<T, W>(&self, work: W) -> Result<T, StoreError>
+    where
+        T: Send + 'static,
+        W: FnMut(&Connection) -> Result<T, Fault> + Send + 'static,
+    {
+        let (reply, answer) = oneshot::channel();
+        self.metrics.writes.inc();
+        self.metrics.queued.inc();
+        let Some(queue) = &self.queue else {
+            return Err(StoreError::Unavailable(WRITER_GONE.into()));
+        };
+        let refused = match queue.try_send(Box::new(Write {
+            work,
+            result: None,
+            reply,
+        })) {
+            Ok(()) => {
+                return answer
+                    .await
+                    .unwrap_or_else(|_| Err(StoreError::Unknown(WRITER_GONE.into())));
+            }
+            Err(TrySendError::Full(_)) => "too many writes are waiting for the disk",
+            Err(TrySendError::Disconnected(_)) => WRITER_GONE,
+        };
+        self.metrics.queued.dec();
+        self.metrics.overloaded.inc();
+        Err(StoreError::Unavailable(refused.into()))
+    }
+}
+
+impl Drop for Writer {
+    fn drop(&mut self) {
+        self.queue = None;
+        if let Some(thread) = self.thread.take() {
+            // A thread that panicked has told so already.
+            let _ = thread.join();
+        }
+    }
+}
+
+const WRITER_GONE: &str = "the writer of the database has ended, restart the process";
+
+/// A queued write, its type erased.
+trait Job: Send {
+    /// Runs the work once more and keeps its result; false if it failed.
+    fn run(&mut self, connection: &Connection) -> bool;
+    /// Whether the kept failure is the disk being full.
+    fn is_full(&self) -> bool;
+    /// The transaction is on the disk: tells the kept result.
+    fn answer(self: Box<Self>);
+    /// The transaction is not, or perhaps not, on the disk.
+    fn fail(self: Box<Self>, error: StoreError);
+}
+
+struct Write<T, W> {
+    work: W,
+    result: Option<Result<T, Fault>>,
+    reply: oneshot::Sender<Result<T, StoreError>>,
+}
+
+impl<T, W> Job for Write<T, W>
+where
+    T: Send,
+    W: FnMut(&Connection) -> Result<T, Fault> + Send,
+{
+    fn run(&mut self, connection: &Connection) -> bool {
+        self.result.insert((self.work)(connection)).is_ok()
+    }
+
+    fn is_full(&self) -> bool {
+        matches!(&self.result, Some(Err(fault)) if fault.code() == Some(rusqlite::ErrorCode::DiskFull))
+    }
+
+    fn answer(self: Box<Self>) {
+        let result = self.result.expect("a job is answered only after it ran");
+        // The caller may have gone away; its write stands all the same.
+        let _ = self
+            .reply
+            .send(result.map_err(|fault| fault.for_caller(Stage::Work)));
+    }
+
+    fn fail(self: Box<Self>, error: StoreError) {
+        let error = match &self.result {
+            // Its own failure explains more than the group's.
+            Some(Err(fault)) => fault.for_caller(Stage::Work),
+            _ => error,
+        };
+        let _ = self.reply.send(Err(error));
+    }
+}
+
+/// How a transaction failed as a whole.
+struct Broken {
+    fault: Fault,
+    stage: Stage,
+}
+
+struct Group {
+    connection: Connection,
+    metrics: Metrics,
+}
+
+impl Group {
+    fn run(self, jobs: &Receiver<Box<dyn Job>>) {
+        while let Ok(first) = jobs.recv() {
+            let mut group = vec![first];
+            while group.len() < GROUP_WRITES {
+                match jobs.try_recv() {
+                    Ok(job) => group.push(job),
+                    Err(TryRecvError::Empty | TryRecvError::Disconnected) => break,
+                }
+            }
+            self.metrics
+                .queued
+                .sub(i64::try_from(group.len()).unwrap_or(i64::MAX));
+            self.settle(group);
+        }
+    }
+
+    /// Commits a group and answers all of it.
+    fn settle(&self, mut group: Vec<Box<dyn Job>>) {
+        let outcome = self.transaction(&mut group);
+        self.metrics
+            .full
+            .inc_by(group.iter().filter(|job| job.is_full()).count() as u64);
+        match outcome {
+            Ok(()) => group.into_iter().for_each(|job| job.answer()),
+            // Nothing of it was applied: each again by itself, so that only the guilty one fails.
+            Err(broken) if group.len() > 1 && broken.certainly_not_applied() => {
+                group.into_iter().for_each(|job| self.settle(vec![job]));
+            }
+            Err(broken) => {
+                tracing::error!(error = %broken.fault, stage = ?broken.stage, "the store could not commit");
+                let error = broken.fault.for_caller(broken.stage);
+                group.into_iter().for_each(|job| job.fail(error.clone()));
+            }
+        }
+    }
+
+    fn transaction(&self, group: &mut [Box<dyn Job>]) -> Result<(), Broken> {
+        let at_work = |error: rusqlite::Error| Broken {
+            fault: error.into(),
+            stage: Stage::Work,
+        };
+        self.execute("BEGIN IMMEDIATE").map_err(at_work)?;
+        for job in group.iter_mut() {
+            if let Err(error) = self.savepoint(job.as_mut()) {
+                self.roll_back();
+                return Err(at_work(error));
+            }
+        }
+        failpoints::GROUP_BEFORE.reach();
+        let begun = Instant::now();
+        if let Err(error) = self.execute("COMMIT") {
+            self.roll_back();
+            return Err(Broken {
+                fault: error.into(),
+                stage: Stage::Commit,
+            });
+        }
+        self.metrics.commit_time.observe(begun.elapsed().as_secs_f64());
+        self.metrics.commits.inc();
+        self.metrics.group.observe(group.len() as f64);
+        failpoints::GROUP_AFTER.reach();
+        Ok(())
+    }
+
+    /// Runs one write; its failure undoes it alone. An error means that the whole transaction is lost.
+    fn savepoint(&self, job: &mut dyn Job) -> rusqlite::Result<()> {
+        self.execute("SAVEPOINT one")?;
+        if !job.run(&self.connection) {
+            // Fails if SQLite has rolled back everything by itself (disk full, I/O error): no such savepoint.
+            self.execute("ROLLBACK TO one")?;
+        }
+        self.execute("RELEASE one")
+    }
+
+    fn roll_back(&self) {
+        if self.connection.is_autocommit() {
+            return;
+        }
+        if let Err(error) = self.execute("ROLLBACK") {
+            tracing::error!(%error, "the store could not roll back");
+        }
+    }
+
+    fn execute(&self, sql: &'static str) -> rusqlite::Result<()> {
+        self.connection.prepare_cached(sql)?.execute([]).map(drop)
+    }
+}
+
+impl Broken {
+    fn certainly_not_applied(&self) -> bool {
+        !matches!(self.fault.for_caller(self.stage), StoreError::Unknown(_))
+    }
+}
