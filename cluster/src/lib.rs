@@ -6,6 +6,7 @@ mod id;
 mod membership;
 mod metrics;
 mod node;
+mod protocol;
 pub mod store;
 #[cfg(feature = "testing")]
 pub mod testing;

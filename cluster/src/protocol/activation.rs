@@ -1,0 +1,558 @@
+//! One entity in memory, from its row to its replies (rules 5, 7, 9, 10, 11, 12, 13 and 14).
+//!
+//! What happens to a command: it waits in the queue; up to [`BATCH`] commands are decided one after the other on a
+//! working copy; the entity is noted in the open list, the timer rows that the new state needs are inserted, and one
+//! conditional write carries all of it. Only then the working copy becomes the state, and out go, in this order,
+//! effects on rights, replies, live effects, deletions of timer rows, and the next row of the outbox.
+//!
+//! Invariants:
+//! * One conditional write of this entity is under way at most; its outcome is settled by the identical write.
+//! * A failed commit changes nothing in memory. Nobody sees what is decided and not committed: replies of a batch that
+//!   changes anything durable wait for it, reads and refusals that follow such a change included.
+//! * Commands are received at any time, also while a write is under way: urgent ones act at once.
+//!
+//! It lacks: the store, the list and the clock. See [`Input`] and [`Output`].
+
+mod batch;
+mod flight;
+mod tickets;
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::Arc;
+use std::time::Duration;
+
+use rand::SeedableRng;
+use rand::rngs::StdRng;
+
+use self::flight::Flight;
+use self::tickets::{Expiry, Tickets};
+use super::Now;
+use super::backoff::Backoff;
+use super::outcome::Outcome;
+use super::relay::{self, Relay};
+use super::stored::Memory;
+use crate::call::Trace;
+use crate::entity::{Entity, Phase as EffectPhase, Source, Stamp, Timer};
+use crate::id::{EntityId, Epoch, RequestId, ShardId};
+use crate::store::{Cas, EntityWrite, Head, OutboxRow, Row, StoreError, TimerKey, TimerRow};
+use crate::time::{BootInstant, Hour, Timestamp};
+use crate::wire;
+
+/// Commands in one commit.
+pub(crate) const BATCH: usize = 128;
+/// An entity that owes nothing is taken from the open list after that time: a busy one stays.
+const UNNOTE_AFTER: Duration = Duration::from_secs(2);
+/// Delivered rows wait that long for a commit that carries the move of `published`; then it is written alone.
+const PUBLISH_AFTER: Duration = Duration::from_millis(50);
+/// Timers due within that time fire from memory, to the millisecond; the scanner delivers the others.
+const ARM_WITHIN: Duration = Duration::from_secs(120);
+/// A timer that fired from memory and still stands is tried again after that time.
+const FIRE_AGAIN: Duration = Duration::from_secs(5);
+
+/// Names a caller that waits for a reply.
+pub(crate) type Ticket = u64;
+
+/// A command with all that came with it.
+#[derive(Clone, Debug)]
+pub(crate) struct Ask<E: Entity> {
+    pub(crate) ticket: Ticket,
+    pub(crate) command: E::Command,
+    pub(crate) request: Option<RequestId>,
+    pub(crate) source: Option<Source>,
+    pub(crate) deadline: BootInstant,
+    pub(crate) trace: Trace,
+}
+
+pub(crate) enum Input<E: Entity> {
+    /// The answer to [`Output::Read`].
+    Row(Result<Option<Row>, StoreError>),
+    /// The answer to [`Output::ReadOutbox`].
+    Outbox(Result<Vec<OutboxRow>, StoreError>),
+    /// The answer to [`Output::Write`].
+    Written(Result<Cas<Option<Head>>, StoreError>),
+    /// The answer to [`Output::InsertTimers`].
+    TimersInserted(Result<(), StoreError>),
+    /// The answer to [`Output::Note`].
+    Noted,
+    /// A command.
+    Ask(Ask<E>),
+    /// A due timer row.
+    Timer(TimerRow),
+    /// What became of [`Output::Send`].
+    Sent { sequence: u64, delivered: bool },
+    /// [`Activation::wake`] has come.
+    Tick,
+}
+
+pub(crate) enum Output<E: Entity> {
+    Read,
+    ReadOutbox {
+        after: u64,
+        limit: usize,
+    },
+    Write(Arc<EntityWrite>),
+    /// Note the entity in the open list before its commit (rule 8).
+    Note,
+    /// The entity owes nothing (rule 9).
+    Unnote,
+    InsertTimers(Vec<TimerRow>),
+    /// These rows are done; nobody waits for the outcome.
+    DeleteTimers(Vec<TimerKey>),
+    /// A timer row due then was inserted.
+    Armed(Timestamp),
+    Effects {
+        stamp: Stamp,
+        effects: Vec<E::Effect>,
+    },
+    Reply {
+        ticket: Ticket,
+        outcome: Outcome,
+    },
+    /// Give the row to its target.
+    Send(OutboxRow),
+    /// It answers from now on.
+    Activated,
+    /// How many commands a commit carries, for the metrics.
+    Committed {
+        commands: usize,
+        took: Duration,
+    },
+    /// Nothing to do for long: it may leave memory.
+    Idle,
+    /// A higher epoch is in the row: the whole shard is somebody else's (rule 4).
+    Passed,
+    /// The row is not what this activation wrote: it must be activated anew.
+    Conflict,
+}
+
+/// Bounds that a configuration sets.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Limits {
+    /// Commands waiting; the last eighth is for urgent ones.
+    pub(crate) queue: usize,
+    /// How long an urgent command waits for its commit before the caller hears `pending`.
+    pub(crate) urgent: Duration,
+    /// How long an idle entity stays.
+    pub(crate) passivate: Duration,
+}
+
+/// Who is activated, by whom.
+#[derive(Clone, Debug)]
+pub(crate) struct Identity {
+    pub(crate) id: EntityId,
+    pub(crate) epoch: Epoch,
+    /// A counter of the node's memory.
+    pub(crate) activation: u64,
+    /// Rule 5: it is in the open list as this owner knows it.
+    pub(crate) fence: bool,
+}
+
+/// The machine of one entity.
+pub(crate) struct Activation<E: Entity> {
+    who: Identity,
+    shard: ShardId,
+    limits: Limits,
+    rng: StdRng,
+    phase: Phase,
+    memory: Memory<E>,
+    /// What the committed state waits for.
+    timers: BTreeSet<Timer>,
+    /// Rows that this activation inserted.
+    armed: BTreeMap<Timer, TimerKey>,
+    /// When a timer may fire from memory again.
+    fired: BTreeMap<Timer, BootInstant>,
+    head: Option<Head>,
+    sequence: u64,
+    published: u64,
+    noted: bool,
+    queue: VecDeque<Item<E>>,
+    batch_limit: usize,
+    tickets: Tickets,
+    flight: Option<Flight<E>>,
+    relay: Relay,
+    stamps: u64,
+    backoff: Backoff,
+    /// Not before that time: what only waits for the store to come back, and reads of the row.
+    retry: Option<BootInstant>,
+    publish_at: Option<BootInstant>,
+    used: BootInstant,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Phase {
+    /// The row was asked for, or will be at `retry`.
+    Reading,
+    /// Rule 5: the row is fenced before anything is decided or answered.
+    Fencing,
+    Active,
+    /// The row cannot be read.
+    Corrupt,
+    Over,
+}
+
+/// Something to decide.
+struct Item<E: Entity> {
+    origin: Origin<E>,
+    /// Its effects ran already; it is committed however long that takes.
+    urgent: bool,
+}
+
+enum Origin<E: Entity> {
+    Ask(Ask<E>),
+    Timer { timer: Timer, key: Option<TimerKey> },
+}
+
+impl<E: Entity> Activation<E> {
+    /// An activation that wants its row.
+    pub(crate) fn new(who: Identity, limits: Limits, seed: [u8; 32], now: Now) -> (Self, Output<E>) {
+        let machine = Self {
+            shard: who.id.shard(),
+            who,
+            limits,
+            rng: StdRng::from_seed(seed),
+            phase: Phase::Reading,
+            memory: Memory::default(),
+            timers: BTreeSet::new(),
+            armed: BTreeMap::new(),
+            fired: BTreeMap::new(),
+            head: None,
+            sequence: 0,
+            published: 0,
+            noted: false,
+            queue: VecDeque::new(),
+            batch_limit: BATCH,
+            tickets: Tickets::default(),
+            flight: None,
+            relay: Relay::new(0, 0),
+            stamps: 0,
+            backoff: Backoff::store(),
+            retry: None,
+            publish_at: None,
+            used: now.boot,
+        };
+        (machine, Output::Read)
+    }
+
+    /// Takes one input. `low_water` is the shard's earliest bucket for timer rows.
+    pub(crate) fn handle(&mut self, now: Now, low_water: Hour, input: Input<E>) -> Vec<Output<E>> {
+        let mut out = vec![];
+        if self.phase == Phase::Over {
+            return out;
+        }
+        match input {
+            Input::Row(answer) => self.row(now, answer, &mut out),
+            Input::Outbox(answer) => self.relay.read(now.boot, answer.ok()),
+            Input::Written(answer) => self.written(now, answer, &mut out),
+            Input::TimersInserted(answer) => self.timers_inserted(now, answer, &mut out),
+            Input::Noted => self.has_noted(&mut out),
+            Input::Ask(ask) => self.ask(now, ask, &mut out),
+            Input::Timer(row) => self.timer(now, row),
+            Input::Sent { sequence, delivered } => {
+                self.relay.sent(now.boot, sequence, delivered);
+                if delivered {
+                    self.publish_at.get_or_insert(now.boot + PUBLISH_AFTER);
+                }
+            }
+            Input::Tick => self.tick(now, &mut out),
+        }
+        self.pump(now, low_water, &mut out);
+        out
+    }
+
+    /// When it wants a [`Input::Tick`].
+    pub(crate) fn wake(&self, now: Now) -> Option<BootInstant> {
+        if self.phase == Phase::Over {
+            return None;
+        }
+        let flight = self.flight.as_ref().and_then(|f| f.retry);
+        let idle = (!self.is_busy()).then(|| self.idle_at()).flatten();
+        let publish = self.publish_at.filter(|_| self.flight.is_none());
+        let fixed = [
+            self.retry,
+            flight,
+            self.tickets.wake(),
+            self.relay.wake(),
+            publish,
+            idle,
+            self.due(now),
+        ];
+        fixed.into_iter().flatten().min()
+    }
+
+    /// Rule 5: activation reads the row, and fences it if the entity is in the open list.
+    fn row(&mut self, now: Now, answer: Result<Option<Row>, StoreError>, out: &mut Vec<Output<E>>) {
+        if self.phase != Phase::Reading {
+            return;
+        }
+        let row = match answer {
+            Ok(row) => row,
+            Err(StoreError::Corrupt(_)) => return self.corrupt(out),
+            Err(error) => {
+                self.retry = Some(now.boot + self.backoff.fail());
+                return self.refuse_waiting(&Outcome::unavailable(error.to_string()), out);
+            }
+        };
+        self.backoff.reset();
+        self.retry = None;
+        if let Some(row) = &row {
+            if row.head.epoch > self.who.epoch {
+                return self.passed(out);
+            }
+            match Memory::decode(&row.blob) {
+                Ok(memory) => self.memory = memory,
+                Err(_) => return self.corrupt(out),
+            }
+        }
+        self.head = row.as_ref().map(|r| r.head);
+        self.sequence = row.as_ref().map_or(0, |r| r.sequence);
+        self.published = row.as_ref().map_or(0, |r| r.published);
+        self.timers = E::timers(&self.memory.state).into_iter().collect();
+        if self.who.fence {
+            self.phase = Phase::Fencing;
+            self.fence(now, out);
+        } else {
+            self.activate(out);
+        }
+    }
+
+    fn activate(&mut self, out: &mut Vec<Output<E>>) {
+        self.phase = Phase::Active;
+        self.relay = Relay::new(self.published, self.sequence);
+        out.push(Output::Activated);
+    }
+
+    fn corrupt(&mut self, out: &mut Vec<Output<E>>) {
+        self.phase = Phase::Corrupt;
+        out.push(Output::Activated);
+        self.refuse_waiting(&Outcome::Corrupt, out);
+    }
+
+    /// Answers all commands that wait; timers come again by themselves.
+    fn refuse_waiting(&mut self, outcome: &Outcome, out: &mut Vec<Output<E>>) {
+        for item in self.queue.drain(..) {
+            if let Origin::Ask(ask) = item.origin
+                && self.tickets.close(ask.ticket).is_some()
+            {
+                out.push(Output::Reply {
+                    ticket: ask.ticket,
+                    outcome: outcome.clone(),
+                });
+            }
+        }
+    }
+
+    fn passed(&mut self, out: &mut Vec<Output<E>>) {
+        self.over(&Outcome::NotOwner { hint: None }, out);
+        out.push(Output::Passed);
+    }
+
+    fn over(&mut self, outcome: &Outcome, out: &mut Vec<Output<E>>) {
+        self.phase = Phase::Over;
+        for ticket in self.tickets.close_all() {
+            out.push(Output::Reply {
+                ticket,
+                outcome: outcome.clone(),
+            });
+        }
+    }
+
+    fn ask(&mut self, now: Now, ask: Ask<E>, out: &mut Vec<Output<E>>) {
+        self.used = now.boot;
+        let ticket = ask.ticket;
+        let refused = match self.phase {
+            Phase::Corrupt => Some(Outcome::Corrupt),
+            _ if self.queue.len() >= self.limits.queue => {
+                Some(Outcome::overloaded(super::outcome::RETRY_AFTER))
+            }
+            _ => None,
+        };
+        if let Some(outcome) = refused {
+            return out.push(Output::Reply { ticket, outcome });
+        }
+        let urgent = match self.phase {
+            Phase::Active => E::urgent(&self.memory.state, &ask.command),
+            _ => None,
+        };
+        if let Some(urgent) = urgent {
+            // Only takes rights away: at once, before and without the commit.
+            self.effects(urgent.effects, out);
+            let pending = Outcome::Done(wire::encode(&urgent.reply));
+            let at = ask.deadline.min(now.boot + self.limits.urgent);
+            self.tickets.open(ticket, at, Expiry::Pending(pending));
+            self.queue.push_back(Item {
+                origin: Origin::Ask(ask),
+                urgent: true,
+            });
+        } else if self.queue.len() >= self.limits.queue - self.limits.queue / 8 {
+            let outcome = Outcome::overloaded(super::outcome::RETRY_AFTER);
+            out.push(Output::Reply { ticket, outcome });
+        } else {
+            self.tickets.open(ticket, ask.deadline, Expiry::TimedOut);
+            self.queue.push_back(Item {
+                origin: Origin::Ask(ask),
+                urgent: false,
+            });
+        }
+    }
+
+    fn timer(&mut self, now: Now, row: TimerRow) {
+        self.used = now.boot;
+        if self.phase == Phase::Corrupt {
+            return;
+        }
+        let waits =
+            |item: &Item<E>| matches!(&item.origin, Origin::Timer { key: Some(k), .. } if *k == row.key);
+        if !self.queue.iter().any(waits) {
+            let timer = Timer {
+                name: row.key.name.clone(),
+                due: row.key.due,
+            };
+            let origin = Origin::Timer {
+                timer,
+                key: Some(row.key),
+            };
+            self.queue.push_back(Item {
+                origin,
+                urgent: false,
+            });
+        }
+    }
+
+    fn tick(&mut self, now: Now, out: &mut Vec<Output<E>>) {
+        for (ticket, expiry) in self.tickets.expired(now.boot) {
+            let outcome = match expiry {
+                Expiry::TimedOut => Outcome::TimedOut,
+                Expiry::Pending(reply) => reply,
+            };
+            out.push(Output::Reply { ticket, outcome });
+        }
+        self.relay.tick(now.boot);
+        let due = self.retry.is_some_and(|at| at <= now.boot);
+        if due {
+            self.retry = None;
+            if self.phase == Phase::Reading {
+                out.push(Output::Read);
+            }
+        }
+        self.resend(now, out);
+        self.fire(now);
+    }
+
+    /// Rule 13: timers due soon fire from memory.
+    fn fire(&mut self, now: Now) {
+        if self.phase != Phase::Active {
+            return;
+        }
+        for timer in &self.timers {
+            if timer.due > now.wall || self.fired.get(timer).is_some_and(|at| *at > now.boot) {
+                continue;
+            }
+            self.fired.insert(timer.clone(), now.boot + FIRE_AGAIN);
+            let origin = Origin::Timer {
+                timer: timer.clone(),
+                key: self.armed.get(timer).cloned(),
+            };
+            self.queue.push_back(Item {
+                origin,
+                urgent: false,
+            });
+        }
+    }
+
+    /// When the next timer fires from memory.
+    fn due(&self, now: Now) -> Option<BootInstant> {
+        if self.phase != Phase::Active {
+            return None;
+        }
+        let soon = self.timers.iter().filter(|t| t.due.since(now.wall) <= ARM_WITHIN);
+        let at = soon.map(|t| {
+            let due = now.boot + t.due.since(now.wall);
+            self.fired.get(t).map_or(due, |again| due.max(*again))
+        });
+        at.min()
+    }
+
+    /// Does whatever can be done now.
+    fn pump(&mut self, now: Now, low_water: Hour, out: &mut Vec<Output<E>>) {
+        if self.phase == Phase::Active {
+            while self.flight.is_none() && self.may_begin(now) {
+                self.begin(now, low_water, out);
+            }
+            if self.flight.is_none() && self.publish_at.is_some_and(|at| at <= now.boot) {
+                self.publish(now, out);
+            }
+            while let Some(step) = self.relay.next() {
+                out.push(match step {
+                    relay::Step::Send(row) => Output::Send(row),
+                    relay::Step::Read { after } => Output::ReadOutbox {
+                        after,
+                        limit: relay::WINDOW,
+                    },
+                });
+            }
+        }
+        self.rest(now, out);
+    }
+
+    /// Urgent commands that wait for the store to come back do not ask for it all the time.
+    fn may_begin(&self, now: Now) -> bool {
+        let waits = self.retry.is_some_and(|at| now.boot < at) && self.queue.iter().all(|i| i.urgent);
+        !self.queue.is_empty() && !waits
+    }
+
+    fn is_busy(&self) -> bool {
+        !self.queue.is_empty()
+            || self.flight.is_some()
+            || self.phase == Phase::Fencing
+            || (self.phase == Phase::Active && self.published != self.sequence)
+    }
+
+    fn idle_at(&self) -> Option<BootInstant> {
+        match self.phase {
+            Phase::Active if self.noted => Some(self.used + UNNOTE_AFTER),
+            Phase::Active if E::pinned(&self.memory.state) => None,
+            Phase::Active | Phase::Corrupt => Some(self.used + self.limits.passivate),
+            Phase::Reading if !self.who.fence => Some(self.used + self.limits.passivate),
+            Phase::Reading | Phase::Fencing | Phase::Over => None,
+        }
+    }
+
+    /// Rule 9: nothing is under way, the outbox is empty and `published` says so.
+    fn rest(&mut self, now: Now, out: &mut Vec<Output<E>>) {
+        if self.is_busy() || self.idle_at().is_none_or(|at| now.boot < at) {
+            return;
+        }
+        if self.noted {
+            self.noted = false;
+            out.push(Output::Unnote);
+        } else {
+            // Asked again after as long, should the driver not let it go.
+            self.used = now.boot;
+            out.push(Output::Idle);
+        }
+    }
+
+    /// Effects on rights first; each run has its own stamp.
+    fn effects(&mut self, effects: Vec<E::Effect>, out: &mut Vec<Output<E>>) {
+        let (rights, live) = effects
+            .into_iter()
+            .partition(|e| E::phase(e) == EffectPhase::Rights);
+        self.run(rights, out);
+        self.run(live, out);
+    }
+
+    fn run(&mut self, effects: Vec<E::Effect>, out: &mut Vec<Output<E>>) {
+        if !effects.is_empty() {
+            self.stamps += 1;
+            let (epoch, activation) = (self.who.epoch, self.who.activation);
+            out.push(Output::Effects {
+                stamp: Stamp {
+                    epoch,
+                    activation,
+                    sequence: self.stamps,
+                },
+                effects,
+            });
+        }
+    }
+}

@@ -1,0 +1,322 @@
+//! The one conditional write that an entity may have under way, and how its outcome is settled (rules 5, 8, 11, 13).
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use super::batch::Batch;
+use super::{Activation, Item, Origin, Output, Phase};
+use crate::entity::{Entity, Timer};
+use crate::id::WriteId;
+use crate::protocol::Now;
+use crate::protocol::outcome::Outcome;
+use crate::store::{Cas, EntityWrite, Head, StoreError, TimerKey, TimerRow};
+use crate::time::{BootInstant, Hour};
+
+/// A write on its way, with what follows when it is confirmed.
+pub(super) struct Flight<E: Entity> {
+    write: Arc<EntityWrite>,
+    goal: Goal<E>,
+    stage: Stage,
+    /// An earlier send of it had an unknown outcome: only the identical write can settle it.
+    unsettled: bool,
+    /// When it is sent again; `None` while it is with the store.
+    pub(super) retry: Option<BootInstant>,
+    /// The first send.
+    sent: BootInstant,
+}
+
+enum Goal<E: Entity> {
+    /// Rule 5.
+    Fence,
+    Commit(Box<Commit<E>>),
+    /// Rule 11: `published` moves by the actor's own conditional write.
+    Publish,
+}
+
+struct Commit<E: Entity> {
+    batch: Batch<E>,
+    timers_after: BTreeSet<Timer>,
+    arm: Vec<TimerRow>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Stage {
+    /// Waits for the open list (rule 8).
+    Noting,
+    /// Inserts timer rows (rule 13).
+    Arming,
+    Writing,
+}
+
+impl<E: Entity> Activation<E> {
+    /// Rule 5: `SET epoch = mine, write_id = fresh IF write_id = seen`, also where no row exists.
+    pub(super) fn fence(&mut self, now: Now, out: &mut Vec<Output<E>>) {
+        let write = self.write(None, vec![]);
+        self.launch(now, write, Goal::Fence, out);
+    }
+
+    pub(super) fn publish(&mut self, now: Now, out: &mut Vec<Output<E>>) {
+        self.publish_at = None;
+        if self.relay.delivered() > self.published {
+            let write = self.write(None, vec![]);
+            self.launch(now, write, Goal::Publish, out);
+        }
+    }
+
+    pub(super) fn commit(
+        &mut self,
+        now: Now,
+        low_water: Hour,
+        mut batch: Batch<E>,
+        blob: Arc<[u8]>,
+        out: &mut Vec<Output<E>>,
+    ) {
+        let rows = std::mem::take(&mut batch.rows);
+        let write = self.write(Some(blob), rows);
+        let timers_after = E::timers(&batch.working.state)
+            .into_iter()
+            .collect::<BTreeSet<_>>();
+        // Never a bucket that the scanner may have left behind.
+        let earliest = low_water.max(now.wall.hour());
+        let new = timers_after.difference(&self.timers).map(|timer| TimerRow {
+            key: TimerKey {
+                shard: self.shard,
+                hour: timer.due.hour().max(earliest),
+                due: timer.due,
+                entity: self.who.id.clone(),
+                write_id: write.next.write_id,
+                name: timer.name.clone(),
+            },
+            epoch: self.who.epoch,
+        });
+        let arm = new.collect();
+        let commit = Commit {
+            batch,
+            timers_after,
+            arm,
+        };
+        self.launch(now, write, Goal::Commit(Box::new(commit)), out);
+    }
+
+    /// Conditional on the last write of the chain, whoever wrote it.
+    fn write(&mut self, blob: Option<Arc<[u8]>>, insert: Vec<crate::store::OutboxRow>) -> Arc<EntityWrite> {
+        let delivered = match self.phase {
+            Phase::Active => self.relay.delivered(),
+            _ => self.published,
+        };
+        Arc::new(EntityWrite {
+            id: self.who.id.clone(),
+            previous: self.head,
+            next: Head {
+                write_id: WriteId::random(&mut self.rng),
+                epoch: self.who.epoch,
+            },
+            blob,
+            sequence: self.sequence + insert.len() as u64,
+            published: delivered,
+            insert,
+        })
+    }
+
+    fn launch(&mut self, now: Now, write: Arc<EntityWrite>, goal: Goal<E>, out: &mut Vec<Output<E>>) {
+        // A fence is only for entities that are in the list already.
+        let stage = if matches!(goal, Goal::Fence) {
+            Stage::Writing
+        } else {
+            Stage::Noting
+        };
+        let flight = Flight {
+            write,
+            goal,
+            stage,
+            unsettled: false,
+            retry: None,
+            sent: now.boot,
+        };
+        let flight = self.flight.insert(flight);
+        match stage {
+            Stage::Noting if !self.noted => out.push(Output::Note),
+            Stage::Noting => flight.noted(out),
+            Stage::Arming | Stage::Writing => out.push(Output::Write(flight.write.clone())),
+        }
+    }
+
+    pub(super) fn has_noted(&mut self, out: &mut Vec<Output<E>>) {
+        self.noted = true;
+        if let Some(flight) = &mut self.flight
+            && flight.stage == Stage::Noting
+        {
+            flight.noted(out);
+        }
+    }
+
+    pub(super) fn timers_inserted(
+        &mut self,
+        now: Now,
+        answer: Result<(), StoreError>,
+        out: &mut Vec<Output<E>>,
+    ) {
+        let Some(flight) = &mut self.flight else { return };
+        if flight.stage != Stage::Arming {
+            return;
+        }
+        match answer {
+            Ok(()) => {
+                flight.stage = Stage::Writing;
+                if let Goal::Commit(commit) = &flight.goal {
+                    out.extend(commit.arm.iter().map(|row| row.key.due).min().map(Output::Armed));
+                }
+                out.push(Output::Write(flight.write.clone()));
+            }
+            // Rule 13: a key is never used twice, so an unknown insert is not repeated. The commit was not sent:
+            // nothing is done, and rows that did arrive will be found obsolete.
+            Err(error) => self.failed(now, &error, out),
+        }
+    }
+
+    pub(super) fn written(
+        &mut self,
+        now: Now,
+        answer: Result<Cas<Option<Head>>, StoreError>,
+        out: &mut Vec<Output<E>>,
+    ) {
+        let Some(flight) = &mut self.flight else { return };
+        if flight.stage != Stage::Writing || flight.retry.is_some() {
+            return;
+        }
+        match answer {
+            Ok(Cas::Applied) => self.confirmed(now, out),
+            // The identical write was applied before.
+            Ok(Cas::Refused(Some(head))) if head == flight.write.next => self.confirmed(now, out),
+            Ok(Cas::Refused(head)) => self.refused(head, out),
+            Err(error) => {
+                flight.unsettled |= error.is_unknown();
+                let settle = flight.unsettled || matches!(flight.goal, Goal::Fence);
+                if settle {
+                    flight.retry = Some(now.boot + self.backoff.fail());
+                } else {
+                    self.failed(now, &error, out);
+                }
+            }
+        }
+    }
+
+    /// Sends the identical write again when its time has come.
+    pub(super) fn resend(&mut self, now: Now, out: &mut Vec<Output<E>>) {
+        if let Some(flight) = &mut self.flight
+            && flight.retry.is_some_and(|at| at <= now.boot)
+        {
+            flight.retry = None;
+            out.push(Output::Write(flight.write.clone()));
+        }
+    }
+
+    fn confirmed(&mut self, now: Now, out: &mut Vec<Output<E>>) {
+        let Some(flight) = self.flight.take() else { return };
+        self.backoff.reset();
+        self.retry = None;
+        self.used = now.boot;
+        self.head = Some(flight.write.next);
+        self.sequence = flight.write.sequence;
+        self.published = flight.write.published;
+        if self.phase == Phase::Active && self.relay.delivered() == self.published {
+            self.publish_at = None;
+        }
+        match flight.goal {
+            Goal::Fence => self.activate(out),
+            Goal::Publish => {}
+            Goal::Commit(commit) => {
+                out.push(Output::Committed {
+                    commands: commit.batch.answers.len(),
+                    took: now.boot.since(flight.sent),
+                });
+                self.committed(*commit, &flight.write, out);
+            }
+        }
+    }
+
+    /// The order: commit, effects on rights, replies, live effects, timer rows, and the relay.
+    fn committed(&mut self, commit: Commit<E>, write: &EntityWrite, out: &mut Vec<Output<E>>) {
+        let Commit {
+            batch,
+            timers_after,
+            arm,
+        } = commit;
+        self.memory = batch.working;
+        self.timers = timers_after;
+        for row in arm {
+            let timer = Timer {
+                name: row.key.name.clone(),
+                due: row.key.due,
+            };
+            self.armed.insert(timer, row.key);
+        }
+        self.run(batch.rights, out);
+        for (ticket, outcome) in batch.answers {
+            self.answer(ticket, outcome, out);
+        }
+        self.run(batch.live, out);
+        self.timers_done(batch.timers, out);
+        self.relay.push(&write.insert);
+    }
+
+    /// Somebody else wrote: a newer owner, or (before the fence) an older one whose commit was under way.
+    fn refused(&mut self, head: Option<Head>, out: &mut Vec<Output<E>>) {
+        let Some(flight) = self.flight.take() else { return };
+        if head.is_some_and(|h| h.epoch > self.who.epoch) {
+            return self.passed(out);
+        }
+        if matches!(flight.goal, Goal::Fence) {
+            self.phase = Phase::Reading;
+            return out.push(Output::Read);
+        }
+        // Cannot happen while everybody keeps to rule 5; if it does, this activation knows nothing any more.
+        let outcome = if flight.unsettled {
+            Outcome::TimedOut
+        } else {
+            Outcome::unavailable("conflict")
+        };
+        self.over(&outcome, out);
+        out.push(Output::Conflict);
+    }
+
+    /// The write was certainly not applied and will not be: nothing in memory changes.
+    fn failed(&mut self, now: Now, error: &StoreError, out: &mut Vec<Output<E>>) {
+        let Some(flight) = self.flight.take() else { return };
+        let again = now.boot + self.backoff.fail();
+        match flight.goal {
+            Goal::Fence => {}
+            Goal::Publish => self.publish_at = Some(again),
+            Goal::Commit(commit) => {
+                self.retry = Some(again);
+                let outcome = Outcome::unavailable(error.to_string());
+                let urgent = |item: &Item<E>| item.urgent;
+                let (kept, dropped): (Vec<_>, Vec<_>) = commit.batch.items.into_iter().partition(urgent);
+                for item in dropped {
+                    if let Origin::Ask(ask) = item.origin {
+                        self.answer(ask.ticket, outcome.clone(), out);
+                    }
+                }
+                // Urgent commands have acted: they stay and are committed when the store is back.
+                for item in kept.into_iter().rev() {
+                    self.queue.push_front(item);
+                }
+            }
+        }
+    }
+}
+
+impl<E: Entity> Flight<E> {
+    fn noted(&mut self, out: &mut Vec<Output<E>>) {
+        match &self.goal {
+            Goal::Commit(commit) if !commit.arm.is_empty() => {
+                self.stage = Stage::Arming;
+                out.push(Output::InsertTimers(commit.arm.clone()));
+            }
+            _ => {
+                self.stage = Stage::Writing;
+                out.push(Output::Write(self.write.clone()));
+            }
+        }
+    }
+}

@@ -1,0 +1,45 @@
+//! How long to wait before the same thing is tried again.
+
+use std::time::Duration;
+
+/// Doubles from `first` to `most`.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Backoff {
+    first: Duration,
+    most: Duration,
+    failures: u32,
+}
+
+impl Backoff {
+    pub(crate) const fn new(first: Duration, most: Duration) -> Self {
+        Self {
+            first,
+            most,
+            failures: 0,
+        }
+    }
+
+    /// For store calls: 20 ms, doubling to 2 s.
+    pub(crate) const fn store() -> Self {
+        Self::new(Duration::from_millis(20), Duration::from_secs(2))
+    }
+
+    /// For deliveries of outbox rows: 50 ms, doubling to 15 s.
+    pub(crate) const fn delivery() -> Self {
+        Self::new(Duration::from_millis(50), Duration::from_secs(15))
+    }
+
+    /// Counts a failure and says how long to wait.
+    pub(crate) fn fail(&mut self) -> Duration {
+        let wait = self
+            .first
+            .saturating_mul(1 << self.failures.min(16))
+            .min(self.most);
+        self.failures += 1;
+        wait
+    }
+
+    pub(crate) fn reset(&mut self) {
+        self.failures = 0;
+    }
+}

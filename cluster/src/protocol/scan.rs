@@ -1,0 +1,312 @@
+//! A shard's timer scanner (rules 13 and 14).
+//!
+//! Invariants:
+//! * Every pass reads from the low-water hour on, from the start of each hour: pages within a pass, no cursor between
+//!   passes.
+//! * Rows of a higher epoch are left alone. Rows are deleted by the entity only, once it knows that they are done.
+//! * The low water is this owner's before anything is armed: it is rewritten under the new epoch first, so that an
+//!   older owner, whose clock may be ahead, can move it no more. It moves only to hours that are over by
+//!   [`MARGIN_HOURS`] and before which everything was read empty; arming never uses an earlier bucket.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use super::Now;
+use super::backoff::Backoff;
+use crate::id::{Epoch, ShardId};
+use crate::store::{Cas, DueQuery, LowWater, StoreError, TimerKey, TimerRow};
+use crate::time::{BootInstant, Hour, Timestamp};
+
+/// Rows per page.
+const PAGE: usize = 256;
+/// Rows delivered and not yet done; a pass stops there and the next one goes on.
+const OUT: usize = 1024;
+/// A pass looks that far ahead, to know when the next one is due.
+const AHEAD: Duration = Duration::from_secs(60);
+/// The longest time between two passes: rows that others wrote late are found then.
+const RESCAN: Duration = Duration::from_secs(60);
+/// A delivered row that is still there is delivered again after that time.
+const REDELIVER: Duration = Duration::from_secs(10);
+/// The low water stays that far behind the clock.
+const MARGIN_HOURS: u64 = 1;
+
+#[derive(Debug)]
+pub(crate) enum Input {
+    /// The answer to [`Output::ReadLowWater`].
+    LowWater(Result<LowWater, StoreError>),
+    /// The answer to [`Output::PutLowWater`].
+    Put(Result<Cas<LowWater>, StoreError>),
+    /// The answer to [`Output::Query`].
+    Page(Result<Vec<TimerRow>, StoreError>),
+    /// A row due then was inserted by this owner.
+    Armed(Timestamp),
+    /// [`Scan::wake`] has come.
+    Tick,
+}
+
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Output {
+    ReadLowWater,
+    PutLowWater {
+        previous: LowWater,
+        next: LowWater,
+    },
+    Query(DueQuery),
+    /// Give the row to its entity.
+    Deliver(TimerRow),
+    /// The low water is this owner's: timers may be armed.
+    Ready,
+    /// Another owner has the shard.
+    Passed,
+}
+
+/// The scanner of one shard.
+#[derive(Debug)]
+pub(crate) struct Scan {
+    shard: ShardId,
+    epoch: Epoch,
+    low: LowWater,
+    state: State,
+    /// Delivered, and when.
+    out: HashMap<TimerKey, BootInstant>,
+    backoff: Backoff,
+    wake: Option<BootInstant>,
+}
+
+#[derive(Debug)]
+enum State {
+    ReadingLow,
+    /// The low water on its way; `on_wire` is false between two sends.
+    Putting {
+        previous: LowWater,
+        next: LowWater,
+        on_wire: bool,
+    },
+    Resting,
+    Scanning(Pass),
+}
+
+#[derive(Debug)]
+struct Pass {
+    to: Hour,
+    until: Timestamp,
+    after: Option<TimerKey>,
+    /// The first bucket in which a row was seen.
+    first: Option<Hour>,
+    /// The earliest due that has not come.
+    next_due: Option<Timestamp>,
+    seen: HashMap<TimerKey, BootInstant>,
+}
+
+impl Scan {
+    pub(crate) fn new(shard: ShardId, epoch: Epoch) -> (Self, Output) {
+        let scan = Self {
+            shard,
+            epoch,
+            low: LowWater::default(),
+            state: State::ReadingLow,
+            out: HashMap::new(),
+            backoff: Backoff::store(),
+            wake: None,
+        };
+        (scan, Output::ReadLowWater)
+    }
+
+    /// The earliest bucket that may still be used.
+    pub(crate) fn low_water(&self) -> Hour {
+        self.low.hour
+    }
+
+    /// When it wants a [`Input::Tick`].
+    pub(crate) fn wake(&self) -> Option<BootInstant> {
+        self.wake
+    }
+
+    pub(crate) fn handle(&mut self, now: Now, input: Input) -> Vec<Output> {
+        match input {
+            Input::LowWater(Ok(stored)) => self.put(stored, stored.hour),
+            Input::LowWater(Err(_)) | Input::Page(Err(_)) => {
+                if let State::Scanning(_) = self.state {
+                    self.state = State::Resting;
+                }
+                self.wake = Some(now.boot + self.backoff.fail());
+                vec![]
+            }
+            Input::Put(answer) => self.has_put(now, answer),
+            Input::Page(Ok(rows)) => self.page(now, rows),
+            Input::Armed(due) => {
+                if let (State::Resting, Some(wake)) = (&self.state, self.wake) {
+                    self.wake = Some(wake.min(now.boot + due.since(now.wall)));
+                } else if let State::Scanning(pass) = &mut self.state {
+                    pass.next_due = Some(pass.next_due.map_or(due, |d| d.min(due)));
+                }
+                vec![]
+            }
+            Input::Tick => self.tick(now),
+        }
+    }
+
+    /// Writes the low water under this epoch; also where it does not move, once, at the start.
+    fn put(&mut self, previous: LowWater, hour: Hour) -> Vec<Output> {
+        if previous.epoch > self.epoch {
+            return vec![Output::Passed];
+        }
+        let next = LowWater {
+            epoch: self.epoch,
+            hour,
+        };
+        self.state = State::Putting {
+            previous,
+            next,
+            on_wire: true,
+        };
+        vec![Output::PutLowWater { previous, next }]
+    }
+
+    fn has_put(&mut self, now: Now, answer: Result<Cas<LowWater>, StoreError>) -> Vec<Output> {
+        let State::Putting { next, on_wire, .. } = &mut self.state else {
+            return vec![];
+        };
+        let next = *next;
+        *on_wire = false;
+        match answer {
+            Err(_) => {
+                self.wake = Some(now.boot + self.backoff.fail());
+                vec![]
+            }
+            Ok(Cas::Refused(shown)) if shown != next => {
+                // An older owner moved it meanwhile: its hour counts, under this epoch.
+                let hour = if self.low.epoch == self.epoch {
+                    next.hour.min(shown.hour)
+                } else {
+                    shown.hour
+                };
+                self.put(shown, hour)
+            }
+            Ok(_) => {
+                let first = self.low.epoch != self.epoch;
+                self.backoff.reset();
+                self.low = next;
+                self.state = State::Resting;
+                if first {
+                    self.wake = Some(now.boot);
+                    return vec![Output::Ready];
+                }
+                vec![]
+            }
+        }
+    }
+
+    fn tick(&mut self, now: Now) -> Vec<Output> {
+        if self.wake.is_none_or(|at| now.boot < at) {
+            return vec![];
+        }
+        self.wake = None;
+        match &mut self.state {
+            State::ReadingLow => vec![Output::ReadLowWater],
+            State::Putting {
+                previous,
+                next,
+                on_wire,
+            } if !*on_wire => {
+                *on_wire = true;
+                vec![Output::PutLowWater {
+                    previous: *previous,
+                    next: *next,
+                }]
+            }
+            State::Resting => {
+                let until = now.wall + AHEAD;
+                // A clock behind an earlier owner's: its buckets are read as well.
+                let to = until.hour().max(self.low.hour);
+                let seen = HashMap::new();
+                let pass = Pass {
+                    to,
+                    until,
+                    after: None,
+                    first: None,
+                    next_due: None,
+                    seen,
+                };
+                let query = self.query(&pass);
+                self.state = State::Scanning(pass);
+                vec![Output::Query(query)]
+            }
+            State::Putting { .. } | State::Scanning(_) => vec![],
+        }
+    }
+
+    fn query(&self, pass: &Pass) -> DueQuery {
+        DueQuery {
+            shard: self.shard,
+            from: self.low.hour,
+            to: pass.to,
+            until: pass.until,
+            after: pass.after.clone(),
+            limit: PAGE,
+        }
+    }
+
+    fn page(&mut self, now: Now, rows: Vec<TimerRow>) -> Vec<Output> {
+        let State::Scanning(mut pass) = std::mem::replace(&mut self.state, State::Resting) else {
+            return vec![];
+        };
+        self.backoff.reset();
+        let more = rows.len() == PAGE;
+        let mut out = vec![];
+        for row in rows {
+            pass.first.get_or_insert(row.key.hour);
+            pass.after = Some(row.key.clone());
+            self.consider(now, row, &mut pass, &mut out);
+        }
+        let full = pass.seen.len() >= OUT;
+        if more && !full {
+            out.push(Output::Query(self.query(&pass)));
+            self.state = State::Scanning(pass);
+            return out;
+        }
+        out.extend(self.end(now, pass, full));
+        out
+    }
+
+    fn consider(&mut self, now: Now, row: TimerRow, pass: &mut Pass, out: &mut Vec<Output>) {
+        // Rule 14: rows of a higher epoch are left alone.
+        if row.epoch > self.epoch {
+            return;
+        }
+        if row.key.due > now.wall {
+            pass.next_due = Some(pass.next_due.map_or(row.key.due, |d| d.min(row.key.due)));
+            return;
+        }
+        let delivered = self
+            .out
+            .get(&row.key)
+            .copied()
+            .filter(|at| now.boot.since(*at) < REDELIVER);
+        pass.seen.insert(row.key.clone(), delivered.unwrap_or(now.boot));
+        if delivered.is_none() {
+            out.push(Output::Deliver(row));
+        }
+    }
+
+    fn end(&mut self, now: Now, pass: Pass, full: bool) -> Vec<Output> {
+        let waiting = !pass.seen.is_empty();
+        self.out = pass.seen;
+        let mut next = now.boot + RESCAN;
+        if waiting {
+            next = next.min(now.boot + REDELIVER);
+        }
+        if let Some(due) = pass.next_due {
+            next = next.min(now.boot + due.since(now.wall));
+        }
+        self.wake = Some(next);
+        // Moved only when everything before it was read empty, and never close to the clock.
+        let past = Hour(now.wall.hour().0.saturating_sub(MARGIN_HOURS));
+        let low = pass.first.map_or(past, |first| first.min(past));
+        if !full && low > self.low.hour {
+            self.put(self.low, low)
+        } else {
+            vec![]
+        }
+    }
+}

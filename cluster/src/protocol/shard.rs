@@ -1,0 +1,260 @@
+//! One owned shard: its open list, its timers, and the entities that must be activated (rules 6, 8, 9 and 14).
+//!
+//! Invariants: nothing is activated before the list is inherited and the low water is this owner's; every inherited
+//! entity and every crashed one of the list is activated in the background, at a bounded rate.
+//!
+//! It lacks: knowledge of which entities are in memory. The driver keeps those, spawns on demand with
+//! [`Shard::must_fence`], and takes a wish to revive somebody who lives as done.
+
+use std::collections::{HashSet, VecDeque};
+
+use rand::SeedableRng;
+use rand::rngs::StdRng;
+
+use super::Now;
+use super::backoff::Backoff;
+use super::open_list::{OpenList, Step};
+use super::scan::{self, Scan};
+use crate::id::{EntityId, Epoch, ShardId};
+use crate::store::{Cas, DueQuery, ListEntry, ListWrite, LowWater, ShardRow, StoreError, TimerRow};
+use crate::time::{BootInstant, Hour, Timestamp};
+
+/// Background activations under way at once, per shard (rule 6: rate-limited).
+const REVIVALS: usize = 8;
+
+#[derive(Debug)]
+pub(crate) enum Input {
+    /// The answer to [`Output::ReadList`].
+    List(Result<(Option<ShardRow>, Vec<ListEntry>), StoreError>),
+    /// The answer to [`Output::WriteList`].
+    ListWritten(Result<Cas<Option<ShardRow>>, StoreError>),
+    /// The answer to [`Output::ReadLowWater`].
+    LowWater(Result<LowWater, StoreError>),
+    /// The answer to [`Output::PutLowWater`].
+    LowWaterPut(Result<Cas<LowWater>, StoreError>),
+    /// The answer to [`Output::Query`].
+    Page(Result<Vec<TimerRow>, StoreError>),
+    /// An entity is about to commit.
+    Note(EntityId),
+    /// An entity owes nothing any more.
+    Unnote(EntityId),
+    /// An entity inserted a timer row due then.
+    Armed(Timestamp),
+    /// An entity answers from now on, or its driver gave it up for now.
+    Activated(EntityId),
+    /// An entity's actor is gone without having been told to.
+    Crashed(EntityId),
+    /// [`Shard::wake`] has come.
+    Tick,
+}
+
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Output {
+    ReadList,
+    WriteList(ListWrite),
+    ReadLowWater,
+    PutLowWater {
+        previous: LowWater,
+        next: LowWater,
+    },
+    Query(DueQuery),
+    /// Entities may be activated from now on.
+    Opened,
+    /// The entity may commit.
+    Noted(EntityId),
+    /// Give the row to its entity, activating it if need be.
+    Deliver(TimerRow),
+    /// Activate this entity, unless it is.
+    Revive(EntityId),
+    /// Another owner has the shard.
+    Passed,
+}
+
+/// The machine of one owned shard.
+#[derive(Debug)]
+pub(crate) struct Shard {
+    shard: ShardId,
+    epoch: Epoch,
+    rng: StdRng,
+    list: Option<OpenList>,
+    scan: Scan,
+    scan_ready: bool,
+    backoff: Backoff,
+    reread: Option<BootInstant>,
+    waiting: VecDeque<EntityId>,
+    reviving: HashSet<EntityId>,
+    /// Crashed entities wait a little before they are activated again.
+    crashed: VecDeque<(BootInstant, EntityId)>,
+    crash_backoff: Backoff,
+}
+
+impl Shard {
+    /// A shard whose claim was just won.
+    pub(crate) fn new(shard: ShardId, epoch: Epoch, seed: [u8; 32]) -> (Self, Vec<Output>) {
+        let (scan, first) = Scan::new(shard, epoch);
+        let machine = Self {
+            shard,
+            epoch,
+            rng: StdRng::from_seed(seed),
+            list: None,
+            scan,
+            scan_ready: false,
+            backoff: Backoff::store(),
+            reread: None,
+            waiting: VecDeque::new(),
+            reviving: HashSet::new(),
+            crashed: VecDeque::new(),
+            crash_backoff: Backoff::store(),
+        };
+        let mut out = vec![Output::ReadList];
+        machine.scanned(vec![first], &mut out);
+        (machine, out)
+    }
+
+    /// Whether entities may be activated.
+    pub(crate) fn is_open(&self) -> bool {
+        self.list.is_some() && self.scan_ready
+    }
+
+    /// Rule 5: an entity of the open list, as this owner knows it, fences its row before anything else.
+    pub(crate) fn must_fence(&self, entity: &EntityId) -> bool {
+        self.list.as_ref().is_some_and(|l| l.contains(entity))
+    }
+
+    /// The earliest bucket for new timer rows.
+    pub(crate) fn low_water(&self) -> Hour {
+        self.scan.low_water()
+    }
+
+    /// When it wants a [`Input::Tick`].
+    pub(crate) fn wake(&self) -> Option<BootInstant> {
+        let list = self.list.as_ref().and_then(OpenList::wake);
+        let crashed = self.crashed.front().map(|(at, _)| *at);
+        [self.reread, list, self.scan.wake(), crashed]
+            .into_iter()
+            .flatten()
+            .min()
+    }
+
+    pub(crate) fn handle(&mut self, now: Now, input: Input) -> Vec<Output> {
+        let was_open = self.is_open();
+        let mut out = vec![];
+        match input {
+            Input::List(answer) => self.inherit(now, answer, &mut out),
+            Input::ListWritten(answer) => {
+                if let Some(list) = &mut self.list {
+                    listed(list.written(now.boot, answer, &mut self.rng), &mut out);
+                }
+            }
+            Input::Note(entity) => {
+                if let Some(list) = &mut self.list {
+                    listed(list.note(entity, &mut self.rng), &mut out);
+                }
+            }
+            Input::Unnote(entity) => {
+                if let Some(list) = &mut self.list {
+                    listed(list.remove(entity, &mut self.rng), &mut out);
+                }
+            }
+            Input::LowWater(answer) => self.scan(now, scan::Input::LowWater(answer), &mut out),
+            Input::LowWaterPut(answer) => self.scan(now, scan::Input::Put(answer), &mut out),
+            Input::Page(answer) => self.scan(now, scan::Input::Page(answer), &mut out),
+            Input::Armed(due) => self.scan(now, scan::Input::Armed(due), &mut out),
+            Input::Activated(entity) => {
+                self.reviving.remove(&entity);
+            }
+            Input::Crashed(entity) => self.crashed(now, entity),
+            Input::Tick => self.tick(now, &mut out),
+        }
+        if self.is_open() {
+            if !was_open {
+                out.push(Output::Opened);
+            }
+            self.revive(&mut out);
+        }
+        out
+    }
+
+    fn inherit(
+        &mut self,
+        now: Now,
+        answer: Result<(Option<ShardRow>, Vec<ListEntry>), StoreError>,
+        out: &mut Vec<Output>,
+    ) {
+        // Rule 8: read once; a second answer would show what others wrote meanwhile.
+        if self.list.is_some() {
+            return;
+        }
+        match answer {
+            Ok((Some(row), entries)) if row.epoch == self.epoch => {
+                // Rule 6: every inherited entity is activated in the background.
+                self.waiting.extend(entries.iter().cloned());
+                self.list = Some(OpenList::inherited(self.shard, self.epoch, row.list_id, entries));
+            }
+            Ok(_) => out.push(Output::Passed),
+            Err(_) => self.reread = Some(now.boot + self.backoff.fail()),
+        }
+    }
+
+    /// Rule 6: a crashed actor in the list is activated again.
+    fn crashed(&mut self, now: Now, entity: EntityId) {
+        self.reviving.remove(&entity);
+        if self.must_fence(&entity) {
+            self.crashed
+                .push_back((now.boot + self.crash_backoff.fail(), entity));
+        }
+    }
+
+    fn tick(&mut self, now: Now, out: &mut Vec<Output>) {
+        if self.reread.is_some_and(|at| at <= now.boot) {
+            self.reread = None;
+            out.push(Output::ReadList);
+        }
+        if let Some(list) = &mut self.list {
+            listed(list.tick(now.boot), out);
+        }
+        while self.crashed.front().is_some_and(|(at, _)| *at <= now.boot) {
+            self.waiting.extend(self.crashed.pop_front().map(|(_, e)| e));
+        }
+        if self.crashed.is_empty() && self.reviving.is_empty() {
+            self.crash_backoff.reset();
+        }
+        self.scan(now, scan::Input::Tick, out);
+    }
+
+    fn revive(&mut self, out: &mut Vec<Output>) {
+        while self.reviving.len() < REVIVALS {
+            let Some(entity) = self.waiting.pop_front() else {
+                return;
+            };
+            if self.must_fence(&entity) && self.reviving.insert(entity.clone()) {
+                out.push(Output::Revive(entity));
+            }
+        }
+    }
+
+    fn scan(&mut self, now: Now, input: scan::Input, out: &mut Vec<Output>) {
+        let steps = self.scan.handle(now, input);
+        self.scan_ready |= steps.contains(&scan::Output::Ready);
+        self.scanned(steps, out);
+    }
+
+    fn scanned(&self, steps: Vec<scan::Output>, out: &mut Vec<Output>) {
+        out.extend(steps.into_iter().filter_map(|step| match step {
+            scan::Output::ReadLowWater => Some(Output::ReadLowWater),
+            scan::Output::PutLowWater { previous, next } => Some(Output::PutLowWater { previous, next }),
+            scan::Output::Query(query) => Some(Output::Query(query)),
+            scan::Output::Deliver(row) => Some(Output::Deliver(row)),
+            scan::Output::Ready => None,
+            scan::Output::Passed => Some(Output::Passed),
+        }));
+    }
+}
+
+fn listed(steps: Vec<Step>, out: &mut Vec<Output>) {
+    out.extend(steps.into_iter().map(|step| match step {
+        Step::Write(write) => Output::WriteList(write),
+        Step::Noted(entity) => Output::Noted(entity),
+        Step::Passed => Output::Passed,
+    }));
+}
