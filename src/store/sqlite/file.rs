@@ -314,3 +314,99 @@ impl Lock {
         Ok(Lock { _file: file })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn database() -> (PathBuf, tempfile::TempDir) {
+        let directory = tempfile::tempdir().unwrap();
+        (directory.path().join("mitalk.db"), directory)
+    }
+
+    fn refusal(path: &Path, options: &Options) -> OpenError {
+        match open(path, options) {
+            Ok(_) => panic!("{} was opened", path.display()),
+            Err(error) => error,
+        }
+    }
+
+    #[test]
+    fn a_second_opener_is_told_who_has_it() {
+        let (path, _directory) = database();
+        let first = open(&path, &Options::default()).unwrap();
+        let text = refusal(&path, &Options::default()).to_string();
+        assert!(
+            text.contains(&format!("already in use by pid {}", std::process::id())),
+            "{text}"
+        );
+        drop(first);
+        open(&path, &Options::default()).unwrap();
+    }
+
+    #[test]
+    fn other_files_are_refused_and_left_as_they_are() {
+        let (path, _directory) = database();
+        std::fs::write(&path, "a diary, and nobody's database").unwrap();
+        assert!(matches!(
+            refusal(&path, &Options::default()),
+            OpenError::Foreign { .. }
+        ));
+        assert_eq!(
+            std::fs::read_to_string(&path).unwrap(),
+            "a diary, and nobody's database"
+        );
+
+        std::fs::remove_file(&path).unwrap();
+        Connection::open(&path)
+            .unwrap()
+            .execute_batch("CREATE TABLE theirs (a)")
+            .unwrap();
+        let before = std::fs::read(&path).unwrap();
+        assert!(matches!(
+            refusal(&path, &Options::default()),
+            OpenError::Foreign { .. }
+        ));
+        assert_eq!(std::fs::read(&path).unwrap(), before);
+    }
+
+    #[test]
+    fn an_overwritten_page_is_found_at_start() {
+        let (path, _directory) = database();
+        drop(open(&path, &Options::default()).unwrap());
+        let mut bytes = std::fs::read(&path).unwrap();
+        let middle = bytes.len() / 2;
+        bytes[middle..].fill(0x5a);
+        std::fs::write(&path, bytes).unwrap();
+        let error = refusal(&path, &Options::default());
+        assert!(matches!(error, OpenError::Damaged { .. }), "{error}");
+        assert!(error.to_string().contains("restore"), "{error}");
+    }
+
+    #[test]
+    fn a_newer_schema_is_refused() {
+        let (path, _directory) = database();
+        drop(open(&path, &Options::default()).unwrap());
+        set_version(&path, schema::SCHEMA + 1);
+        let text = refusal(&path, &Options::default()).to_string();
+        assert!(text.contains("made by a newer Mi Talk"), "{text}");
+    }
+
+    #[test]
+    fn a_new_file_is_made_also_where_migrating_is_refused() {
+        let (path, _directory) = database();
+        let options = Options {
+            migrate: Migrate::Refuse,
+            ..Options::default()
+        };
+        drop(open(&path, &options).unwrap());
+        drop(open(&path, &options).unwrap());
+    }
+
+    fn set_version(path: &Path, version: i64) {
+        Connection::open(path)
+            .unwrap()
+            .pragma_update(None, "user_version", version)
+            .unwrap();
+    }
+}

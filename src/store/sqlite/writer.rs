@@ -255,3 +255,132 @@ impl Broken {
         !matches!(self.fault.for_caller(self.stage), StoreError::Unknown(_))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc;
+
+    use futures::future::{join, join_all};
+
+    use super::*;
+
+    /// A writer over a fresh file with one table, and the directory that holds it.
+    fn writer() -> (Writer, tempfile::TempDir) {
+        let directory = tempfile::tempdir().unwrap();
+        let connection = Connection::open(directory.path().join("test.db")).unwrap();
+        connection
+            .execute_batch("PRAGMA journal_mode = WAL; CREATE TABLE t (n INTEGER PRIMARY KEY, b BLOB)")
+            .unwrap();
+        let metrics = Metrics::new(&prometheus::Registry::new()).unwrap();
+        (Writer::start(connection, metrics).unwrap(), directory)
+    }
+
+    fn insert(n: i64, bytes: i64) -> impl FnMut(&Connection) -> Result<usize, Fault> + Send + 'static {
+        move |connection| Ok(connection.execute("INSERT INTO t VALUES (?1, zeroblob(?2))", [n, bytes])?)
+    }
+
+    async fn stored(writer: &Writer) -> Vec<i64> {
+        let all = |connection: &Connection| {
+            let mut query = connection.prepare("SELECT n FROM t ORDER BY n")?;
+            let numbers = query.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?;
+            Ok(numbers)
+        };
+        writer.write(all).await.unwrap()
+    }
+
+    /// Keeps the thread busy until all of `writes` are queued, so that they share one group.
+    async fn together<T>(writer: &Writer, writes: Vec<impl Future<Output = T>>) -> Vec<T> {
+        let (started, has_started) = oneshot::channel();
+        let (release, released) = mpsc::channel::<()>();
+        let mut started = Some(started);
+        let busy = writer.write(move |_| {
+            if let Some(started) = started.take() {
+                started.send(()).unwrap();
+                released.recv().unwrap();
+            }
+            Ok(())
+        });
+        // Polled in this order: the writes are queued before the thread may go on.
+        let rest = async {
+            has_started.await.unwrap();
+            let (results, ()) = join(join_all(writes), async { release.send(()).unwrap() }).await;
+            results
+        };
+        let (done, results) = join(busy, rest).await;
+        done.unwrap();
+        results
+    }
+
+    #[tokio::test]
+    async fn writes_that_wait_share_one_commit() {
+        let (writer, _directory) = writer();
+        let results = together(&writer, (0..100).map(|n| writer.write(insert(n, 1))).collect()).await;
+        assert!(results.iter().all(|result| result == &Ok(1)));
+        assert_eq!(writer.metrics.commits.get(), 2);
+        assert_eq!(stored(&writer).await, (0..100).collect::<Vec<_>>());
+    }
+
+    #[tokio::test]
+    async fn a_failing_write_is_undone_alone() {
+        let (writer, _directory) = writer();
+        let writes = [1, 2, 1, 3].map(|n| writer.write(insert(n, 1))).into();
+        let results = together(&writer, writes).await;
+        assert!(
+            matches!(results[2], Err(StoreError::Unavailable(_))),
+            "{:?}",
+            results[2]
+        );
+        assert_eq!(results.iter().filter(|result| result.is_ok()).count(), 3);
+        assert_eq!(stored(&writer).await, [1, 2, 3]);
+    }
+
+    #[tokio::test]
+    async fn neighbours_of_a_write_that_ends_the_transaction_run_again() {
+        let (writer, _directory) = writer();
+        type Work = Box<dyn FnMut(&Connection) -> Result<usize, Fault> + Send>;
+        // What SQLite does by itself when the disk is full.
+        let breaks: Work = Box::new(|connection| {
+            connection.execute_batch("ROLLBACK")?;
+            Err(Fault::Corrupt("broke everything".into()))
+        });
+        let works: [Work; 3] = [Box::new(insert(1, 1)), breaks, Box::new(insert(2, 1))];
+        let results = together(&writer, works.map(|work| writer.write(work)).into()).await;
+        assert_eq!(results[0], Ok(1));
+        assert_eq!(results[1], Err(StoreError::Corrupt("broke everything".into())));
+        assert_eq!(results[2], Ok(1));
+        assert_eq!(stored(&writer).await, [1, 2]);
+    }
+
+    #[tokio::test]
+    async fn a_write_too_large_for_the_space_left_does_not_spoil_the_small_ones() {
+        let (writer, _directory) = writer();
+        let limit = |connection: &Connection| Ok(connection.pragma_update(None, "max_page_count", 20)?);
+        writer.write(limit).await.unwrap();
+        let writes = [(1, 10), (2, 1_000_000), (3, 10)]
+            .map(|(n, bytes)| writer.write(insert(n, bytes)))
+            .into();
+        let results = together(&writer, writes).await;
+        assert_eq!(results[0], Ok(1));
+        assert!(matches!(results[1], Err(StoreError::Full(_))), "{:?}", results[1]);
+        assert_eq!(results[2], Ok(1));
+        assert_eq!(stored(&writer).await, [1, 3]);
+    }
+
+    #[tokio::test]
+    async fn a_full_queue_refuses_at_once() {
+        let (writer, _directory) = writer();
+        let waiting = QUEUE_WRITES as i64 + 1;
+        let results = together(
+            &writer,
+            (0..waiting).map(|n| writer.write(insert(n, 1))).collect(),
+        )
+        .await;
+        let refused: Vec<_> = results.iter().filter(|result| result.is_err()).collect();
+        assert!(
+            matches!(refused[..], [Err(StoreError::Unavailable(_))]),
+            "{refused:?}"
+        );
+        assert_eq!(stored(&writer).await.len(), QUEUE_WRITES);
+        assert_eq!(writer.metrics.queued.get(), 0);
+    }
+}
