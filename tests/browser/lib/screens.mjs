@@ -1,0 +1,43 @@
+// Looks at a screen: keeps a picture of it, light and dark, and asks axe-core what a screen reader would stumble over.
+
+import axe from 'axe-core';
+import assert from 'node:assert/strict';
+import fs from 'node:fs';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { VIEWPORT } from './chromium.mjs';
+
+const DIR = fileURLToPath(new URL('../../screenshots', import.meta.url));
+const RULES = { runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'] };
+const NARROW = { width: 320, height: 844 };
+
+/** Pictures `name-light.png` and `name-dark.png`; fails on any accessibility violation, or if it scrolls sideways. */
+export async function look(person, name) {
+  const { page } = person;
+  fs.mkdirSync(DIR, { recursive: true });
+  for (const colorScheme of ['light', 'dark']) {
+    await page.emulateMedia({ colorScheme, reducedMotion: 'reduce' });
+    await settled(page);
+    await page.screenshot({ path: path.join(DIR, `${name}-${colorScheme}.png`) });
+    assert.deepEqual(await violations(page), [], `accessibility of ${name}, ${colorScheme}`);
+  }
+  await page.setViewportSize(NARROW);
+  const overflow = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
+  await page.setViewportSize(VIEWPORT);
+  assert.ok(overflow <= 0, `${name} scrolls ${overflow} px sideways at ${NARROW.width} px`);
+  await page.emulateMedia({ colorScheme: 'light' });
+}
+
+/** Waits for fonts, and for motion to come to rest. */
+const settled = page => page.evaluate(async () => {
+  await document.fonts.ready;
+  await Promise.allSettled(document.getAnimations().filter(a => a.effect?.getTiming().iterations !== Infinity).map(a => a.finished));
+  await new Promise(resolve => requestAnimationFrame(() => requestAnimationFrame(resolve)));
+});
+
+async function violations(page) {
+  // Evaluated rather than added as a script: the app's content security policy would refuse one.
+  await page.evaluate(`window.axe ?? (() => { ${axe.source} })()`);
+  const found = await page.evaluate(rules => axe.run(document, rules), RULES);
+  return found.violations.map(({ id, help, nodes }) => `${id}: ${help} at ${nodes.map(node => node.target.join(' ')).join(', ')}`);
+}
