@@ -1,0 +1,104 @@
+//! The bounds of one room. They are copied into the room when it is opened, so changing the configuration changes
+//! new rooms only, and `decide` needs nothing but the state.
+
+use crate::limits;
+use serde::{Deserialize, Serialize};
+use std::time::Duration;
+
+/// The most people that a configuration may allow on stage.
+pub(super) const MAX_STAGE: usize = 50;
+/// The most hands that a configuration may allow in the queue.
+pub(super) const MAX_HANDS: usize = 500;
+/// The most stage invitations without an answer that a configuration may allow.
+pub(super) const MAX_INVITATIONS: usize = 50;
+/// The most bans that a configuration may allow.
+pub(super) const MAX_BANS: usize = 500;
+/// The most topics that a configuration may allow.
+pub(super) const MAX_TOPICS: usize = 10;
+/// The longest title or topic that a configuration may allow, in user-perceived characters.
+pub(super) const MAX_CHARACTERS: usize = 100;
+/// Pings that a room remembers, for closed rooms and against repeats; the oldest is forgotten.
+pub(super) const PINGS_REMEMBERED: usize = 150;
+
+/// Bounds of a room. With the greatest values the encoded state stays below the cluster's 64 KiB (tested).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Limits {
+    /// Title, in user-perceived characters.
+    pub title: usize,
+    /// Topics.
+    pub topics: usize,
+    /// Each topic, in user-perceived characters.
+    pub topic: usize,
+    /// People on stage.
+    pub stage: usize,
+    /// Hands in the queue.
+    pub hands: usize,
+    /// Stage invitations without an answer.
+    pub invitations: usize,
+    /// People who may not come back.
+    pub bans: usize,
+    /// Remembered pings of one person.
+    pub pings: usize,
+    /// How long the stage may be empty before the room ends.
+    pub empty_stage: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self::from(&limits::Rooms::default())
+    }
+}
+
+impl From<&limits::Rooms> for Limits {
+    fn from(configured: &limits::Rooms) -> Self {
+        Self {
+            title: configured.title_chars,
+            topics: configured.topics,
+            topic: configured.topic_chars,
+            stage: configured.stage,
+            hands: configured.hands,
+            invitations: configured.stage_invitations,
+            bans: configured.bans,
+            pings: configured.pings,
+            empty_stage: Duration::from_secs(configured.empty_stage_s),
+        }
+    }
+}
+
+/// A limit that cannot be kept.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("limits.rooms.{field} is {given}: give a number from 1 to {most}")]
+pub struct Unkept {
+    /// The field of [`limits::Rooms`].
+    pub field: &'static str,
+    /// What was configured.
+    pub given: usize,
+    /// The greatest value that is allowed.
+    pub most: usize,
+}
+
+impl Limits {
+    /// Checks the configured values, once, at the start.
+    ///
+    /// # Errors
+    /// The first field that is out of its range.
+    pub fn validate(&self) -> Result<(), Unkept> {
+        let fields = [
+            ("title_chars", self.title, MAX_CHARACTERS),
+            ("topics", self.topics, MAX_TOPICS),
+            ("topic_chars", self.topic, MAX_CHARACTERS),
+            ("stage", self.stage, MAX_STAGE),
+            ("hands", self.hands, MAX_HANDS),
+            ("stage_invitations", self.invitations, MAX_INVITATIONS),
+            ("bans", self.bans, MAX_BANS),
+            ("pings", self.pings, PINGS_REMEMBERED),
+        ];
+        match fields
+            .into_iter()
+            .find(|(_, given, most)| !(1..=*most).contains(given))
+        {
+            Some((field, given, most)) => Err(Unkept { field, given, most }),
+            None => Ok(()),
+        }
+    }
+}
