@@ -1,0 +1,52 @@
+/** What happened, newest first; seen means read. */
+import { useEffect } from 'preact/hooks';
+import type { Notice } from '../api/types';
+import { ago, t } from '../i18n';
+import { noticeText } from '../i18n/notices';
+import { me } from '../state/account';
+import { markRead, notices } from '../state/hallway';
+import { personPath, roomPath } from '../state/route';
+import { Icon } from '../ui/icon';
+import { Empty, Failed, Loading, Page } from '../ui/page';
+import { Portrait } from '../ui/portrait';
+
+export function Notices() {
+  useEffect(() => {
+    void notices.reload();
+    return () => void markRead();
+  }, []);
+  const items = notices.items.value;
+  return (
+    <Page title={t('notices.title')} backTo="/">
+      {!items &&
+        (notices.error.value ? <Failed error={notices.error.value} onRetry={() => notices.reload()} /> : <Loading />)}
+      {items?.length === 0 && <Empty icon="bell" title={t('notices.empty')} text={t('notices.empty_note')} />}
+      {items && items.length > 0 && (
+        <ul class="rows">
+          {items.map((notice) => (
+            <Row key={notice.seq} notice={notice} />
+          ))}
+        </ul>
+      )}
+    </Page>
+  );
+}
+
+function Row({ notice }: { notice: Notice }) {
+  const { what } = notice;
+  const person = 'person' in what ? what.person : 'by' in what ? what.by : undefined;
+  const href = 'room' in what ? roomPath(what.room) : person ? personPath(person) : '/';
+  const fresh = notice.seq > (me.value?.notices_read ?? 0);
+  return (
+    <li class={`person-row${fresh ? ' fresh' : ''}`}>
+      <a class="person-main" href={href}>
+        {person ? <Portrait person={person} size="medium" /> : <Icon name="check" size={32} />}
+        <span class="who">
+          <span>{noticeText(notice)}</span>
+          <small>{ago(notice.at_ms, Date.now())}</small>
+        </span>
+        {fresh && <span class="dot" role="img" aria-label={t('notices.new')} />}
+      </a>
+    </li>
+  );
+}

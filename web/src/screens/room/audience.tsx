@@ -1,0 +1,82 @@
+/** Those who listen: people whom speakers follow, then everybody else, in pages. Nobody listens unseen. */
+import { useEffect, useMemo, useRef } from 'preact/hooks';
+import { rooms } from '../../api/routes';
+import type { AudienceMember, PersonBrief, RoomSnapshot } from '../../api/types';
+import { t } from '../../i18n';
+import { PagedList } from '../../state/list';
+import { Button } from '../../ui/button';
+import { Icon } from '../../ui/icon';
+import { Portrait } from '../../ui/portrait';
+
+/** The counts move every second in a large room; the faces need not. */
+const RELOAD_EVERY_MS = 3_000;
+
+interface AudienceProps {
+  room: RoomSnapshot;
+  onPerson: (person: PersonBrief) => void;
+}
+
+export function Audience({ room, onPerson }: AudienceProps) {
+  const list = useMemo(() => new PagedList<AudienceMember>((cursor) => rooms.roster(room.id, cursor)), [room.id]);
+  const timer = useRef<ReturnType<typeof setTimeout> | undefined>(undefined);
+  const stage = room.stage.map((member) => member.person.id).join();
+  useEffect(() => {
+    // The first at once, those that follow together.
+    if (list.items.value === null) void list.reload();
+    else
+      timer.current ??= setTimeout(() => {
+        timer.current = undefined;
+        void list.reload();
+      }, RELOAD_EVERY_MS * Math.random());
+  }, [list, room.audience_count, room.hand_count, stage]);
+  useEffect(() => () => clearTimeout(timer.current), []);
+  const onStage = new Set(room.stage.map((member) => member.person.id));
+  const listeners = (list.items.value ?? []).filter((member) => !onStage.has(member.person.id));
+  const followed = listeners.filter((member) => member.followed_by_stage);
+  const others = listeners.filter((member) => !member.followed_by_stage);
+  return (
+    <section class="audience" aria-label={t('room.audience')}>
+      <People title={t('room.followed_by_speakers')} people={followed} onPerson={onPerson} />
+      <People title={t('room.audience_count', { n: room.audience_count })} people={others} onPerson={onPerson} always />
+      {list.more.value && (
+        <Button wide busy={list.loading.value} onPress={() => list.next()}>
+          {t('common.show_more')}
+        </Button>
+      )}
+    </section>
+  );
+}
+
+interface PeopleProps {
+  title: string;
+  people: readonly AudienceMember[];
+  always?: boolean;
+  onPerson: (person: PersonBrief) => void;
+}
+
+function People({ title, people, always, onPerson }: PeopleProps) {
+  if (people.length === 0 && !always) return null;
+  return (
+    <>
+      <h2>{title}</h2>
+      <ul class="listeners">
+        {people.map(({ person, hand }) => (
+          <li key={person.id}>
+            <button type="button" class="listener" data-person={person.id} onClick={() => onPerson(person)}>
+              <span class="member-face">
+                <Portrait person={person} size="medium" />
+                {hand && (
+                  <span class="mark hand">
+                    <Icon name="hand" size={16} />
+                  </span>
+                )}
+              </span>
+              <span class="listener-name">{person.name}</span>
+              {hand && <span class="for-ear">{t('room.hand.is_up')}</span>}
+            </button>
+          </li>
+        ))}
+      </ul>
+    </>
+  );
+}

@@ -1,0 +1,103 @@
+/** The bottom edge: one big action that changes with the role, and the quiet way out. */
+import type { RoomSnapshot } from '../../api/types';
+import { shortNumber, t } from '../../i18n';
+import { type MainAction, mainAction } from '../../state/rights';
+import { leave } from '../../state/room';
+import { answerStage, setHand, setMuted, stepBack } from '../../state/room-actions';
+import { go, route } from '../../state/route';
+import { microphone } from '../../state/voice';
+import { Button, IconButton } from '../../ui/button';
+
+interface BarProps {
+  room: RoomSnapshot;
+  me: string;
+  onHands: () => void;
+}
+
+export function Bar({ room, me, onHands }: BarProps) {
+  const action = mainAction(room, me);
+  const onStage = action === 'mute' || action === 'unmute';
+  return (
+    <footer class="room-bar">
+      {action === 'invited' && <Invitation />}
+      {action === 'lower' && room.my_hand && (
+        <p class="bar-note" role="status">
+          {t('room.hand.place', { n: room.my_hand })}
+        </p>
+      )}
+      <div class="bar-row">
+        <IconButton icon="leave" kind="leave" label={t('room.leave')} onPress={leaveQuietly} />
+        <Main action={action} />
+        {onStage && <IconButton icon="down" label={t('room.step_back')} onPress={stepBack} />}
+        {room.my_role === 'moderator' && (
+          <IconButton
+            icon="hand"
+            label={t('room.hands.open', { n: room.hand_count })}
+            badge={room.hand_count > 0 ? shortNumber(room.hand_count) : undefined}
+            onPress={onHands}
+          />
+        )}
+      </div>
+    </footer>
+  );
+}
+
+function Main({ action }: { action: MainAction }) {
+  switch (action) {
+    case 'mute':
+      return (
+        <Button kind="live" icon="mic" wide onPress={() => setMuted(true)}>
+          {t('room.mute')}
+        </Button>
+      );
+    case 'unmute':
+      return (
+        <Button kind="primary" icon="mic_off" wide busy={microphone.opening.value} onPress={() => setMuted(false)}>
+          {microphone.opening.value ? t('room.mic_opening') : t('room.unmute')}
+        </Button>
+      );
+    case 'lower':
+      return (
+        <Button kind="quiet" icon="hand" wide pressed onPress={() => setHand(false)}>
+          {t('room.hand.lower')}
+        </Button>
+      );
+    case 'raise':
+      return (
+        <Button kind="primary" icon="hand" wide onPress={() => setHand(true)}>
+          {t('room.hand.raise')}
+        </Button>
+      );
+    case 'hands_off':
+      return (
+        <Button icon="hand" wide disabled>
+          {t('room.hand.off')}
+        </Button>
+      );
+    case 'invited':
+      return <span class="wide" />;
+  }
+}
+
+function Invitation() {
+  return (
+    <div class="invitation" role="alertdialog" aria-labelledby="invitation-title" aria-describedby="invitation-note">
+      <p id="invitation-title">
+        <strong>{t('room.invitation.title')}</strong>
+      </p>
+      <p id="invitation-note">{t('room.invitation.note')}</p>
+      <div class="row">
+        <Button onPress={() => answerStage(false)}>{t('room.invitation.decline')}</Button>
+        <Button kind="live" wide onPress={() => answerStage(true)}>
+          {t('room.invitation.accept')}
+        </Button>
+      </div>
+    </div>
+  );
+}
+
+/** Nobody is told. */
+export function leaveQuietly(): void {
+  void leave();
+  if (route.value.name === 'room') go('/', 'replace');
+}

@@ -1,0 +1,81 @@
+/** The account of this device: who is signed in, where they stand, and signing in and out. */
+import { computed, signal } from '@preact/signals';
+import { auth, me as meRoutes } from '../api/routes';
+import * as tokens from '../api/tokens';
+import type { Me, Notice } from '../api/types';
+
+/** `starting`: tokens are there, the account is not yet. */
+export type AccountState = 'signed_out' | 'starting' | 'offline' | 'ready';
+
+export const me = signal<Me | null>(null);
+export const accountState = signal<AccountState>(tokens.signedIn() ? 'starting' : 'signed_out');
+export const myId = computed(() => me.value?.id ?? '');
+export const unread = computed(() => (me.value ? Math.max(0, me.value.notice_seq - me.value.notices_read) : 0));
+/** An invite link that brought the person here, kept until they have signed in. */
+export const pendingInvite = signal<string | null>(sessionStorage.getItem('mitalk.invite'));
+
+export function keepInvite(code: string | null): void {
+  pendingInvite.value = code;
+  if (code) sessionStorage.setItem('mitalk.invite', code);
+  else sessionStorage.removeItem('mitalk.invite');
+}
+
+/** Somebody active needs a name and a handle before they meet others. */
+export const needsSetup = computed(() => {
+  const account = me.value;
+  return account?.standing === 'active' && (!account.profile.name || !account.profile.handle);
+});
+
+export function setMe(next: Me): void {
+  me.value = next;
+  accountState.value = 'ready';
+}
+
+export function noticed(notice: Notice): void {
+  const account = me.value;
+  if (account) me.value = { ...account, notice_seq: Math.max(account.notice_seq, notice.seq) };
+}
+
+export async function load(): Promise<void> {
+  if (!tokens.signedIn()) return;
+  accountState.value = 'starting';
+  try {
+    setMe(await meRoutes.get());
+  } catch {
+    // A refused refresh has signed us out already; everything else may pass.
+    if (tokens.signedIn()) accountState.value = 'offline';
+  }
+}
+
+export async function verify(phone: string, code: string): Promise<void> {
+  const invite = pendingInvite.value ?? undefined;
+  const signedIn = await auth.verify({ phone, code, device_name: deviceName(), invite });
+  keepInvite(null);
+  tokens.store(signedIn.tokens);
+  setMe(signedIn.me);
+}
+
+export async function signOut(): Promise<void> {
+  await auth.signOut().catch(() => undefined);
+  tokens.forget();
+}
+
+tokens.onTokens((access) => {
+  if (access !== null) return;
+  me.value = null;
+  accountState.value = 'signed_out';
+});
+
+/** What the list of devices shows, from what browsers tell about themselves. */
+function deviceName(): string {
+  const agent = navigator.userAgent;
+  const browser = /Edg\//.test(agent)
+    ? 'Edge'
+    : /Firefox\//.test(agent)
+      ? 'Firefox'
+      : /Chrome\//.test(agent)
+        ? 'Chrome'
+        : 'Safari';
+  const system = ['Android', 'iPhone', 'iPad', 'Windows', 'Mac OS', 'Linux'].find((name) => agent.includes(name));
+  return system ? `${browser}, ${system}` : browser;
+}

@@ -1,0 +1,23 @@
+/** What somebody may do in a room, as the server will decide it: screens offer nothing that would be refused. Pure. */
+import type { Moderation, RoomSnapshot } from '../api/types';
+import { memberOf } from './room-reducer';
+
+/** What `me` may do to `target`, in the order in which it is offered. */
+export function moderation(room: RoomSnapshot, me: string, target: string, invited: boolean): Moderation[] {
+  if (room.my_role !== 'moderator' || target === me) return [];
+  const member = memberOf(room, target);
+  if (!member) return [invited ? 'cancel_invitation' : 'invite_to_stage', 'remove', 'ban'];
+  if (member.role === 'moderator') return [];
+  return [...(member.muted ? [] : (['mute'] as const)), 'move_back', 'make_moderator', 'remove', 'ban'];
+}
+
+export type MainAction = 'raise' | 'lower' | 'hands_off' | 'invited' | 'unmute' | 'mute';
+
+/** The one big button of the room. */
+export function mainAction(room: RoomSnapshot, me: string): MainAction {
+  const member = memberOf(room, me);
+  if (member) return member.muted ? 'unmute' : 'mute';
+  if (room.invited_to_stage) return 'invited';
+  if (room.my_hand) return 'lower';
+  return room.hand_raising === 'off' ? 'hands_off' : 'raise';
+}

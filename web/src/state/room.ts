@@ -1,0 +1,197 @@
+/**
+ * The room that this person is in: joins it, follows it, and carries out what they do in it.
+ *
+ * What they do shows at once, as an overlay over what the server said, and is corrected if the server says otherwise.
+ * The microphone follows the view: on stage and not muted means that it sends, whoever changed that.
+ */
+import { computed, signal } from '@preact/signals';
+import { type ApiError, codeOf } from '../api/problem';
+import { rooms } from '../api/routes';
+import type { Joined, LeftWhy, RoomAck, RoomChange, RoomSnapshot, ServerMessage } from '../api/types';
+import { t } from '../i18n';
+import { stop as stopPlayback } from '../media/playback';
+import type { Phase } from '../media/recovery';
+import { MediaSession } from '../media/session';
+import { myId } from './account';
+import { live } from './live';
+import { noteChanges } from './room-news';
+import { memberOf } from './room-reducer';
+import * as seq from './room-sync';
+import { announce, attempt, toast } from './toasts';
+import { microphone } from './voice';
+
+const OVERLAY_MS = 6_000;
+/** A place in the queue is asked for at most this often. */
+const PLACE_EVERY_MS = 3_000;
+const RESUME_KEY = 'mitalk.resume';
+
+export type Connection = 'none' | 'connecting' | 'live' | 'reconnecting' | 'no_sound';
+
+/** How the last room ended for this person, until they look away. */
+export interface Farewell {
+  id: string;
+  why: LeftWhy;
+  problem?: ApiError;
+  room: RoomSnapshot | null;
+}
+
+export const roomId = signal<string | null>(null);
+const sync = signal<seq.RoomSync | null>(null);
+export const room = computed(() => (sync.value ? seq.view(sync.value) : null));
+export const connection = signal<Connection>('none');
+export const farewell = signal<Farewell | null>(null);
+/** Whom this person has asked on stage and who has not come yet. */
+export const asked = signal<ReadonlySet<string>>(new Set());
+
+let media: MediaSession | undefined;
+let overlayIds = 0;
+let placeTimer: ReturnType<typeof setTimeout> | undefined;
+
+export const levels = (): Map<number, number> => media?.levels() ?? new Map();
+export const rejoinable = (): string | null => readResume()?.room ?? null;
+
+export function join(id: string): void {
+  if (roomId.value === id) return;
+  if (roomId.value) close();
+  farewell.value = null;
+  roomId.value = id;
+  connection.value = 'connecting';
+  const resume = readResume();
+  media = new MediaSession(id, resume?.room === id ? resume.token : undefined, {
+    socket: () => live.id,
+    phase: phaseChanged,
+    noSound: () => {
+      connection.value = 'no_sound';
+    },
+    joined,
+    over: (problem) => end(codeOf(problem) === 'room_ended' ? 'ended' : 'lost_connection', problem),
+  });
+}
+
+export async function leave(): Promise<void> {
+  const id = roomId.value;
+  if (!id) return;
+  close();
+  // A leave that does not arrive is made good by the closed connection.
+  await rooms.leave(id).catch(() => undefined);
+}
+
+/** From the live socket. */
+export function received(message: ServerMessage): void {
+  const state = sync.value;
+  if (message.type === 'left_room' && message.room === roomId.value && message.why !== 'left') end(message.why);
+  if (!state) return;
+  if (message.type === 'room_snapshot' && message.room.id === state.base.id) {
+    update(seq.snapshot(state, message.room));
+  }
+  if (message.type === 'room' && message.room === state.base.id) {
+    const { sync: next, need } = seq.delta(state, message.seq, message.change);
+    update(next);
+    if (need !== undefined) live.send({ type: 'watch', room: state.base.id, after: need });
+    if (message.change.change === 'ended') end('ended');
+    if (message.change.change === 'hand_down') handDown(message.change);
+  }
+}
+
+/** Others' hands are not named to listeners, so how far one moved up is asked for, once for many. */
+function handDown(change: Extract<RoomChange, { change: 'hand_down' }>): void {
+  if (change.declined) toast(t('room.hand.declined'));
+  if (!room.value?.my_hand || change.person || placeTimer !== undefined) return;
+  placeTimer = setTimeout(
+    () => {
+      placeTimer = undefined;
+      if (room.value?.my_hand) void refresh();
+    },
+    PLACE_EVERY_MS * (0.5 + Math.random()),
+  );
+}
+
+/** The live socket is open (again): the room's changes have to come to this one. */
+export function socketOpened(again: boolean): void {
+  const state = sync.value;
+  if (!state) return;
+  sync.value = { ...state, healing: false };
+  live.send({ type: 'watch', room: state.base.id, after: state.base.seq });
+  if (again) media?.liveSocketBack();
+}
+
+/** Shows `change` at once, sends the command, and takes the change back if it is refused. */
+export async function act(
+  change: RoomChange | null,
+  agreed: (base: RoomSnapshot) => boolean,
+  command: (id: string) => Promise<RoomAck>,
+): Promise<RoomAck | undefined> {
+  const state = sync.value;
+  if (!state) return undefined;
+  const id = ++overlayIds;
+  if (change) {
+    update(seq.overlay(state, { id, change, agreed, until_ms: Date.now() + OVERLAY_MS }), true);
+    setTimeout(() => sync.value && update(seq.expire(sync.value, Date.now())), OVERLAY_MS + 50);
+  }
+  const ack = await attempt(() => command(state.base.id));
+  if (!ack && sync.value) update(seq.refuse(sync.value, id));
+  if (ack?.pending) toast(t('room.pending'));
+  return ack;
+}
+
+/** Asks for the whole room again, where a change cannot say what this person needs to know. */
+export async function refresh(): Promise<void> {
+  const id = roomId.value;
+  if (!id) return;
+  const fresh = await rooms.get(id).catch(() => undefined);
+  if (fresh && sync.value?.base.id === fresh.id) update(seq.snapshot(sync.value, fresh));
+}
+
+function joined({ room: snapshot, resume_token, resumed }: Joined): void {
+  sessionStorage.setItem(RESUME_KEY, JSON.stringify({ room: snapshot.id, token: resume_token }));
+  const before = sync.value;
+  const wasOnStage = before && memberOf(before.base, myId.value);
+  update(seq.start(myId.value, snapshot));
+  if (wasOnStage && !resumed && snapshot.my_role === 'listener') toast(t('room.back_in_audience'));
+  live.send({ type: 'watch', room: snapshot.id, after: snapshot.seq });
+}
+
+/** `own`: this person's own doing, which they need not be told about. */
+function update(next: seq.RoomSync, own = false): void {
+  const before = room.value;
+  sync.value = next;
+  const after = room.value;
+  if (after && after !== before) {
+    noteChanges(before, after, myId.value, own);
+    const staged = new Set(after.stage.map((member) => member.person.id));
+    asked.value = new Set([...asked.value].filter((person) => !staged.has(person)));
+    void microphone.follow(memberOf(after, myId.value), media);
+  }
+}
+
+function phaseChanged(phase: Phase): void {
+  if (phase === 'live') connection.value = 'live';
+  else if (phase === 'restarting' || phase === 'rejoining') connection.value = 'reconnecting';
+}
+
+function end(why: LeftWhy, problem?: ApiError): void {
+  const id = roomId.value;
+  if (!id) return;
+  const last = room.value;
+  close();
+  farewell.value = { id, why, problem, room: last };
+  announce(t(`room.left.${why}`));
+}
+
+function close(): void {
+  sessionStorage.removeItem(RESUME_KEY);
+  if (roomId.value) live.send({ type: 'unwatch', room: roomId.value });
+  media?.close();
+  media = undefined;
+  stopPlayback();
+  void microphone.follow(undefined, undefined);
+  roomId.value = null;
+  sync.value = null;
+  asked.value = new Set();
+  connection.value = 'none';
+}
+
+function readResume(): { room: string; token: string } | null {
+  const text = sessionStorage.getItem(RESUME_KEY);
+  return text ? (JSON.parse(text) as { room: string; token: string }) : null;
+}

@@ -1,0 +1,86 @@
+/**
+ * Where the person is: the address bar is the state. A room opens over a place; `place` is what lies under it, so that
+ * closing the room shows what was there.
+ */
+import { computed, signal } from '@preact/signals';
+
+type Simple = 'hallway' | 'people' | 'you' | 'edit' | 'invites' | 'notices' | 'settings' | 'new';
+
+export type Route =
+  | { name: Simple }
+  | { name: 'room'; id: string }
+  | { name: 'person'; handle: string }
+  | { name: 'invite'; code: string }
+  | { name: 'missing' };
+
+const SIMPLE: Record<string, Simple> = {
+  '/': 'hallway',
+  '/people': 'people',
+  '/you': 'you',
+  '/you/edit': 'edit',
+  '/invites': 'invites',
+  '/notices': 'notices',
+  '/settings': 'settings',
+  '/new': 'new',
+};
+
+export function parse(path: string): Route {
+  const simple = SIMPLE[path];
+  if (simple) return { name: simple };
+  const [, kind, argument, ...rest] = path.split('/');
+  if (!argument || rest.length > 0) return { name: 'missing' };
+  const text = decoded(argument);
+  if (text === null) return { name: 'missing' };
+  if (kind === 'r') return { name: 'room', id: text };
+  if (kind === 'u') return { name: 'person', handle: text };
+  if (kind === 'i') return { name: 'invite', code: text };
+  return { name: 'missing' };
+}
+
+function decoded(text: string): string | null {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return null;
+  }
+}
+
+export const route = signal<Route>(parse(location.pathname));
+const under = signal<Route>({ name: 'hallway' });
+export const place = computed<Route>(() => (route.value.name === 'room' ? under.value : route.value));
+
+export const roomPath = (id: string) => `/r/${encodeURIComponent(id)}`;
+/** People without a handle are found by their id. */
+export const personPath = (person: { id: string; handle?: string | null }) =>
+  `/u/${encodeURIComponent(person.handle ?? `~${person.id}`)}`;
+
+export function go(path: string, how: 'push' | 'replace' = 'push'): void {
+  if (path === location.pathname) return;
+  if (how === 'push') history.pushState({ inside: true }, '', path);
+  else history.replaceState(history.state, '', path);
+  arrive();
+}
+
+/** Back to where the person came from; on a deep link, to `fallback`. */
+export function back(fallback: string): void {
+  if (history.state?.inside) history.back();
+  else go(fallback, 'replace');
+}
+
+function arrive(): void {
+  const next = parse(location.pathname);
+  if (next.name !== 'room') under.value = next;
+  route.value = next;
+}
+
+export function startRouting(): void {
+  arrive();
+  addEventListener('popstate', arrive);
+  document.addEventListener('click', (event) => {
+    const link = (event.target as Element).closest?.('a');
+    const plain = event.button === 0 && !event.metaKey && !event.ctrlKey && !event.shiftKey && !event.altKey;
+    if (!link || !plain || link.target || link.origin !== location.origin || link.hasAttribute('download')) return;
+    event.preventDefault();
+    go(link.pathname);
+  });
+}

@@ -1,0 +1,96 @@
+/** Ties the parts together: what the live socket says goes where it belongs, and the account decides whether it is open. */
+import { effect } from '@preact/signals';
+import type { Notice, ServerMessage } from '../api/types';
+import { t } from '../i18n';
+import { noticeText } from '../i18n/notices';
+import { keepAwake, showOnLockScreen } from '../media/lock-screen';
+import { accountState, load, me, myId, noticed, setMe } from './account';
+import { addNotice, hallway } from './hallway';
+import { live, onLive } from './live';
+import * as current from './room';
+import { toggleMute } from './room-actions';
+import { memberOf } from './room-reducer';
+import { go, place, roomPath } from './route';
+import { toast } from './toasts';
+
+const HALLWAY_QUIET_MS = 1_000;
+
+export function start(): void {
+  onLive(dispatch);
+  effect(() => {
+    if (accountState.value === 'ready') live.open();
+    else if (accountState.value === 'signed_out') {
+      live.close();
+      void current.leave();
+    }
+  });
+  effect(followRoom);
+  addEventListener('online', () => accountState.value === 'offline' && void load());
+  void load();
+}
+
+let opened = false;
+
+function dispatch(message: ServerMessage): void {
+  switch (message.type) {
+    case 'welcome':
+      setMe(message.me);
+      current.socketOpened(opened);
+      opened = true;
+      return;
+    case 'me':
+      if (me.value?.standing === 'waiting' && message.me.standing === 'active') toast(t('notice.admitted'));
+      setMe(message.me);
+      return;
+    case 'ticket':
+      if (me.value) me.value = { ...me.value, ticket: message.ticket };
+      return;
+    case 'notice':
+      tell(message.notice);
+      return;
+    case 'hallway':
+      hallwayChanged();
+      return;
+    default:
+      current.received(message);
+  }
+}
+
+function tell(notice: Notice): void {
+  const known = me.value;
+  noticed(notice);
+  addNotice(notice);
+  // What was missed while away is in the list; only what happens now is worth an interruption.
+  if (!known || notice.seq <= known.notices_read || notice.what.kind === 'admitted') return;
+  const { what } = notice;
+  if ('room' in what && what.room === current.roomId.value) return;
+  const action = 'room' in what ? { label: t('notice.open'), run: () => go(roomPath(what.room)) } : undefined;
+  toast(noticeText(notice), action);
+}
+
+let hallwayTimer: ReturnType<typeof setTimeout> | undefined;
+
+/** Asked again only if somebody looks at it. */
+function hallwayChanged(): void {
+  if (place.value.name !== 'hallway' || document.visibilityState !== 'visible') return;
+  if (hallwayTimer !== undefined) return;
+  hallwayTimer = setTimeout(() => {
+    hallwayTimer = undefined;
+    void hallway.reload();
+  }, HALLWAY_QUIET_MS * Math.random());
+}
+
+/** The lock screen and the wake lock follow the room. */
+function followRoom(): void {
+  const room = current.room.value;
+  const member = room ? memberOf(room, myId.value) : undefined;
+  void keepAwake(member !== undefined);
+  showOnLockScreen(
+    room && {
+      title: room.title,
+      leave: () => void current.leave(),
+      toggleMute: member ? toggleMute : undefined,
+      muted: member?.muted ?? true,
+    },
+  );
+}

@@ -1,0 +1,85 @@
+/** The icons of the app, imported one by one from Lucide. Always beside words or inside a labelled control. */
+import {
+  ArrowLeft,
+  Bell,
+  Check,
+  ChevronDown,
+  ChevronRight,
+  DoorOpen,
+  Ellipsis,
+  Globe,
+  Hand,
+  type IconNode,
+  Link,
+  Lock,
+  LogOut,
+  Mail,
+  Mic,
+  MicOff,
+  Plus,
+  Radio,
+  Search,
+  Settings,
+  Share2,
+  Shield,
+  Smartphone,
+  User,
+  UserPlus,
+  Users,
+  Volume2,
+  WifiOff,
+  X,
+} from 'lucide';
+import { h } from 'preact';
+
+const ICONS = {
+  audio: Volume2,
+  back: ArrowLeft,
+  bell: Bell,
+  check: Check,
+  close: X,
+  device: Smartphone,
+  down: ChevronDown,
+  globe: Globe,
+  hand: Hand,
+  invite: Mail,
+  invite_person: UserPlus,
+  leave: DoorOpen,
+  link: Link,
+  lock: Lock,
+  mic: Mic,
+  mic_off: MicOff,
+  moderator: Shield,
+  more: Ellipsis,
+  next: ChevronRight,
+  offline: WifiOff,
+  people: Users,
+  plus: Plus,
+  room: Radio,
+  search: Search,
+  settings: Settings,
+  share: Share2,
+  sign_out: LogOut,
+  you: User,
+} satisfies Record<string, IconNode>;
+
+export type IconName = keyof typeof ICONS;
+
+export function Icon({ name, size = 24 }: { name: IconName; size?: 16 | 20 | 24 | 32 }) {
+  return (
+    <svg
+      class="icon"
+      width={size}
+      height={size}
+      viewBox="0 0 24 24"
+      fill="none"
+      stroke="currentColor"
+      stroke-width="2"
+      stroke-linecap="round"
+      stroke-linejoin="round"
+      aria-hidden="true"
+    >
+      {ICONS[name].map(([tag, attributes], index) => h(tag, { ...attributes, key: index }))}
+    </svg>
+  );
+}

@@ -1,0 +1,88 @@
+/** The frame of a screen: a heading that takes the focus on arrival, a way back, and what lists say when they are empty. */
+import type { ComponentChildren } from 'preact';
+import { useEffect, useRef } from 'preact/hooks';
+import { problemText, t } from '../i18n';
+import { back } from '../state/route';
+import { Button, IconButton } from './button';
+import { Icon, type IconName } from './icon';
+
+interface PageProps {
+  title: string;
+  /** Where back leads to on a deep link; a place of the bar has none. */
+  backTo?: string;
+  actions?: ComponentChildren;
+  children: ComponentChildren;
+}
+
+export function Page({ title, backTo, actions, children }: PageProps) {
+  const heading = useRef<HTMLHeadingElement>(null);
+  useEffect(() => {
+    document.title = `${title} · ${t('app.name')}`;
+  }, [title]);
+  useEffect(() => {
+    // A screen that is new under the finger is also new for the ear.
+    if (document.activeElement === document.body || !document.activeElement?.isConnected) {
+      heading.current?.focus({ preventScroll: true });
+    }
+  }, []);
+  return (
+    <div class="page">
+      <header class="page-head">
+        {backTo && <IconButton icon="back" label={t('common.back')} onPress={() => back(backTo)} />}
+        <h1 ref={heading} tabIndex={-1}>
+          {title}
+        </h1>
+        {actions && <div class="page-actions">{actions}</div>}
+      </header>
+      {children}
+    </div>
+  );
+}
+
+interface EmptyProps {
+  icon: IconName;
+  title: string;
+  text?: string;
+  children?: ComponentChildren;
+}
+
+export function Empty({ icon, title, text, children }: EmptyProps) {
+  return (
+    <div class="empty">
+      <Icon name={icon} size={32} />
+      <h2>{title}</h2>
+      {text && <p>{text}</p>}
+      {children}
+    </div>
+  );
+}
+
+export function Failed({ error, onRetry }: { error: unknown; onRetry: () => unknown }) {
+  return (
+    <div class="empty" role="alert">
+      <Icon name="offline" size={32} />
+      <p>{problemText(error)}</p>
+      <Button onPress={onRetry}>{t('common.try_again')}</Button>
+    </div>
+  );
+}
+
+export function Loading() {
+  return (
+    <div class="loading" role="status">
+      <span class="spinner" />
+      <span class="for-ear">{t('common.loading')}</span>
+    </div>
+  );
+}
+
+export function Tags({ items }: { items: readonly string[] }) {
+  if (items.length === 0) return null;
+  return (
+    <ul class="tags">
+      {items.map((item) => (
+        <li key={item}>{item}</li>
+      ))}
+    </ul>
+  );
+}
