@@ -279,6 +279,11 @@ impl<E: Entity> Activation<E> {
         fixed.into_iter().flatten().min()
     }
 
+    /// Nothing is under way or waits: a driver that lets the entity go waits for this, if it can.
+    pub(crate) fn is_settled(&self) -> bool {
+        self.flight.is_none() && self.queue.is_empty()
+    }
+
     /// Rule 5: activation reads the row, and fences it if the entity is in the open list.
     fn row(&mut self, now: Now, answer: Result<Option<Row>, StoreError>, out: &mut Vec<Output<E>>) {
         if self.phase != Phase::Reading {

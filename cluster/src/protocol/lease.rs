@@ -92,15 +92,24 @@ enum State {
 }
 
 impl Lease {
-    /// A start: it wants to read its row first.
-    pub(crate) fn new(node: NodeId, ttl: Duration, interval: Duration, exclusive: bool) -> (Self, Output) {
+    /// A start, which reads its row first; its generations come after `generation`.
+    pub(crate) fn new(
+        node: NodeId,
+        ttl: Duration,
+        interval: Duration,
+        exclusive: bool,
+        generation: u64,
+    ) -> (Self, Output) {
         let lease = Self {
             node,
             ttl,
             interval,
             exclusive,
             state: State::Reading,
-            hold: Hold::default(),
+            hold: Hold {
+                generation,
+                until: BootInstant::default(),
+            },
             backoff: Backoff::store(),
             wake: None,
             release: false,

@@ -54,8 +54,10 @@ pub(crate) enum Input {
         shard: ShardId,
         epoch: Epoch,
     },
-    /// Hand everything over and take nothing.
-    Drain,
+    /// Stop everything and take nothing; with somebody else there, hand it over.
+    Drain {
+        hand_over: bool,
+    },
     /// [`Ownership::wake`] has come.
     Tick,
 }
@@ -90,7 +92,8 @@ pub(crate) struct Ownership {
     free: HashMap<ShardId, (Option<Epoch>, BootInstant)>,
     waiting: VecDeque<ShardId>,
     in_flight: usize,
-    draining: bool,
+    /// Whether shards are handed over.
+    draining: Option<bool>,
     drained: bool,
     /// Who owns what, as the last round showed it; for hints.
     owners: HashMap<ShardId, NodeId>,
@@ -131,15 +134,20 @@ impl Ownership {
             free: HashMap::new(),
             waiting: VecDeque::new(),
             in_flight: 0,
-            draining: false,
+            draining: None,
             drained: false,
             owners: HashMap::new(),
         }
     }
 
-    /// Who owns `shard`, as far as this node knows.
-    pub(crate) fn owner(&self, shard: ShardId) -> Option<&NodeId> {
-        self.owners.get(&shard)
+    /// Who owns what, as far as this node knows.
+    pub(crate) fn owners(&self) -> HashMap<ShardId, NodeId> {
+        self.owners.clone()
+    }
+
+    /// The generation that claims are made in.
+    pub(crate) fn generation(&self) -> u64 {
+        self.generation
     }
 
     /// When it wants a [`Input::Tick`].
@@ -163,11 +171,11 @@ impl Ownership {
             Input::Round(round) => self.round(now, round, &mut out),
             Input::Written { shard, answer } => self.written(now, shard, answer, &mut out),
             Input::Stopped { shard, epoch } => self.stopped(shard, epoch),
-            Input::Drain => self.drain(&mut out),
+            Input::Drain { hand_over } => self.drain(hand_over, &mut out),
             Input::Tick => {}
         }
         self.send(now, &mut out);
-        if self.draining && !self.drained && self.slots.is_empty() {
+        if self.draining.is_some() && !self.drained && self.slots.is_empty() {
             self.drained = true;
             out.push(Output::Drained);
         }
@@ -224,7 +232,8 @@ impl Ownership {
                     // Rule 3: a row of a higher epoch, whoever it names, means that this one is passed. Lower ones
                     // are old answers of a plain read.
                     let passed = row.is_some_and(|r| r.epoch > epoch);
-                    let elsewhere = best.is_some_and(|n| *n != self.node) && moving < MOVES_AT_ONCE;
+                    let stays = self.draining.is_none();
+                    let elsewhere = stays && best.is_some_and(|n| *n != self.node) && moving < MOVES_AT_ONCE;
                     if passed || elsewhere {
                         moving += usize::from(!passed);
                         self.slots.insert(
@@ -238,7 +247,7 @@ impl Ownership {
                     }
                 }
                 Some(_) => {}
-                None if self.draining || self.generation == 0 => {}
+                None if self.draining.is_some() || self.generation == 0 => {}
                 None => {
                     let best = best == Some(&self.node);
                     if self.may_claim(now, shard, row, best, &round.verdicts) {
@@ -373,8 +382,10 @@ impl Ownership {
         let claimed = won && write.owner.is_some() && *generation == self.generation;
         let (epoch, generation) = (write.epoch, *generation);
         self.slots.remove(&shard);
-        if claimed && self.draining {
-            self.hand_over(shard, epoch);
+        if let (true, Some(hand_over)) = (claimed, self.draining) {
+            if hand_over {
+                self.hand_over(shard, epoch);
+            }
         } else if claimed {
             self.owners.insert(shard, self.node.clone());
             self.slots.insert(shard, Slot::Running { epoch, generation });
@@ -415,8 +426,8 @@ impl Ownership {
         self.enqueue(write, self.generation);
     }
 
-    fn drain(&mut self, out: &mut Vec<Output>) {
-        self.draining = true;
+    fn drain(&mut self, hand_over: bool, out: &mut Vec<Output>) {
+        self.draining = Some(hand_over);
         self.drop_claims(|_| true);
         for (shard, slot) in &mut self.slots {
             if let Slot::Running { epoch, .. } = *slot {

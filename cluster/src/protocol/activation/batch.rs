@@ -175,9 +175,11 @@ impl<E: Entity> Activation<E> {
                         source: None,
                         deadline,
                         trace: Trace::default(),
+                        remember: false,
                     };
                     let _nobody_waits = self.decide_command(now, command, &question, batch, out);
                 }
+                batch.timers.push((timer.clone(), key.clone()));
             }
         }
     }

@@ -1,0 +1,274 @@
+//! From a caller to an entity and back: locate, admit, cast, wait; and what this node answers to the transport.
+//!
+//! Nobody waits for ever: the entity answers at the deadline, a dropped reply port is noticed at once, and beyond both
+//! stands a time-out of its own.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use tokio::sync::oneshot;
+
+use super::ServiceError;
+use super::entity::Asked;
+use super::envelope::{self, Body};
+use super::shard;
+use super::shared::Shared;
+use crate::call::{Call, Trace};
+use crate::entity::{MESSAGE_BYTES, Source, Target};
+use crate::id::{EntityId, KEY_BYTES, NodeId, RequestId};
+use crate::protocol::outcome::{Outcome, RETRY_AFTER};
+use crate::protocol::placement::preferred;
+use crate::store::{Event, OutboxRow};
+use crate::transport::{Inbound, Request, Response, TransportError};
+
+/// How long the target of an outbox row may take to decide it.
+const DELIVERY_DEADLINE: Duration = Duration::from_secs(10);
+/// How much longer than its deadline a caller waits for the answer that says so.
+const GRACE: Duration = Duration::from_millis(250);
+
+/// A command for an entity, wherever it is.
+pub(super) struct Command {
+    pub(super) id: EntityId,
+    pub(super) bytes: Vec<u8>,
+    pub(super) request: Option<RequestId>,
+    pub(super) source: Option<Source>,
+    pub(super) trace: Trace,
+    pub(super) deadline: Duration,
+}
+
+/// Asks the owner of the entity's shard; a hint to another owner is followed once.
+pub(super) async fn ask(shared: &Shared, command: Command) -> Outcome {
+    if command.id.key.len() > KEY_BYTES || command.bytes.len() > MESSAGE_BYTES {
+        return Outcome::TooLarge;
+    }
+    let node = locate(shared, &command.id);
+    let outcome = ask_node(shared, &node, &command).await;
+    match &outcome {
+        Outcome::NotOwner { hint: Some(other) } if *other != node => ask_node(shared, other, &command).await,
+        _ => outcome,
+    }
+}
+
+/// Here if the shard is open here, else where the rows or the hash say.
+fn locate(shared: &Shared, id: &EntityId) -> NodeId {
+    let shard = id.shard();
+    if shared.route(shard).is_some() {
+        return shared.node.clone();
+    }
+    let should = || preferred(shard, &shared.membership.members()).cloned();
+    shared
+        .owner(shard)
+        .or_else(should)
+        .unwrap_or_else(|| shared.node.clone())
+}
+
+async fn ask_node(shared: &Shared, node: &NodeId, command: &Command) -> Outcome {
+    let body = Body::Entity {
+        id: command.id.clone(),
+        command: command.bytes.clone(),
+        request: command.request,
+        source: command.source.clone(),
+        trace: command.trace.clone(),
+    };
+    match shared.transport.call(node, body.request(command.deadline)).await {
+        Ok(response) => envelope::outcome(&response),
+        Err(TransportError::TimedOut) => Outcome::TimedOut,
+        Err(error @ TransportError::Unreachable(_)) => Outcome::unavailable(error.to_string()),
+    }
+}
+
+/// Gives an outbox row to its target; true once the target has it for certain.
+pub(super) async fn deliver(shared: &Shared, id: &EntityId, row: OutboxRow) -> bool {
+    let OutboxRow {
+        sequence,
+        target,
+        payload,
+        at,
+        trace,
+    } = row;
+    let event = |payload, trace| Event {
+        source: id.clone(),
+        sequence,
+        at,
+        payload,
+        trace,
+    };
+    match target {
+        Target::Topic(name) => {
+            let event = event(payload, trace);
+            shared
+                .store("append_event", shared.ports.events.append(&name, &event))
+                .await
+                .is_ok()
+        }
+        Target::Table(name) => {
+            let event = event(payload, trace);
+            shared
+                .store("apply_table", shared.ports.tables.apply(&name, &event))
+                .await
+                .is_ok()
+        }
+        Target::Entity(target) => {
+            let source = Some(Source {
+                entity: id.clone(),
+                sequence,
+            });
+            let deadline = DELIVERY_DEADLINE;
+            let command = Command {
+                id: target,
+                bytes: payload,
+                request: None,
+                source,
+                trace,
+                deadline,
+            };
+            let kind = command.id.kind.clone();
+            let outcome = ask(shared, command).await;
+            if matches!(outcome, Outcome::Corrupt | Outcome::TooLarge) {
+                // Not skipped: a newer release may be able to read it, and order must hold.
+                tracing::error!(from = %id.kind, to = %kind, sequence, "outbox row cannot be delivered");
+            }
+            outcome.is_decided()
+        }
+    }
+}
+
+/// What this node answers.
+pub(super) struct Answering(pub(super) Arc<Shared>);
+
+#[async_trait]
+impl Inbound for Answering {
+    async fn handle(&self, from: NodeId, request: Request) -> Response {
+        let outcome = match Body::open(&request.bytes) {
+            None => Outcome::Corrupt,
+            Some(Body::Entity {
+                id,
+                command,
+                request: name,
+                source,
+                trace,
+            }) => {
+                let deadline = request.deadline;
+                let command = Command {
+                    id,
+                    bytes: command,
+                    request: name,
+                    source,
+                    trace,
+                    deadline,
+                };
+                let outcome = ask_here(&self.0, command).await;
+                self.0
+                    .metrics
+                    .commands
+                    .with_label_values(&[outcome.label()])
+                    .inc();
+                outcome
+            }
+            Some(Body::Service {
+                name,
+                payload,
+                request: id,
+                trace,
+            }) => {
+                let call = Call {
+                    deadline: request.deadline,
+                    request: id,
+                    trace,
+                };
+                serve(&self.0, from, &name, payload, call).await
+            }
+        };
+        envelope::answer(outcome)
+    }
+
+    fn cast(&self, from: NodeId, bytes: Vec<u8>) {
+        let Some(Body::Service {
+            name,
+            payload,
+            request,
+            trace,
+        }) = Body::open(&bytes)
+        else {
+            return;
+        };
+        // Bounded like everything else: a place is taken before the task exists.
+        let Some(permit) = self.0.admit() else { return };
+        let shared = self.0.clone();
+        tokio::spawn(async move {
+            let _permit = permit;
+            let Some(service) = shared.services.get(&name) else {
+                return;
+            };
+            let call = Call {
+                deadline: DELIVERY_DEADLINE,
+                request,
+                trace,
+            };
+            let _one_way = tokio::time::timeout(DELIVERY_DEADLINE, service.handle(from, payload, call)).await;
+        });
+    }
+}
+
+async fn ask_here(shared: &Arc<Shared>, command: Command) -> Outcome {
+    if shared.is_stopping() {
+        return Outcome::Stopping;
+    }
+    let Some(permit) = shared.admit() else {
+        return Outcome::overloaded(RETRY_AFTER);
+    };
+    let shard = command.id.shard();
+    let Some(actor) = shared.route(shard) else {
+        return not_here(shared, &command.id);
+    };
+    let (reply, answer) = oneshot::channel();
+    let asked = Asked {
+        command: command.bytes,
+        request: command.request,
+        source: command.source,
+        trace: command.trace,
+        deadline: shared.clock.boot() + command.deadline,
+        permit,
+        reply,
+    };
+    if actor
+        .cast(shard::Msg::Ask {
+            id: command.id,
+            asked: Box::new(asked),
+        })
+        .is_err()
+    {
+        return Outcome::NotOwner { hint: None };
+    }
+    match tokio::time::timeout(command.deadline + GRACE, answer).await {
+        Ok(Ok(outcome)) => outcome,
+        // The actor is gone with the reply port.
+        Ok(Err(_)) => Outcome::unavailable("the entity stopped; whether it was carried out is unknown"),
+        Err(_) => Outcome::TimedOut,
+    }
+}
+
+/// No open shard here: another node's, or not claimed yet.
+fn not_here(shared: &Shared, id: &EntityId) -> Outcome {
+    match shared.owner(id.shard()) {
+        Some(owner) if owner != shared.node => Outcome::NotOwner { hint: Some(owner) },
+        _ => Outcome::unavailable("the shard is being taken"),
+    }
+}
+
+async fn serve(shared: &Arc<Shared>, from: NodeId, name: &str, payload: Vec<u8>, call: Call) -> Outcome {
+    let Some(_permit) = shared.admit() else {
+        return Outcome::overloaded(RETRY_AFTER);
+    };
+    let Some(service) = shared.services.get(name) else {
+        return Outcome::unavailable("no such service here");
+    };
+    match tokio::time::timeout(call.deadline, service.handle(from, payload, call)).await {
+        Ok(Ok(answer)) => Outcome::Done(answer),
+        Ok(Err(ServiceError::Overloaded)) => Outcome::overloaded(RETRY_AFTER),
+        Ok(Err(ServiceError::Corrupt)) => Outcome::Corrupt,
+        Ok(Err(ServiceError::Failed(reason))) => Outcome::unavailable(reason),
+        Err(_) => Outcome::TimedOut,
+    }
+}

@@ -1,0 +1,363 @@
+//! The shell of one entity: an actor that feeds the [`Activation`] machine and carries out what it wants.
+//!
+//! It keeps to two rules that the machine cannot: the hold is asked at every dequeue and before every output (rule 2),
+//! and no handler awaits a store or another actor: calls run beside it, and their answers come back as messages, so
+//! commands are received while a commit is under way.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use ractor::{Actor, ActorCell, ActorProcessingErr, ActorRef, SpawnErr};
+use tokio::sync::oneshot;
+
+use super::alarm::Alarm;
+use super::dispatch;
+use super::hold::Guard;
+use super::shard;
+use super::shared::{Permit, Shared};
+use crate::call::Trace;
+use crate::entity::{Effects, Entity, Source};
+use crate::id::{EntityId, Epoch, RequestId};
+use crate::protocol::activation::{Activation, Ask, Identity, Input, Limits, Output, Ticket};
+use crate::protocol::outcome::Outcome;
+use crate::store::{Cas, Head, OutboxRow, Row, StoreError, TimerRow};
+use crate::time::{BootInstant, Hour};
+use crate::wire;
+
+/// A command on its way to its entity.
+pub(super) struct Asked {
+    pub(super) command: Vec<u8>,
+    pub(super) request: Option<RequestId>,
+    pub(super) source: Option<Source>,
+    pub(super) trace: Trace,
+    pub(super) deadline: BootInstant,
+    pub(super) permit: Permit,
+    pub(super) reply: oneshot::Sender<Outcome>,
+}
+
+pub(super) enum Msg {
+    /// From the shard.
+    Ask(Box<Asked>),
+    Timer(Box<TimerRow>),
+    Noted,
+    /// Take nothing more, finish what is under way, and stop.
+    Finish,
+    /// From calls beside the actor.
+    Row(Result<Option<Row>, StoreError>),
+    Outbox(Result<Vec<OutboxRow>, StoreError>),
+    Written(Result<Cas<Option<Head>>, StoreError>),
+    TimersInserted(Result<(), StoreError>),
+    Sent {
+        sequence: u64,
+        delivered: bool,
+    },
+    Tick,
+}
+
+/// What the shard gives a new activation.
+pub(super) struct Arguments {
+    pub(super) shared: Arc<Shared>,
+    pub(super) id: EntityId,
+    pub(super) epoch: Epoch,
+    pub(super) generation: u64,
+    pub(super) fence: bool,
+    pub(super) low_water: Arc<AtomicU64>,
+    pub(super) shard: ActorRef<shard::Msg>,
+}
+
+/// A registered entity type, its Rust type hidden.
+#[async_trait]
+pub(super) trait Type: Send + Sync {
+    async fn spawn(&self, arguments: Arguments, supervisor: ActorCell) -> Result<ActorRef<Msg>, SpawnErr>;
+}
+
+/// A registered entity type.
+pub(super) struct Registered<E: Entity>(pub(super) Arc<dyn Effects<E>>);
+
+#[async_trait]
+impl<E: Entity> Type for Registered<E> {
+    async fn spawn(&self, arguments: Arguments, supervisor: ActorCell) -> Result<ActorRef<Msg>, SpawnErr> {
+        let shell = Shell {
+            effects: self.0.clone(),
+        };
+        let (actor, _task) = Actor::spawn_linked(None, shell, arguments, supervisor).await?;
+        Ok(actor)
+    }
+}
+
+struct Shell<E: Entity> {
+    effects: Arc<dyn Effects<E>>,
+}
+
+struct State<E: Entity> {
+    shared: Arc<Shared>,
+    id: EntityId,
+    guard: Guard,
+    low_water: Arc<AtomicU64>,
+    shard: ActorRef<shard::Msg>,
+    machine: Activation<E>,
+    callers: HashMap<Ticket, (oneshot::Sender<Outcome>, Permit)>,
+    next_ticket: Ticket,
+    /// Messages of the shard taken, so that it knows whether one is still on its way.
+    received: u64,
+    finishing: bool,
+    alarm: Alarm,
+    _counted: Counted,
+}
+
+/// Counts the activation while it lives, however it ends.
+struct Counted(Arc<Shared>);
+
+impl Counted {
+    fn new(shared: Arc<Shared>) -> Self {
+        shared.entities.fetch_add(1, Ordering::Relaxed);
+        shared.metrics.entities.inc();
+        Self(shared)
+    }
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        self.0.entities.fetch_sub(1, Ordering::Relaxed);
+        self.0.metrics.entities.dec();
+    }
+}
+
+impl<E: Entity> Actor for Shell<E> {
+    type Msg = Msg;
+    type State = State<E>;
+    type Arguments = Arguments;
+
+    async fn pre_start(
+        &self,
+        myself: ActorRef<Msg>,
+        arguments: Arguments,
+    ) -> Result<State<E>, ActorProcessingErr> {
+        let Arguments {
+            shared,
+            id,
+            epoch,
+            generation,
+            fence,
+            low_water,
+            shard,
+        } = arguments;
+        let activation = shared.activations.fetch_add(1, Ordering::Relaxed) + 1;
+        let who = Identity {
+            id: id.clone(),
+            epoch,
+            activation,
+            fence,
+        };
+        let limits = Limits {
+            queue: shared.config.entity_in_flight,
+            urgent: Duration::from_millis(shared.config.urgent_ms),
+            passivate: Duration::from_millis(shared.config.passivate_ms),
+        };
+        let (machine, first) = Activation::new(who, limits, rand::random(), shared.now());
+        let mut state = State {
+            guard: shared.guard(generation),
+            _counted: Counted::new(shared.clone()),
+            shared,
+            id,
+            low_water,
+            shard,
+            machine,
+            callers: HashMap::new(),
+            next_ticket: 0,
+            received: 0,
+            finishing: false,
+            alarm: Alarm::default(),
+        };
+        self.execute(&myself, &mut state, first);
+        Ok(state)
+    }
+
+    async fn handle(
+        &self,
+        myself: ActorRef<Msg>,
+        message: Msg,
+        state: &mut State<E>,
+    ) -> Result<(), ActorProcessingErr> {
+        if !state.guard.holds() {
+            state.lost();
+            return Ok(());
+        }
+        if let Some(input) = state.input(message) {
+            let now = state.shared.now();
+            let low_water = Hour(state.low_water.load(Ordering::Acquire));
+            for output in state.machine.handle(now, low_water, input) {
+                if !state.guard.holds() {
+                    state.lost();
+                    return Ok(());
+                }
+                self.execute(&myself, state, output);
+            }
+        }
+        let now = state.shared.now();
+        state
+            .alarm
+            .set(state.machine.wake(now), now.boot, &myself, Msg::Tick);
+        if state.finishing && state.callers.is_empty() && state.machine.is_settled() {
+            myself.stop(None);
+        }
+        Ok(())
+    }
+}
+
+impl<E: Entity> State<E> {
+    /// Rule 2: this node does not own the shard any more; nobody hears anything else from here.
+    fn lost(&mut self) {
+        for (_, (reply, _)) in self.callers.drain() {
+            let _gone = reply.send(Outcome::NotOwner { hint: None });
+        }
+        let _gone = self.shard.cast(shard::Msg::Lost);
+    }
+
+    fn input(&mut self, message: Msg) -> Option<Input<E>> {
+        match message {
+            Msg::Ask(asked) => {
+                self.received += 1;
+                self.asked(*asked)
+            }
+            Msg::Timer(row) => {
+                self.received += 1;
+                Some(Input::Timer(*row))
+            }
+            Msg::Noted => {
+                self.received += 1;
+                Some(Input::Noted)
+            }
+            Msg::Finish => {
+                self.finishing = true;
+                None
+            }
+            Msg::Row(answer) => Some(Input::Row(answer)),
+            Msg::Outbox(answer) => Some(Input::Outbox(answer)),
+            Msg::Written(answer) => Some(Input::Written(answer)),
+            Msg::TimersInserted(answer) => Some(Input::TimersInserted(answer)),
+            Msg::Sent { sequence, delivered } => Some(Input::Sent { sequence, delivered }),
+            Msg::Tick => {
+                self.alarm.rang();
+                Some(Input::Tick)
+            }
+        }
+    }
+
+    fn asked(&mut self, asked: Asked) -> Option<Input<E>> {
+        if self.finishing {
+            let _gone = asked.reply.send(Outcome::Stopping);
+            return None;
+        }
+        let Ok(command) = wire::decode(&asked.command) else {
+            let _gone = asked.reply.send(Outcome::Corrupt);
+            return None;
+        };
+        self.next_ticket += 1;
+        let ticket = self.next_ticket;
+        self.callers.insert(ticket, (asked.reply, asked.permit));
+        let (request, source, deadline, trace) = (asked.request, asked.source, asked.deadline, asked.trace);
+        Some(Input::Ask(Ask {
+            ticket,
+            command,
+            request,
+            source,
+            deadline,
+            trace,
+        }))
+    }
+
+    fn tell_shard(&self, note: shard::Note) {
+        let _gone = self.shard.cast(shard::Msg::FromEntity {
+            id: self.id.clone(),
+            note,
+        });
+    }
+}
+
+impl<E: Entity> Shell<E> {
+    fn execute(&self, myself: &ActorRef<Msg>, state: &mut State<E>, output: Output<E>) {
+        match output {
+            Output::Read
+            | Output::ReadOutbox { .. }
+            | Output::Write(_)
+            | Output::InsertTimers(_)
+            | Output::DeleteTimers(_) => call_store(myself, state, output),
+            Output::Send(row) => send(myself, state, row),
+            Output::Effects { stamp, effects } => self.effects.run(&state.id, stamp, effects),
+            Output::Reply { ticket, outcome } => {
+                if let Some((reply, _permit)) = state.callers.remove(&ticket) {
+                    let _gone = reply.send(outcome);
+                }
+            }
+            Output::Note => state.tell_shard(shard::Note::Note),
+            Output::Unnote => state.tell_shard(shard::Note::Unnote),
+            Output::Armed(due) => state.tell_shard(shard::Note::Armed(due)),
+            Output::Activated => state.tell_shard(shard::Note::Activated),
+            Output::Idle => state.tell_shard(shard::Note::Idle {
+                received: state.received,
+            }),
+            Output::Conflict => state.tell_shard(shard::Note::Conflict),
+            Output::Passed => state.lost(),
+            Output::Committed { commands, took } => {
+                state.shared.metrics.batch_commands.observe(commands as f64);
+                state.shared.metrics.commit_seconds.observe(took.as_secs_f64());
+            }
+        }
+    }
+}
+
+/// Runs a store call beside the actor; its answer comes back as a message.
+fn call_store<E: Entity>(myself: &ActorRef<Msg>, state: &State<E>, output: Output<E>) {
+    let (shared, id, myself) = (state.shared.clone(), state.id.clone(), myself.clone());
+    tokio::spawn(async move {
+        let ports = &shared.ports;
+        let answer = match output {
+            Output::Read => Msg::Row(shared.store("read_entity", ports.entity.read(&id)).await),
+            Output::ReadOutbox { after, limit } => Msg::Outbox(
+                shared
+                    .store("read_outbox", ports.entity.outbox(&id, after, limit))
+                    .await,
+            ),
+            Output::Write(write) => {
+                Msg::Written(shared.store("write_entity", ports.entity.write(write)).await)
+            }
+            Output::InsertTimers(rows) => {
+                Msg::TimersInserted(shared.store("insert_timers", ports.timer.insert(&rows)).await)
+            }
+            Output::DeleteTimers(keys) => {
+                // A row that stays is delivered once more and found done.
+                let _again = shared.store("delete_timers", ports.timer.delete(&keys)).await;
+                return;
+            }
+            _ => return,
+        };
+        let _gone = myself.cast(answer);
+    });
+}
+
+/// Rule 10: the machine gives one row at a time.
+fn send<E: Entity>(myself: &ActorRef<Msg>, state: &State<E>, row: OutboxRow) {
+    let (shared, id, myself) = (state.shared.clone(), state.id.clone(), myself.clone());
+    let guard = state.guard.clone();
+    tokio::spawn(async move {
+        let Ok(_permit) = shared.relay.acquire().await else {
+            return;
+        };
+        if !guard.holds() {
+            return;
+        }
+        let sequence = row.sequence;
+        let delivered = dispatch::deliver(&shared, &id, row).await;
+        let count = if delivered {
+            &shared.metrics.relayed
+        } else {
+            &shared.metrics.relay_failures
+        };
+        count.inc();
+        let _gone = myself.cast(Msg::Sent { sequence, delivered });
+    });
+}

@@ -1,0 +1,430 @@
+//! The shell of one owned shard: the supervisor of its entities' actors, and the driver of the [`Shard`] machine.
+//!
+//! Restart policy, written here and tested in `tests/`:
+//! * An entity that fails is activated again in the background if it is in the open list (rule 6), else by its next
+//!   command; its siblings go on.
+//! * One that failed [`FAILURES`] times within [`FAILURE_WINDOW`] answers `Unavailable` until the window is over, so
+//!   that a command that kills its entity cannot spin.
+//! * A shard that fails takes its entities with it and is claimed again by the node, with a raised epoch (rule 3).
+//!
+//! All messages to an entity pass through here, so a passivating one is let go only when none is on its way to it.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::time::Duration;
+
+use ractor::{Actor, ActorId, ActorProcessingErr, ActorRef, SupervisionEvent};
+
+use super::alarm::Alarm;
+use super::entity::{self, Arguments as EntityArguments, Asked};
+use super::hold::Guard;
+use super::shared::Shared;
+use super::supervisor;
+use crate::id::{EntityId, Epoch, ShardId};
+use crate::protocol::outcome::{Outcome, RETRY_AFTER};
+use crate::protocol::shard::{Input, Output, Shard};
+use crate::time::{BootInstant, Timestamp};
+
+/// Failures of one entity after which it rests.
+const FAILURES: u32 = 5;
+/// Within that time, and for that long.
+const FAILURE_WINDOW: Duration = Duration::from_secs(30);
+
+pub(super) enum Msg {
+    /// A command, admitted to the node.
+    Ask {
+        id: EntityId,
+        asked: Box<Asked>,
+    },
+    FromEntity {
+        id: EntityId,
+        note: Note,
+    },
+    /// The answer of a call beside the actor.
+    Done(Input),
+    Tick,
+    /// The hold ended or a newer owner showed: everything here stops at once (rules 2 and 4).
+    Lost,
+    /// Take nothing more, let entities finish, and stop.
+    Drain,
+}
+
+/// What an entity tells its shard.
+pub(super) enum Note {
+    Note,
+    Unnote,
+    Armed(Timestamp),
+    Activated,
+    /// It may leave memory, if it has taken all that was sent to it.
+    Idle {
+        received: u64,
+    },
+    /// Its row is not what it wrote: it is activated anew.
+    Conflict,
+}
+
+pub(super) struct Arguments {
+    pub(super) shared: Arc<Shared>,
+    pub(super) shard: ShardId,
+    pub(super) epoch: Epoch,
+    pub(super) generation: u64,
+    pub(super) supervisor: ActorRef<supervisor::Msg>,
+}
+
+pub(super) struct Shell;
+
+pub(super) struct State {
+    shared: Arc<Shared>,
+    shard: ShardId,
+    epoch: Epoch,
+    generation: u64,
+    guard: Guard,
+    supervisor: ActorRef<supervisor::Msg>,
+    machine: Shard,
+    low_water: Arc<AtomicU64>,
+    entities: HashMap<EntityId, Child>,
+    names: HashMap<ActorId, EntityId>,
+    failures: HashMap<EntityId, (u32, BootInstant)>,
+    /// Commands that came before the shard was open; bounded by the node's admission.
+    waiting: VecDeque<(EntityId, Box<Asked>)>,
+    draining: bool,
+    alarm: Alarm,
+}
+
+struct Child {
+    actor: ActorRef<entity::Msg>,
+    in_flight: Arc<AtomicUsize>,
+    /// Messages sent to it.
+    sent: u64,
+}
+
+impl Actor for Shell {
+    type Msg = Msg;
+    type State = State;
+    type Arguments = Arguments;
+
+    async fn pre_start(
+        &self,
+        myself: ActorRef<Msg>,
+        arguments: Arguments,
+    ) -> Result<State, ActorProcessingErr> {
+        let Arguments {
+            shared,
+            shard,
+            epoch,
+            generation,
+            supervisor,
+        } = arguments;
+        let (machine, first) = Shard::new(shard, epoch, rand::random());
+        let mut state = State {
+            guard: shared.guard(generation),
+            shared,
+            shard,
+            epoch,
+            generation,
+            supervisor,
+            machine,
+            low_water: Arc::default(),
+            entities: HashMap::new(),
+            names: HashMap::new(),
+            failures: HashMap::new(),
+            waiting: VecDeque::new(),
+            draining: false,
+            alarm: Alarm::default(),
+        };
+        for output in first {
+            state.execute(&myself, output).await;
+        }
+        Ok(state)
+    }
+
+    async fn handle(
+        &self,
+        myself: ActorRef<Msg>,
+        message: Msg,
+        state: &mut State,
+    ) -> Result<(), ActorProcessingErr> {
+        if !state.guard.holds() {
+            return state.lost(&myself);
+        }
+        match message {
+            Msg::Ask { id, asked } => state.ask(&myself, id, asked).await,
+            Msg::FromEntity { id, note } => state.note(&myself, id, note).await,
+            Msg::Done(input) => state.feed(&myself, input).await,
+            Msg::Tick => {
+                state.alarm.rang();
+                state.feed(&myself, Input::Tick).await;
+            }
+            Msg::Lost => return state.lost(&myself),
+            Msg::Drain => state.drain(&myself),
+        }
+        let now = state.shared.now();
+        state
+            .alarm
+            .set(state.machine.wake(), now.boot, &myself, Msg::Tick);
+        Ok(())
+    }
+
+    async fn handle_supervisor_evt(
+        &self,
+        myself: ActorRef<Msg>,
+        event: SupervisionEvent,
+        state: &mut State,
+    ) -> Result<(), ActorProcessingErr> {
+        match event {
+            SupervisionEvent::ActorFailed(who, error) => {
+                if let Some(id) = state.forget(who.get_id()) {
+                    tracing::error!(kind = %id.kind, shard = %state.shard, %error, "entity failed");
+                    state.shared.metrics.restarts.with_label_values(&["shard"]).inc();
+                    state.failed(&id);
+                    state.feed(&myself, Input::Crashed(id)).await;
+                }
+            }
+            SupervisionEvent::ActorTerminated(who, ..) => {
+                state.forget(who.get_id());
+            }
+            _ => {}
+        }
+        if state.draining && state.names.is_empty() {
+            myself.stop(None);
+        }
+        let now = state.shared.now();
+        state
+            .alarm
+            .set(state.machine.wake(), now.boot, &myself, Msg::Tick);
+        Ok(())
+    }
+
+    async fn post_stop(&self, _: ActorRef<Msg>, state: &mut State) -> Result<(), ActorProcessingErr> {
+        state.shared.set_route(state.shard, None);
+        Ok(())
+    }
+}
+
+impl State {
+    async fn feed(&mut self, myself: &ActorRef<Msg>, input: Input) {
+        let now = self.shared.now();
+        // A wish to revive somebody who lives is done as soon as it is heard, and may lead to the next.
+        let mut inputs = VecDeque::from([input]);
+        while let Some(input) = inputs.pop_front() {
+            let outputs = self.machine.handle(now, input);
+            self.low_water
+                .store(self.machine.low_water().0, Ordering::Release);
+            for output in outputs {
+                if !self.guard.holds() {
+                    let _gone = myself.cast(Msg::Lost);
+                    return;
+                }
+                if let Output::Revive(id) = output {
+                    if self.entities.contains_key(&id) || self.child(myself, &id).await.is_none() {
+                        inputs.push_back(Input::Activated(id));
+                    }
+                } else {
+                    self.execute(myself, output).await;
+                }
+            }
+        }
+    }
+
+    async fn execute(&mut self, myself: &ActorRef<Msg>, output: Output) {
+        match output {
+            Output::Opened => self.opened(myself).await,
+            Output::Noted(id) => {
+                if let Some(child) = self.entities.get_mut(&id) {
+                    child.send(entity::Msg::Noted);
+                }
+            }
+            Output::Deliver(row) => {
+                self.shared.metrics.timers.inc();
+                let id = row.key.entity.clone();
+                if let Some(child) = self.child(myself, &id).await {
+                    child.send(entity::Msg::Timer(Box::new(row)));
+                }
+            }
+            Output::Passed => {
+                let _gone = myself.cast(Msg::Lost);
+            }
+            Output::Revive(_) => {}
+            call => self.call_store(myself, call),
+        }
+    }
+
+    /// Runs a store call beside the actor; its answer comes back as a message.
+    fn call_store(&self, myself: &ActorRef<Msg>, output: Output) {
+        let (shared, shard, myself) = (self.shared.clone(), self.shard, myself.clone());
+        tokio::spawn(async move {
+            let ports = &shared.ports;
+            let input = match output {
+                Output::ReadList => Input::List(shared.store("read_list", ports.lease.list(shard)).await),
+                Output::WriteList(write) => {
+                    Input::ListWritten(shared.store("write_list", ports.lease.write_list(&write)).await)
+                }
+                Output::ReadLowWater => {
+                    Input::LowWater(shared.store("read_low_water", ports.timer.low_water(shard)).await)
+                }
+                Output::PutLowWater { previous, next } => {
+                    let put = ports.timer.put_low_water(shard, previous, next);
+                    Input::LowWaterPut(shared.store("put_low_water", put).await)
+                }
+                Output::Query(query) => {
+                    Input::Page(shared.store("read_timers", ports.timer.due(&query)).await)
+                }
+                _ => return,
+            };
+            let _gone = myself.cast(Msg::Done(input));
+        });
+    }
+
+    async fn opened(&mut self, myself: &ActorRef<Msg>) {
+        self.shared.set_route(self.shard, Some(myself.clone()));
+        let _gone = self
+            .supervisor
+            .cast(supervisor::Msg::Opened { shard: self.shard });
+        for (id, asked) in std::mem::take(&mut self.waiting) {
+            self.ask(myself, id, asked).await;
+        }
+    }
+
+    async fn ask(&mut self, myself: &ActorRef<Msg>, id: EntityId, mut asked: Box<Asked>) {
+        if self.draining {
+            let _gone = asked.reply.send(Outcome::Stopping);
+            return;
+        }
+        if !self.machine.is_open() {
+            return self.waiting.push_back((id, asked));
+        }
+        if self.rests(&id) {
+            let _gone = asked
+                .reply
+                .send(Outcome::unavailable("the entity failed repeatedly"));
+            return;
+        }
+        let Some(child) = self.child(myself, &id).await else {
+            let _gone = asked.reply.send(Outcome::Corrupt);
+            return;
+        };
+        // Admit before casting: mailboxes are unbounded.
+        if asked.permit.enter(&child.in_flight) {
+            child.send(entity::Msg::Ask(asked));
+        } else {
+            let _gone = asked.reply.send(Outcome::overloaded(RETRY_AFTER));
+        }
+    }
+
+    /// The entity's actor, spawned if need be; none for a kind that nobody registered.
+    async fn child(&mut self, myself: &ActorRef<Msg>, id: &EntityId) -> Option<&mut Child> {
+        if !self.entities.contains_key(id) {
+            let kind = self.shared.kinds.get(&id.kind)?.clone();
+            let arguments = EntityArguments {
+                shared: self.shared.clone(),
+                id: id.clone(),
+                epoch: self.epoch,
+                generation: self.generation,
+                fence: self.machine.must_fence(id),
+                low_water: self.low_water.clone(),
+                shard: myself.clone(),
+            };
+            let actor = match kind.spawn(arguments, myself.get_cell()).await {
+                Ok(actor) => actor,
+                Err(error) => {
+                    tracing::error!(kind = %id.kind, %error, "entity cannot be spawned");
+                    return None;
+                }
+            };
+            self.names.insert(actor.get_id(), id.clone());
+            self.entities.insert(
+                id.clone(),
+                Child {
+                    actor,
+                    in_flight: Arc::default(),
+                    sent: 0,
+                },
+            );
+        }
+        self.entities.get_mut(id)
+    }
+
+    async fn note(&mut self, myself: &ActorRef<Msg>, id: EntityId, note: Note) {
+        match note {
+            Note::Note => self.feed(myself, Input::Note(id)).await,
+            Note::Unnote => self.feed(myself, Input::Unnote(id)).await,
+            Note::Armed(due) => self.feed(myself, Input::Armed(due)).await,
+            Note::Activated => self.feed(myself, Input::Activated(id)).await,
+            Note::Idle { received } => {
+                if self.entities.get(&id).is_some_and(|c| c.sent == received) {
+                    self.let_go(&id);
+                }
+            }
+            Note::Conflict => {
+                tracing::error!(kind = %id.kind, shard = %self.shard, "entity row is not what was written");
+                self.let_go(&id);
+                self.feed(myself, Input::Crashed(id)).await;
+            }
+        }
+    }
+
+    /// Stops the actor; the next command gets a fresh one. `names` keeps it until it has really ended.
+    fn let_go(&mut self, id: &EntityId) {
+        if let Some(child) = self.entities.remove(id) {
+            child.actor.stop(None);
+        }
+    }
+
+    /// An actor has ended; its entity, if this was the entity's current actor.
+    fn forget(&mut self, actor: ActorId) -> Option<EntityId> {
+        let id = self.names.remove(&actor)?;
+        if self.entities.get(&id).is_some_and(|c| c.actor.get_id() == actor) {
+            self.entities.remove(&id);
+            return Some(id);
+        }
+        None
+    }
+
+    fn failed(&mut self, id: &EntityId) {
+        let now = self.shared.clock.boot();
+        self.failures
+            .retain(|_, (_, last)| now.since(*last) < FAILURE_WINDOW);
+        let (count, last) = self.failures.entry(id.clone()).or_insert((0, now));
+        *count += 1;
+        *last = now;
+    }
+
+    fn rests(&self, id: &EntityId) -> bool {
+        let now = self.shared.clock.boot();
+        self.failures
+            .get(id)
+            .is_some_and(|(n, last)| *n >= FAILURES && now.since(*last) < FAILURE_WINDOW)
+    }
+
+    /// Rules 2 and 4: everything stops at once; whoever waits is answered by the dropped reply ports.
+    fn lost(&mut self, myself: &ActorRef<Msg>) -> Result<(), ActorProcessingErr> {
+        self.shared.set_route(self.shard, None);
+        for (_, asked) in self.waiting.drain(..) {
+            let _gone = asked.reply.send(Outcome::NotOwner { hint: None });
+        }
+        myself.stop(Some("lost".to_owned()));
+        Ok(())
+    }
+
+    fn drain(&mut self, myself: &ActorRef<Msg>) {
+        self.draining = true;
+        self.shared.set_route(self.shard, None);
+        for (_, asked) in self.waiting.drain(..) {
+            let _gone = asked.reply.send(Outcome::Stopping);
+        }
+        for child in self.entities.values_mut() {
+            child.send(entity::Msg::Finish);
+        }
+        if self.names.is_empty() {
+            myself.stop(None);
+        }
+    }
+}
+
+impl Child {
+    fn send(&mut self, message: entity::Msg) {
+        self.sent += 1;
+        let _gone = self.actor.cast(message);
+    }
+}

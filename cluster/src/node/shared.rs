@@ -1,0 +1,199 @@
+//! What all actors of a node share: ports, clocks, the hold, routes, and the counts that bound the work under way.
+
+use std::collections::HashMap;
+use std::future::Future;
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
+
+use ractor::ActorRef;
+use tokio::sync::{Semaphore, watch};
+
+use super::entity::Type;
+use super::hold::{Guard, HoldCell};
+use super::shard;
+use super::{Config, Service};
+use crate::id::{Kind, NodeId, SHARDS, ShardId};
+use crate::membership::Membership;
+use crate::metrics::Metrics;
+use crate::protocol::Now;
+use crate::store::{Ports, StoreError};
+use crate::time::Clock;
+use crate::transport::Transport;
+
+/// Outbox rows on the wire at once, over all entities of the node.
+const RELAY_AT_ONCE: usize = 512;
+
+pub(super) struct Shared {
+    pub(super) node: NodeId,
+    pub(super) config: Config,
+    pub(super) ports: Ports,
+    pub(super) clock: Arc<dyn Clock>,
+    pub(super) metrics: Metrics,
+    pub(super) hold: Arc<HoldCell>,
+    pub(super) kinds: HashMap<Kind, Arc<dyn Type>>,
+    pub(super) services: HashMap<String, Arc<dyn Service>>,
+    pub(super) transport: Arc<dyn Transport>,
+    pub(super) membership: Arc<dyn Membership>,
+    pub(super) relay: Semaphore,
+    /// Counts activations, for stamps.
+    pub(super) activations: AtomicU64,
+    pub(super) entities: AtomicUsize,
+    pub(super) stopping: AtomicBool,
+    in_flight: AtomicUsize,
+    /// Open shards, one lock each: no lock is shared by all commands.
+    routes: Vec<RwLock<Option<ActorRef<shard::Msg>>>>,
+    owners: RwLock<HashMap<ShardId, NodeId>>,
+    /// Why the node ended, once it has.
+    pub(super) ended: watch::Sender<Option<String>>,
+}
+
+/// What a [`Shared`] is made of.
+pub(super) struct Parts {
+    pub(super) config: Config,
+    pub(super) ports: Ports,
+    pub(super) clock: Arc<dyn Clock>,
+    pub(super) metrics: Metrics,
+    pub(super) kinds: HashMap<Kind, Arc<dyn Type>>,
+    pub(super) services: HashMap<String, Arc<dyn Service>>,
+    pub(super) transport: Arc<dyn Transport>,
+    pub(super) membership: Arc<dyn Membership>,
+}
+
+impl Shared {
+    pub(super) fn new(parts: Parts) -> Self {
+        Self {
+            node: NodeId::new(&parts.config.node),
+            config: parts.config,
+            ports: parts.ports,
+            clock: parts.clock,
+            metrics: parts.metrics,
+            hold: Arc::default(),
+            kinds: parts.kinds,
+            services: parts.services,
+            transport: parts.transport,
+            membership: parts.membership,
+            relay: Semaphore::new(RELAY_AT_ONCE),
+            activations: AtomicU64::new(0),
+            entities: AtomicUsize::new(0),
+            stopping: AtomicBool::new(false),
+            in_flight: AtomicUsize::new(0),
+            routes: (0..SHARDS).map(|_| RwLock::new(None)).collect(),
+            owners: RwLock::default(),
+            ended: watch::Sender::new(None),
+        }
+    }
+
+    pub(super) fn now(&self) -> Now {
+        Now {
+            boot: self.clock.boot(),
+            wall: self.clock.wall(),
+        }
+    }
+
+    pub(super) fn guard(&self, generation: u64) -> Guard {
+        Guard::new(self.hold.clone(), self.clock.clone(), generation)
+    }
+
+    pub(super) fn is_stopping(&self) -> bool {
+        self.stopping.load(Ordering::Relaxed)
+    }
+
+    /// The open shard's actor.
+    pub(super) fn route(&self, shard: ShardId) -> Option<ActorRef<shard::Msg>> {
+        self.routes[usize::from(shard.0)]
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
+
+    pub(super) fn set_route(&self, shard: ShardId, actor: Option<ActorRef<shard::Msg>>) {
+        *self.routes[usize::from(shard.0)]
+            .write()
+            .unwrap_or_else(PoisonError::into_inner) = actor;
+    }
+
+    /// Shards with a route.
+    pub(super) fn open_shards(&self) -> usize {
+        let open = |r: &&RwLock<Option<_>>| r.read().unwrap_or_else(PoisonError::into_inner).is_some();
+        self.routes.iter().filter(open).count()
+    }
+
+    /// Who owns the shard, as the last round of reads showed it.
+    pub(super) fn owner(&self, shard: ShardId) -> Option<NodeId> {
+        self.owners
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .get(&shard)
+            .cloned()
+    }
+
+    pub(super) fn set_owners(&self, owners: HashMap<ShardId, NodeId>) {
+        *self.owners.write().unwrap_or_else(PoisonError::into_inner) = owners;
+    }
+
+    /// Admits one command to the node, before anything is cast: mailboxes are unbounded.
+    pub(super) fn admit(self: &Arc<Self>) -> Option<Permit> {
+        let before = self.in_flight.fetch_add(1, Ordering::Relaxed);
+        let permit = Permit {
+            shared: self.clone(),
+            entity: None,
+        };
+        self.metrics.in_flight.inc();
+        (before < self.config.in_flight).then_some(permit)
+    }
+
+    /// One call to a store: its outcome is unknown when it takes too long.
+    pub(super) async fn store<T>(
+        &self,
+        operation: &'static str,
+        call: impl Future<Output = Result<T, StoreError>> + Send,
+    ) -> Result<T, StoreError> {
+        let answer = match tokio::time::timeout(self.config.store_timeout(), call).await {
+            Ok(answer) => answer,
+            Err(_) => Err(StoreError::Unknown(format!(
+                "no answer within {:?}",
+                self.config.store_timeout()
+            ))),
+        };
+        if let Err(error) = &answer {
+            self.metrics.store_failures.with_label_values(&[operation]).inc();
+            tracing::warn!(operation, %error, "store call failed");
+        }
+        answer
+    }
+
+    /// Ends the node: whoever runs it should exit. The first reason stands.
+    pub(super) fn end(&self, reason: &str) {
+        self.hold.end();
+        self.ended.send_if_modified(|ended| {
+            let first = ended.is_none();
+            ended.get_or_insert_with(|| reason.to_owned());
+            first
+        });
+    }
+}
+
+/// A place among the commands under way, given back when dropped.
+pub(super) struct Permit {
+    shared: Arc<Shared>,
+    entity: Option<Arc<AtomicUsize>>,
+}
+
+impl Permit {
+    /// Takes a place in the entity too; false if it has none.
+    pub(super) fn enter(&mut self, count: &Arc<AtomicUsize>) -> bool {
+        let before = count.fetch_add(1, Ordering::Relaxed);
+        self.entity = Some(count.clone());
+        before < self.shared.config.entity_in_flight
+    }
+}
+
+impl Drop for Permit {
+    fn drop(&mut self) {
+        self.shared.in_flight.fetch_sub(1, Ordering::Relaxed);
+        self.shared.metrics.in_flight.dec();
+        if let Some(entity) = &self.entity {
+            entity.fetch_sub(1, Ordering::Relaxed);
+        }
+    }
+}

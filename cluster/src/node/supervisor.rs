@@ -1,0 +1,387 @@
+//! The root: supervises the lease keeper and the shards, and drives [`Ownership`] and [`Watch`].
+//!
+//! Restart policy, written here and tested in `tests/`:
+//! * The lease keeper fails: a fresh one raises the incarnation; nothing holds meanwhile, so every shard is lost and
+//!   taken again with a raised epoch (rule 2). More than [`KEEPER_FAILURES`] times: the node ends.
+//! * A shard fails: the next round, begun at once, claims it again with a raised epoch (rule 3).
+//! * The root fails or the lease is refused: the node ends, and whoever runs it should exit.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use ractor::{Actor, ActorId, ActorProcessingErr, ActorRef, SupervisionEvent};
+use tokio::sync::mpsc;
+
+use super::alarm::Alarm;
+use super::keeper;
+use super::shard;
+use super::shared::Shared;
+use crate::id::{Epoch, NodeId, ShardId};
+use crate::protocol::ownership::{Input, Output, Ownership, Round};
+use crate::protocol::watch::Watch;
+use crate::store::{NodeRow, ShardRow, StoreError};
+use crate::time::BootInstant;
+
+/// Failures of the lease keeper in the node's life after which it ends.
+const KEEPER_FAILURES: u32 = 3;
+/// After a failed shard, or a failed round, the next round begins that soon.
+const SOON: Duration = Duration::from_millis(100);
+
+pub(super) enum Msg {
+    /// From the lease keeper.
+    Started {
+        incarnation: u64,
+    },
+    Held {
+        generation: u64,
+    },
+    Ended,
+    /// From a shard: its entities answer.
+    Opened {
+        shard: ShardId,
+    },
+    /// From calls beside the actor.
+    Done(Input),
+    Reads(Result<Reads, StoreError>),
+    Tick,
+    /// Time for a round.
+    Round,
+    Drain,
+    /// The drain took too long: whatever still runs is dropped.
+    GiveUp,
+}
+
+/// What a round read: rows first, then the leases of their owners, each with the times of question and answer.
+pub(super) struct Reads {
+    rows: Vec<(ShardId, ShardRow)>,
+    leases: Vec<(NodeId, BootInstant, BootInstant, Option<NodeRow>)>,
+}
+
+/// Who is told about shards, in order.
+pub(super) enum Told {
+    Taken(ShardId),
+    Lost(ShardId),
+}
+
+pub(super) struct Arguments {
+    pub(super) shared: Arc<Shared>,
+    pub(super) listeners: mpsc::UnboundedSender<Told>,
+}
+
+pub(super) struct Shell;
+
+pub(super) struct State {
+    shared: Arc<Shared>,
+    keeper: ActorRef<keeper::Msg>,
+    keeper_failures: u32,
+    machine: Ownership,
+    watch: Watch,
+    shards: HashMap<ShardId, (ActorRef<shard::Msg>, Epoch)>,
+    names: HashMap<ActorId, (ShardId, Epoch)>,
+    /// Told as taken and not yet as lost. The channel is bounded by claims: one of each per claim.
+    taken: HashSet<ShardId>,
+    listeners: mpsc::UnboundedSender<Told>,
+    round_under_way: bool,
+    draining: bool,
+    alarm: Alarm,
+    next_round: Alarm,
+}
+
+impl Actor for Shell {
+    type Msg = Msg;
+    type State = State;
+    type Arguments = Arguments;
+
+    async fn pre_start(
+        &self,
+        myself: ActorRef<Msg>,
+        arguments: Arguments,
+    ) -> Result<State, ActorProcessingErr> {
+        let Arguments { shared, listeners } = arguments;
+        let keeper = spawn_keeper(&myself, &shared).await?;
+        let all = ShardId::all().collect();
+        let machine = Ownership::new(shared.node.clone(), shared.config.ttl(), all);
+        let watch = Watch::new(shared.config.ttl());
+        Ok(State {
+            shared,
+            keeper,
+            keeper_failures: 0,
+            machine,
+            watch,
+            shards: HashMap::new(),
+            names: HashMap::new(),
+            taken: HashSet::new(),
+            listeners,
+            round_under_way: false,
+            draining: false,
+            alarm: Alarm::default(),
+            next_round: Alarm::default(),
+        })
+    }
+
+    async fn handle(
+        &self,
+        myself: ActorRef<Msg>,
+        message: Msg,
+        state: &mut State,
+    ) -> Result<(), ActorProcessingErr> {
+        match message {
+            Msg::Started { incarnation } => state.feed(&myself, Input::Started { incarnation }).await?,
+            Msg::Held { generation } => {
+                let first = state.machine.generation() != generation;
+                state.feed(&myself, Input::Held { generation }).await?;
+                if first {
+                    state.round(&myself);
+                }
+            }
+            Msg::Ended => myself.stop(None),
+            Msg::Opened { shard } => {
+                if state.taken.insert(shard) {
+                    let _nobody = state.listeners.send(Told::Taken(shard));
+                }
+            }
+            Msg::Done(input) => state.feed(&myself, input).await?,
+            Msg::Reads(reads) => state.reads(&myself, reads).await?,
+            Msg::Tick => {
+                state.alarm.rang();
+                state.feed(&myself, Input::Tick).await?;
+            }
+            Msg::Round => {
+                state.next_round.rang();
+                state.round(&myself);
+            }
+            Msg::Drain => state.drain(&myself).await?,
+            Msg::GiveUp => {
+                tracing::warn!(shards = state.shards.len(), "drain took too long");
+                let _gone = state.keeper.cast(keeper::Msg::Release);
+            }
+        }
+        let now = state.shared.clock.boot();
+        state.alarm.set(state.machine.wake(), now, &myself, Msg::Tick);
+        Ok(())
+    }
+
+    async fn handle_supervisor_evt(
+        &self,
+        myself: ActorRef<Msg>,
+        event: SupervisionEvent,
+        state: &mut State,
+    ) -> Result<(), ActorProcessingErr> {
+        match event {
+            SupervisionEvent::ActorFailed(who, error) if who.get_id() == state.keeper.get_id() => {
+                state.keeper_failed(&myself, &error).await?;
+            }
+            SupervisionEvent::ActorFailed(who, error) => {
+                tracing::error!(%error, "shard failed");
+                state.shared.metrics.restarts.with_label_values(&["node"]).inc();
+                state.shard_ended(&myself, who.get_id()).await?;
+            }
+            SupervisionEvent::ActorTerminated(who, ..) => state.shard_ended(&myself, who.get_id()).await?,
+            _ => {}
+        }
+        Ok(())
+    }
+
+    async fn post_stop(&self, _: ActorRef<Msg>, state: &mut State) -> Result<(), ActorProcessingErr> {
+        state.shared.end("the node stopped");
+        Ok(())
+    }
+}
+
+async fn spawn_keeper(
+    myself: &ActorRef<Msg>,
+    shared: &Arc<Shared>,
+) -> Result<ActorRef<keeper::Msg>, ActorProcessingErr> {
+    let arguments = keeper::Arguments {
+        shared: shared.clone(),
+        supervisor: myself.clone(),
+    };
+    let (keeper, _task) = Actor::spawn_linked(None, keeper::Shell, arguments, myself.get_cell()).await?;
+    Ok(keeper)
+}
+
+impl State {
+    async fn feed(&mut self, myself: &ActorRef<Msg>, input: Input) -> Result<(), ActorProcessingErr> {
+        for output in self.machine.handle(self.shared.clock.boot(), input) {
+            match output {
+                Output::Write(write) => {
+                    let (shared, myself) = (self.shared.clone(), myself.clone());
+                    tokio::spawn(async move {
+                        let put = shared.ports.lease.put_shard(&write);
+                        let answer = shared.store("write_shard", put).await;
+                        let _gone = myself.cast(Msg::Done(Input::Written {
+                            shard: write.shard,
+                            answer,
+                        }));
+                    });
+                }
+                Output::Run {
+                    shard,
+                    epoch,
+                    generation,
+                } => {
+                    self.run(myself, shard, epoch, generation).await?;
+                }
+                Output::Stop { shard } => {
+                    if let Some((actor, _)) = self.shards.get(&shard) {
+                        // A shard of a lapsed generation finds that it does not hold; one that is handed over
+                        // finishes what is under way.
+                        let _gone = actor.cast(shard::Msg::Drain);
+                    }
+                }
+                Output::Drained => {
+                    let _gone = self.keeper.cast(keeper::Msg::Release);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    async fn run(
+        &mut self,
+        myself: &ActorRef<Msg>,
+        shard: ShardId,
+        epoch: Epoch,
+        generation: u64,
+    ) -> Result<(), ActorProcessingErr> {
+        let (shared, supervisor) = (self.shared.clone(), myself.clone());
+        let arguments = shard::Arguments {
+            shared,
+            shard,
+            epoch,
+            generation,
+            supervisor,
+        };
+        let (actor, _task) = Actor::spawn_linked(None, shard::Shell, arguments, myself.get_cell()).await?;
+        self.names.insert(actor.get_id(), (shard, epoch));
+        self.shards.insert(shard, (actor, epoch));
+        self.shared.metrics.shards.set(self.shards.len() as i64);
+        Ok(())
+    }
+
+    /// Reads shard rows, then the leases of other owners (rule 4), beside the actor.
+    fn round(&mut self, myself: &ActorRef<Msg>) {
+        if self.round_under_way {
+            return;
+        }
+        self.round_under_way = true;
+        let (shared, myself) = (self.shared.clone(), myself.clone());
+        tokio::spawn(async move {
+            let reads = read(&shared).await;
+            let _gone = myself.cast(Msg::Reads(reads));
+        });
+    }
+
+    async fn reads(
+        &mut self,
+        myself: &ActorRef<Msg>,
+        reads: Result<Reads, StoreError>,
+    ) -> Result<(), ActorProcessingErr> {
+        self.round_under_way = false;
+        let Ok(Reads { rows, leases }) = reads else {
+            self.round_in(myself, self.shared.config.beat());
+            return Ok(());
+        };
+        let known: HashSet<NodeId> = leases.iter().map(|(node, ..)| node.clone()).collect();
+        self.watch.keep(|node| known.contains(node));
+        let verdicts = leases
+            .into_iter()
+            .map(|(node, asked, arrived, row)| {
+                let verdict = self.watch.answered(&node, asked, arrived, row.as_ref());
+                // Nobody else can have an exclusive store open: other names are former ones.
+                let gone = self.shared.ports.lease.exclusive();
+                (
+                    node,
+                    if gone {
+                        crate::protocol::watch::Verdict::Gone
+                    } else {
+                        verdict
+                    },
+                )
+            })
+            .collect();
+        let members = self.shared.membership.members();
+        self.feed(
+            myself,
+            Input::Round(Round {
+                rows,
+                verdicts,
+                members,
+            }),
+        )
+        .await?;
+        self.shared.set_owners(self.machine.owners());
+        self.round_in(myself, self.shared.config.beat());
+        Ok(())
+    }
+
+    fn round_in(&mut self, myself: &ActorRef<Msg>, wait: Duration) {
+        let now = self.shared.clock.boot();
+        self.next_round.set(Some(now + wait), now, myself, Msg::Round);
+    }
+
+    async fn shard_ended(&mut self, myself: &ActorRef<Msg>, who: ActorId) -> Result<(), ActorProcessingErr> {
+        let Some((shard, epoch)) = self.names.remove(&who) else {
+            return Ok(());
+        };
+        if self.shards.get(&shard).is_some_and(|(_, of)| *of == epoch) {
+            self.shards.remove(&shard);
+            self.shared.set_route(shard, None);
+        }
+        self.shared.metrics.shards.set(self.shards.len() as i64);
+        if self.taken.remove(&shard) {
+            let _nobody = self.listeners.send(Told::Lost(shard));
+        }
+        self.feed(myself, Input::Stopped { shard, epoch }).await?;
+        if !self.draining {
+            self.round_in(myself, SOON);
+        }
+        Ok(())
+    }
+
+    async fn keeper_failed(
+        &mut self,
+        myself: &ActorRef<Msg>,
+        error: &ActorProcessingErr,
+    ) -> Result<(), ActorProcessingErr> {
+        tracing::error!(%error, "lease keeper failed");
+        self.shared.metrics.restarts.with_label_values(&["node"]).inc();
+        self.shared.hold.end();
+        self.keeper_failures += 1;
+        if self.keeper_failures > KEEPER_FAILURES {
+            self.shared.end("the lease keeper failed repeatedly");
+            myself.stop(None);
+            return Ok(());
+        }
+        self.keeper = spawn_keeper(myself, &self.shared).await?;
+        Ok(())
+    }
+
+    async fn drain(&mut self, myself: &ActorRef<Msg>) -> Result<(), ActorProcessingErr> {
+        self.draining = true;
+        let members = self.shared.membership.members();
+        let hand_over = members.iter().any(|m| m.node != self.shared.node);
+        myself.send_after(Duration::from_millis(self.shared.config.drain_ms), || Msg::GiveUp);
+        self.feed(myself, Input::Drain { hand_over }).await
+    }
+}
+
+async fn read(shared: &Shared) -> Result<Reads, StoreError> {
+    let lease = &shared.ports.lease;
+    let rows = shared.store("read_shards", lease.shards()).await?;
+    let others: HashSet<NodeId> = rows
+        .iter()
+        .filter_map(|(_, r)| r.owner.clone())
+        .filter(|n| *n != shared.node)
+        .collect();
+    let mut leases = vec![];
+    for node in others {
+        let asked = shared.clock.boot();
+        // One that does not answer has no verdict: it counts as alive.
+        if let Ok(row) = shared.store("read_node", lease.node(&node)).await {
+            leases.push((node, asked, shared.clock.boot(), row));
+        }
+    }
+    Ok(Reads { rows, leases })
+}
