@@ -1,26 +1,41 @@
 //! The asynchronous edge: what callers hold.
 
+use crate::engine::Worker;
+use crate::engine::mailbox::{Command, Mailbox, mailbox};
+use crate::engine::udp::{self, Sockets};
+use crate::session::{Purpose, Setup};
 use crate::{
-    Answer, Config, Error, Join, Metrics, Rights, RoomKey, SessionEvent, SessionKey, StartError, Stats,
+    Answer, Config, Error, Join, Metrics, Rights, RoomKey, SessionEvent, SessionKey, StartError, Stats, dtls,
+    offer, rights,
 };
-use std::net::SocketAddr;
+use std::collections::HashMap;
+use std::net::{SocketAddr, UdpSocket};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread::JoinHandle;
+use tokio::sync::{mpsc, oneshot};
+
+/// News that may wait for [`Events::next`]; more is kept, once per session, by the shards.
+const EVENTS: usize = 1024;
 
 /// The running engine. Dropping it stops it, too.
 #[derive(Debug)]
 pub struct Engine {
     handle: Handle,
+    threads: Vec<JoinHandle<()>>,
+    candidates: Vec<SocketAddr>,
 }
 
 /// Talks to the engine. Cheap to clone.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Handle {
-    _private: (),
+    shards: Arc<[Mailbox]>,
+    directory: Arc<Directory>,
 }
 
 /// What happens to sessions, in order per session.
 #[derive(Debug)]
 pub struct Events {
-    queue: tokio::sync::mpsc::Receiver<SessionEvent>,
+    queue: mpsc::Receiver<SessionEvent>,
 }
 
 impl Engine {
@@ -28,8 +43,57 @@ impl Engine {
     ///
     /// # Errors
     /// A wrong configuration, a busy port, or a refusal of the system; each says what to do.
-    pub fn start(_config: Config, _metrics: Metrics) -> Result<(Self, Events), StartError> {
-        unimplemented!()
+    pub fn start(config: Config, metrics: Metrics) -> Result<(Self, Events), StartError> {
+        config.validate()?;
+        let factory = dtls::Factory::shared()?;
+        let certificate = factory.certificate()?;
+        let directory = Arc::new(Directory::new(config.max_sessions));
+        let (events, queue) = mpsc::channel(EVENTS);
+        let (mut mailboxes, mut workers, mut all_candidates) = (Vec::new(), Vec::new(), Vec::new());
+        for shard in 0..config.threads {
+            let sockets = bind(&config, shard)?;
+            let candidates = candidates(&config, &sockets)?;
+            let local = [true, false].into_iter();
+            let local = local
+                .filter_map(|v4| candidates.iter().find(|c| c.is_ipv4() == v4))
+                .copied()
+                .collect();
+            all_candidates.extend(&candidates);
+            let setup = Setup {
+                factory,
+                certificate: certificate.clone(),
+                local,
+                candidates,
+            };
+            let (mailbox, inbox) = mailbox().map_err(|source| system("making a mailbox", source))?;
+            mailboxes.push(mailbox);
+            let (sockets, directory) = (Sockets::new(sockets), directory.clone());
+            workers.push(Worker::new(
+                setup,
+                sockets,
+                inbox,
+                directory,
+                events.clone(),
+                metrics.clone(),
+            ));
+        }
+        let handle = Handle {
+            shards: mailboxes.into(),
+            directory,
+        };
+        let mut engine = Self {
+            handle,
+            threads: Vec::new(),
+            candidates: all_candidates,
+        };
+        for (shard, worker) in workers.into_iter().enumerate() {
+            let thread = std::thread::Builder::new().name(format!("media-{shard}"));
+            let thread = thread.spawn(move || worker.run());
+            engine
+                .threads
+                .push(thread.map_err(|source| system("starting a media thread", source))?);
+        }
+        Ok((engine, Events { queue }))
     }
 
     /// A handle for callers.
@@ -39,11 +103,64 @@ impl Engine {
 
     /// Where clients are told to send, one list over all shards: for a banner and for `doctor`.
     pub fn candidates(&self) -> Vec<SocketAddr> {
-        unimplemented!()
+        self.candidates.clone()
     }
 
-    /// Closes every session (they get a goodbye), stops the threads and waits for them.
-    pub fn shutdown(self) {}
+    /// Closes every session (they get a goodbye), stops the threads and waits for them: some milliseconds.
+    pub fn shutdown(self) {
+        drop(self);
+    }
+}
+
+impl Drop for Engine {
+    fn drop(&mut self) {
+        for shard in self.handle.shards.iter() {
+            shard.stop();
+        }
+        for thread in self.threads.drain(..) {
+            if thread.join().is_err() {
+                tracing::error!("a media thread had panicked");
+            }
+        }
+    }
+}
+
+fn system(what: &'static str, source: std::io::Error) -> StartError {
+    StartError::System { what, source }
+}
+
+/// The sockets of one shard, on the configured port plus its number.
+fn bind(config: &Config, shard: usize) -> Result<Vec<UdpSocket>, StartError> {
+    let address = |bind: &SocketAddr| {
+        let port = if bind.port() == 0 {
+            0
+        } else {
+            bind.port() + shard as u16
+        };
+        SocketAddr::new(bind.ip(), port)
+    };
+    config.bind.iter().map(|bind| udp::bind(address(bind))).collect()
+}
+
+/// What clients are told: the announced addresses, or those under which the sockets can be reached.
+fn candidates(config: &Config, sockets: &[UdpSocket]) -> Result<Vec<SocketAddr>, StartError> {
+    let mut candidates = Vec::new();
+    for socket in sockets {
+        let bound = socket
+            .local_addr()
+            .map_err(|source| system("reading a socket's address", source))?;
+        let announced = config
+            .announce
+            .iter()
+            .copied()
+            .filter(|ip| ip.is_ipv4() == bound.is_ipv4());
+        let mut ips: Vec<_> = announced.collect();
+        if config.announce.is_empty() {
+            ips = udp::reachable(bound.ip());
+        }
+        candidates.extend(ips.into_iter().map(|ip| SocketAddr::new(ip, bound.port())));
+    }
+    Ok(candidates)
 }
 
 impl Handle {
@@ -51,8 +168,26 @@ impl Handle {
     ///
     /// # Errors
     /// `Overloaded`, `Full`, `SessionExists`, `BadOffer`, `Stopped`; `NoSuchSession` if it was told to leave meanwhile.
-    pub async fn join(&self, _join: Join) -> Result<Answer, Error> {
-        unimplemented!()
+    pub async fn join(&self, join: Join) -> Result<Answer, Error> {
+        let offer = offer::check(&join.offer)?;
+        let shard = (join.room.0 % self.shards.len() as u64) as usize;
+        let rights = Arc::new(rights::Cell::new(join.rights));
+        let entry = Entry {
+            room: join.room,
+            shard,
+            rights: rights.clone(),
+        };
+        self.directory.enter(join.session, entry)?;
+        let purpose = Purpose {
+            key: join.session,
+            room: join.room,
+            rights,
+            grace: join.grace,
+        };
+        let (reply, answer) = oneshot::channel();
+        let sent = self.shards[shard].send(Command::join(purpose, offer, reply));
+        sent.inspect_err(|_| self.directory.forget(join.session))?;
+        answer.await.unwrap_or(Err(Error::Stopped))
     }
 
     /// Answers an offer with new ICE credentials for a session: same DTLS association, same SSRCs. The old
@@ -60,39 +195,85 @@ impl Handle {
     ///
     /// # Errors
     /// `Overloaded`, `NoSuchSession`, `BadOffer`, `Stopped`.
-    pub async fn restart(&self, _session: SessionKey, _offer: String) -> Result<Answer, Error> {
-        unimplemented!()
+    pub async fn restart(&self, session: SessionKey, offer: String) -> Result<Answer, Error> {
+        let offer = offer::check(&offer)?;
+        let shard = self.directory.with(session, |entry| entry.shard)?;
+        let (reply, answer) = oneshot::channel();
+        self.shards[shard].send(Command::Restart {
+            session,
+            offer,
+            reply,
+        })?;
+        answer.await.unwrap_or(Err(Error::Stopped))
     }
 
     /// Changes what a session may do. When this returns, every packet that is taken in later is judged by
     /// the new rights. Never blocks and is never refused for load.
     ///
     /// # Errors
-    /// `NoSuchSession`, `Stopped`.
-    pub fn set_rights(&self, _session: SessionKey, _rights: Rights) -> Result<(), Error> {
-        unimplemented!()
+    /// `NoSuchSession`.
+    pub fn set_rights(&self, session: SessionKey, rights: Rights) -> Result<(), Error> {
+        let (shard, open) = self
+            .directory
+            .with(session, |entry| (entry.shard, entry.rights.set(rights)))?;
+        if !open {
+            return Err(Error::NoSuchSession);
+        }
+        self.shards[shard].rights_changed();
+        Ok(())
     }
 
     /// Ends a session: goodbye by DTLS, then not one packet in or out. `Gone(Removed)` follows. Its packets are refused
-    /// from the moment this returns. Never refused for load.
+    /// from the moment this returns. Never refused for load; saying it twice is no error.
     ///
     /// # Errors
-    /// `NoSuchSession`, `Stopped`.
-    pub fn leave(&self, _session: SessionKey) -> Result<(), Error> {
-        unimplemented!()
+    /// `NoSuchSession`.
+    pub fn leave(&self, session: SessionKey) -> Result<(), Error> {
+        let (shard, first) = self
+            .directory
+            .with(session, |entry| (entry.shard, entry.rights.close()))?;
+        if first {
+            self.shards[shard].leave(session);
+        }
+        Ok(())
     }
 
     /// Ends all sessions of a room, joins under way included. Never refused for load; a room without sessions is no error.
     ///
     /// # Errors
-    /// `Stopped`.
-    pub fn close_room(&self, _room: RoomKey) -> Result<(), Error> {
-        unimplemented!()
+    /// None at present.
+    pub fn close_room(&self, room: RoomKey) -> Result<(), Error> {
+        for (session, shard) in self.directory.close_room(room) {
+            self.shards[shard].leave(session);
+        }
+        Ok(())
     }
 
-    /// A snapshot; all zero once the engine has stopped.
+    /// A snapshot, summed over the shards; one that is overloaded or has stopped is left out.
     pub async fn stats(&self) -> Stats {
-        unimplemented!()
+        let mut total = Stats::default();
+        for shard in self.shards.iter() {
+            let (reply, answer) = oneshot::channel();
+            if shard.send(Command::Stats { reply }).is_err() {
+                continue;
+            }
+            if let Ok(stats) = answer.await {
+                total.sessions.extend(stats.sessions);
+                total.packets_in += stats.packets_in;
+                total.packets_out += stats.packets_out;
+                total.packets_refused += stats.packets_refused;
+                total.datagrams_dropped += stats.datagrams_dropped;
+            }
+        }
+        total
+    }
+}
+
+impl std::fmt::Debug for Handle {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Handle")
+            .field("shards", &self.shards.len())
+            .finish_non_exhaustive()
     }
 }
 
@@ -101,5 +282,62 @@ impl Events {
     /// and refuses joins as full in the end.
     pub async fn next(&mut self) -> Option<SessionEvent> {
         self.queue.recv().await
+    }
+}
+
+/// All sessions of the node, from the join's first moment until their end was told. Never asked for a packet.
+#[derive(Debug)]
+pub(crate) struct Directory {
+    sessions: Mutex<HashMap<SessionKey, Entry>>,
+    max: usize,
+}
+
+#[derive(Debug)]
+struct Entry {
+    room: RoomKey,
+    shard: usize,
+    rights: Arc<rights::Cell>,
+}
+
+impl Directory {
+    fn new(max: usize) -> Self {
+        Self {
+            sessions: Mutex::default(),
+            max,
+        }
+    }
+
+    fn enter(&self, session: SessionKey, entry: Entry) -> Result<(), Error> {
+        let mut sessions = self.lock();
+        if sessions.contains_key(&session) {
+            return Err(Error::SessionExists);
+        }
+        if sessions.len() >= self.max {
+            return Err(Error::Full);
+        }
+        sessions.insert(session, entry);
+        Ok(())
+    }
+
+    fn with<T>(&self, session: SessionKey, look: impl FnOnce(&Entry) -> T) -> Result<T, Error> {
+        self.lock().get(&session).map(look).ok_or(Error::NoSuchSession)
+    }
+
+    /// Closes the rights of everybody in a room. Returns those for whom this was the first time, and their shards.
+    fn close_room(&self, room: RoomKey) -> Vec<(SessionKey, usize)> {
+        let sessions = self.lock();
+        let inside = sessions
+            .iter()
+            .filter(|(_, entry)| entry.room == room && entry.rights.close());
+        inside.map(|(session, entry)| (*session, entry.shard)).collect()
+    }
+
+    pub(crate) fn forget(&self, session: SessionKey) {
+        self.lock().remove(&session);
+    }
+
+    /// Nothing can be half-done in there when a panic comes.
+    fn lock(&self) -> MutexGuard<'_, HashMap<SessionKey, Entry>> {
+        self.sessions.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

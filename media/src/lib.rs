@@ -14,10 +14,25 @@
 //! Lacks on purpose: actors, users, tokens, the meaning of a stage. It knows numbers.
 
 mod config;
+mod dtls;
+mod egress;
+mod engine;
 mod error;
 mod handle;
 mod metrics;
+mod offer;
+mod opus;
+mod rights;
+mod room;
+mod rtp;
+mod session;
+mod shard;
+mod srtp;
+mod stun;
+mod timeline;
 mod types;
+mod voice;
+mod wire;
 
 pub use config::Config;
 pub use error::{Error, StartError};

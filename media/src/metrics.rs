@@ -1,12 +1,61 @@
-//! The engine's figures for Prometheus. Shards count in plain integers and publish once a second.
+//! The engine's figures for Prometheus.
+//!
+//! A shard counts in plain integers ([`Counts`]) and its shell publishes the difference once a second: an atomic
+//! increment per packet and listener would be shared by all shards.
 
-use prometheus::{IntCounter, IntGauge, Registry};
+use crate::Gone;
+use prometheus::{IntCounter, IntCounterVec, IntGauge, Opts, Registry};
+
+/// What a shard counts, since its start.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Counts {
+    pub(crate) joins: u64,
+    pub(crate) restarts: u64,
+    pub(crate) packets_in: u64,
+    pub(crate) packets_out: u64,
+    pub(crate) refused_rights: u64,
+    pub(crate) refused_rate: u64,
+    pub(crate) refused_codec: u64,
+    pub(crate) dropped_unknown: u64,
+    pub(crate) dropped_forged: u64,
+    pub(crate) dropped_addresses: u64,
+    /// By [`Gone`].
+    pub(crate) ended: [u64; ENDS.len()],
+}
+
+/// What a shard's socket counts, since its start.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct SocketCounts {
+    pub(crate) datagrams_in: u64,
+    pub(crate) datagrams_out: u64,
+    /// The system's send buffer stayed full.
+    pub(crate) send_full: u64,
+    /// The system refused the datagram.
+    pub(crate) send_failed: u64,
+}
+
+const ENDS: [(Gone, &str); 5] = [
+    (Gone::ClosedByPeer, "closed_by_peer"),
+    (Gone::GraceOver, "grace_over"),
+    (Gone::Removed, "removed"),
+    (Gone::NeverConnected, "never_connected"),
+    (Gone::Failed, "failed"),
+];
 
 /// All metrics of one engine. Several engines in one process need a registry each.
 #[derive(Clone, Debug)]
 pub struct Metrics {
     pub(crate) sessions: IntGauge,
-    pub(crate) packets_in: IntCounter,
+    joins: IntCounter,
+    restarts: IntCounter,
+    ended: IntCounterVec,
+    packets_in: IntCounter,
+    packets_out: IntCounter,
+    packets_refused: IntCounterVec,
+    datagrams_in: IntCounter,
+    datagrams_out: IntCounter,
+    datagrams_dropped: IntCounterVec,
+    sends_failed: IntCounterVec,
 }
 
 impl Metrics {
@@ -15,15 +64,93 @@ impl Metrics {
     /// # Errors
     /// A metric of the same name is registered already.
     pub fn register(registry: &Registry) -> Result<Self, prometheus::Error> {
-        let metrics = Self {
-            sessions: IntGauge::new("mitalk_media_sessions", "Sessions on this node")?,
-            packets_in: IntCounter::new(
-                "mitalk_media_packets_in_total",
-                "RTP packets received from speakers",
-            )?,
+        let counter = |name, help| {
+            let counter = IntCounter::new(name, help)?;
+            registry.register(Box::new(counter.clone()))?;
+            Ok::<_, prometheus::Error>(counter)
         };
-        registry.register(Box::new(metrics.sessions.clone()))?;
-        registry.register(Box::new(metrics.packets_in.clone()))?;
-        Ok(metrics)
+        let labelled = |name, help, label| {
+            let counter = IntCounterVec::new(Opts::new(name, help), &[label])?;
+            registry.register(Box::new(counter.clone()))?;
+            Ok::<_, prometheus::Error>(counter)
+        };
+        let sessions = IntGauge::new("mitalk_media_sessions", "Media sessions on this node")?;
+        registry.register(Box::new(sessions.clone()))?;
+        Ok(Self {
+            sessions,
+            joins: counter("mitalk_media_joins_total", "Offers answered with a new session")?,
+            restarts: counter("mitalk_media_ice_restarts_total", "ICE restarts answered")?,
+            ended: labelled("mitalk_media_sessions_ended_total", "Sessions that ended", "why")?,
+            packets_in: counter(
+                "mitalk_media_packets_in_total",
+                "RTP packets decrypted from speakers",
+            )?,
+            packets_out: counter("mitalk_media_packets_out_total", "RTP packets sent to listeners")?,
+            packets_refused: labelled(
+                "mitalk_media_packets_refused_total",
+                "Speakers' packets that were not forwarded",
+                "reason",
+            )?,
+            datagrams_in: counter("mitalk_media_datagrams_in_total", "Datagrams received")?,
+            datagrams_out: counter(
+                "mitalk_media_datagrams_out_total",
+                "Datagrams handed to the system",
+            )?,
+            datagrams_dropped: labelled(
+                "mitalk_media_datagrams_dropped_total",
+                "Datagrams of nobody we know, or that failed authentication",
+                "reason",
+            )?,
+            sends_failed: labelled("mitalk_media_sends_failed_total", "Datagrams not sent", "reason")?,
+        })
+    }
+
+    /// Adds what a shard counted since `before`.
+    pub(crate) fn publish(&self, before: &Counts, now: &Counts) {
+        self.joins.inc_by(now.joins - before.joins);
+        self.restarts.inc_by(now.restarts - before.restarts);
+        self.packets_in.inc_by(now.packets_in - before.packets_in);
+        self.packets_out.inc_by(now.packets_out - before.packets_out);
+        for (why, label) in ENDS {
+            let at = why as usize;
+            self.ended
+                .with_label_values(&[label])
+                .inc_by(now.ended[at] - before.ended[at]);
+        }
+        for (label, before, now) in [
+            ("rights", before.refused_rights, now.refused_rights),
+            ("rate", before.refused_rate, now.refused_rate),
+            ("codec", before.refused_codec, now.refused_codec),
+        ] {
+            self.packets_refused
+                .with_label_values(&[label])
+                .inc_by(now - before);
+        }
+        for (label, before, now) in [
+            ("unknown", before.dropped_unknown, now.dropped_unknown),
+            ("forged", before.dropped_forged, now.dropped_forged),
+            (
+                "too_many_addresses",
+                before.dropped_addresses,
+                now.dropped_addresses,
+            ),
+        ] {
+            self.datagrams_dropped
+                .with_label_values(&[label])
+                .inc_by(now - before);
+        }
+    }
+
+    /// Adds what a shard's socket counted since `before`.
+    pub(crate) fn publish_socket(&self, before: &SocketCounts, now: &SocketCounts) {
+        self.datagrams_in.inc_by(now.datagrams_in - before.datagrams_in);
+        self.datagrams_out
+            .inc_by(now.datagrams_out - before.datagrams_out);
+        self.sends_failed
+            .with_label_values(&["full"])
+            .inc_by(now.send_full - before.send_full);
+        self.sends_failed
+            .with_label_values(&["refused"])
+            .inc_by(now.send_failed - before.send_failed);
     }
 }

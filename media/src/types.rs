@@ -88,7 +88,7 @@ pub enum Gone {
     Removed,
     /// ICE and DTLS did not come up within 30 s.
     NeverConnected,
-    /// The session could not go on: a fault of the transport's, or an SRTP profile that we do not speak.
+    /// The transport could not go on: a failed handshake, a certificate that is not the offer's, or a fault of ours.
     Failed,
 }
 

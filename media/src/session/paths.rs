@@ -1,0 +1,232 @@
+//! Which addresses a client was really seen at, and to which of them its audio goes.
+//!
+//! str0m runs ICE, and tells nobody which pair it nominated. So the same checks are read here, by the same rules
+//! (RFC 8445, 7.3.1.5): our audio goes to the address whose authentic check last carried USE-CANDIDATE, once a check
+//! of ours to that address was answered. A replayed check from a spoofed address gets no answer, so it moves nothing.
+//!
+//! Invariants
+//! - Only authentic messages change anything here.
+//! - Addresses are bounded: a client with credentials cannot fill memory by checking from every port.
+
+use crate::stun::{self, Class, Message, TransactionId};
+use std::net::SocketAddr;
+
+/// Addresses of one client per ICE generation. Four interfaces behind NATs that change their minds make fewer.
+pub(crate) const MAX_PATHS: usize = 32;
+
+/// What a STUN message turned out to be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Check {
+    /// The client sent it.
+    Authentic,
+    /// Not made with the session's password: old credentials, or somebody else's.
+    Forged,
+    /// Authentic, but from one address too many.
+    TooManyAddresses,
+}
+
+#[derive(Debug)]
+struct Path {
+    address: SocketAddr,
+    /// The newest check that was sent there.
+    asked: Option<TransactionId>,
+    /// One of our checks was answered from there.
+    valid: bool,
+    /// When it was nominated, in order; 0 for never.
+    nominated: u64,
+}
+
+#[derive(Debug)]
+pub(crate) struct Paths {
+    /// Our password: requests are signed with it.
+    local: stun::Key,
+    /// The client's: its responses are signed with it.
+    remote: stun::Key,
+    known: Vec<Path>,
+    nominations: u64,
+    target: Option<SocketAddr>,
+}
+
+impl Paths {
+    pub(crate) fn new(local_password: &str, remote_password: &str) -> Self {
+        let (local, remote) = (stun::key(local_password), stun::key(remote_password));
+        Self {
+            local,
+            remote,
+            known: Vec::new(),
+            nominations: 0,
+            target: None,
+        }
+    }
+
+    /// New credentials. Audio keeps flowing to the old address until a new one is nominated (RFC 8445, 9).
+    /// Returns the addresses that are forgotten.
+    pub(crate) fn restart(&mut self, local_password: &str, remote_password: &str) -> Vec<SocketAddr> {
+        let target = self.target;
+        let forgotten = self
+            .addresses()
+            .filter(|address| Some(*address) != target)
+            .collect();
+        let nominations = self.nominations;
+        *self = Self {
+            target,
+            nominations,
+            ..Self::new(local_password, remote_password)
+        };
+        forgotten
+    }
+
+    /// Where audio goes, once ICE has agreed.
+    pub(crate) fn target(&self) -> Option<SocketAddr> {
+        self.target
+    }
+
+    /// All addresses that lead to this session.
+    pub(crate) fn addresses(&self) -> impl Iterator<Item = SocketAddr> {
+        let known = self.known.iter().map(|path| path.address);
+        known.chain(
+            self.target
+                .filter(|target| self.known.iter().all(|path| path.address != *target)),
+        )
+    }
+
+    /// A check was sent.
+    pub(crate) fn asked(&mut self, to: SocketAddr, id: TransactionId) {
+        if let Some(path) = self.known.iter_mut().find(|path| path.address == to) {
+            path.asked = Some(id);
+        }
+    }
+
+    /// A request or response came in.
+    pub(crate) fn check(&mut self, message: &Message<'_>, from: SocketAddr) -> Check {
+        let key = if message.class() == Class::Request {
+            &self.local
+        } else {
+            &self.remote
+        };
+        if !message.is_authentic(key) {
+            return Check::Forged;
+        }
+        let at = self.known.iter().position(|path| path.address == from);
+        match (message.class(), at) {
+            (Class::Success, Some(at)) => {
+                let path = &mut self.known[at];
+                path.valid |= path.asked == Some(message.transaction());
+            }
+            // Checks only go to known addresses: an answer to none of them.
+            (Class::Success, None) => return Check::Forged,
+            (Class::Request, None) if self.known.len() >= MAX_PATHS => return Check::TooManyAddresses,
+            (Class::Request, at) => {
+                let at = at.unwrap_or_else(|| self.learn(from));
+                if message.nominates() {
+                    self.nominations += 1;
+                    self.known[at].nominated = self.nominations;
+                }
+            }
+        }
+        let nominated = self.known.iter().filter(|path| path.valid && path.nominated > 0);
+        if let Some(path) = nominated.max_by_key(|path| path.nominated) {
+            self.target = Some(path.address);
+        }
+        Check::Authentic
+    }
+
+    fn learn(&mut self, address: SocketAddr) -> usize {
+        self.known.push(Path {
+            address,
+            asked: None,
+            valid: false,
+            nominated: 0,
+        });
+        self.known.len() - 1
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ID: TransactionId = *b"our check is";
+    const CLIENT: &str = "192.0.2.1:1000";
+    const MOVED: &str = "192.0.2.1:2000";
+
+    fn address(text: &str) -> SocketAddr {
+        text.parse().unwrap()
+    }
+
+    fn request(paths: &mut Paths, from: &str, password: &str, nominate: bool) -> Check {
+        let bytes = stun::write::request(
+            *b"their check.",
+            "server:client",
+            &stun::key(password),
+            1,
+            1,
+            nominate,
+        );
+        paths.check(&Message::parse(&bytes).unwrap(), address(from))
+    }
+
+    fn response(paths: &mut Paths, from: &str, password: &str, id: TransactionId) -> Check {
+        let bytes = stun::write::response(id, address(from), &stun::key(password));
+        paths.check(&Message::parse(&bytes).unwrap(), address(from))
+    }
+
+    #[test]
+    fn a_path_is_used_once_it_is_nominated_and_answers() {
+        let mut paths = Paths::new("ours", "theirs");
+        assert_eq!(request(&mut paths, CLIENT, "ours", true), Check::Authentic);
+        assert_eq!(
+            paths.target(),
+            None,
+            "a nomination alone may be a replay from anywhere"
+        );
+        paths.asked(address(CLIENT), ID);
+        assert_eq!(response(&mut paths, CLIENT, "wrong", ID), Check::Forged);
+        assert_eq!(
+            response(&mut paths, CLIENT, "theirs", *b"another one."),
+            Check::Authentic
+        );
+        assert_eq!(paths.target(), None, "not the answer to our check");
+        response(&mut paths, CLIENT, "theirs", ID);
+        assert_eq!(paths.target(), Some(address(CLIENT)));
+    }
+
+    #[test]
+    fn the_newest_nomination_wins_and_a_restart_keeps_audio_flowing() {
+        let mut paths = Paths::new("ours", "theirs");
+        for (from, nominate) in [(CLIENT, true), (MOVED, false)] {
+            request(&mut paths, from, "ours", nominate);
+            paths.asked(address(from), ID);
+            response(&mut paths, from, "theirs", ID);
+        }
+        assert_eq!(paths.target(), Some(address(CLIENT)));
+        request(&mut paths, MOVED, "ours", true);
+        assert_eq!(paths.target(), Some(address(MOVED)));
+
+        assert_eq!(paths.restart("new", "newer"), [address(CLIENT)]);
+        assert_eq!(
+            request(&mut paths, CLIENT, "ours", true),
+            Check::Forged,
+            "the old password"
+        );
+        assert_eq!(paths.target(), Some(address(MOVED)));
+        assert_eq!(paths.addresses().collect::<Vec<_>>(), [address(MOVED)]);
+    }
+
+    #[test]
+    fn addresses_are_bounded() {
+        let mut paths = Paths::new("ours", "theirs");
+        for port in 1..=MAX_PATHS {
+            assert_eq!(
+                request(&mut paths, &format!("192.0.2.1:{port}"), "ours", false),
+                Check::Authentic
+            );
+        }
+        assert_eq!(
+            request(&mut paths, "192.0.2.1:9999", "ours", true),
+            Check::TooManyAddresses
+        );
+        assert_eq!(request(&mut paths, "192.0.2.1:1", "ours", true), Check::Authentic);
+        assert_eq!(paths.addresses().count(), MAX_PATHS);
+    }
+}

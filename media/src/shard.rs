@@ -1,0 +1,410 @@
+//! One shard: its sessions and their rooms, without a socket, a thread or a clock.
+//!
+//! Datagrams and commands go in with the time, datagrams come out through a [`Wire`], news through [`Notices`].
+//! The shell ([`crate::engine`]) moves both; tests do it with simulated networks and virtual time.
+//!
+//! Invariants
+//! - A datagram belongs to the session whose ufrag its check names, or at whose authenticated address it arrived.
+//!   Everything else is dropped and counted, and gets no answer.
+//! - After `leave` nothing leads to the session: no address, no ufrag, no key.
+//! - A panic in the parsing of one client's input ends that session, not the shard.
+//!
+//! Lacks: other shards. A room lives on one.
+
+mod notices;
+mod timers;
+
+use crate::egress::Member;
+use crate::metrics::Counts;
+use crate::offer::Offer;
+use crate::room::{Packet, Room, Verdict};
+use crate::session::paths::Check;
+use crate::session::{Purpose, Session, Setup};
+use crate::stun::{self, Class, Message};
+use crate::wire::Wire;
+use crate::{Answer, Error, Gone, Link, RoomKey, SessionKey, SessionStats, Stats};
+use notices::Notices;
+use std::collections::{HashMap, HashSet};
+use std::net::SocketAddr;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::time::{Duration, Instant};
+use timers::Timers;
+
+/// How often slots are looked at while somebody speaks: half a packet.
+const TALKING_TICK: Duration = Duration::from_millis(10);
+/// No session is looked at more often without input: str0m may ask for the very moment it was just given.
+const MIN_TICK: Duration = Duration::from_millis(1);
+
+pub(crate) struct Shard {
+    setup: Setup,
+    /// By [`Member`]. Places are reused.
+    sessions: Vec<Option<Session>>,
+    free: Vec<Member>,
+    by_key: HashMap<SessionKey, Member>,
+    by_ufrag: HashMap<String, Member>,
+    by_address: HashMap<SocketAddr, Member>,
+    rooms: HashMap<RoomKey, Room>,
+    /// Rooms where a slot is held, and when to look at them again.
+    talking: HashSet<RoomKey>,
+    talking_due: Option<Instant>,
+    timers: Timers,
+    pub(crate) notices: Notices,
+    pub(crate) counts: Counts,
+}
+
+impl Shard {
+    pub(crate) fn new(setup: Setup) -> Self {
+        Self {
+            setup,
+            sessions: Vec::new(),
+            free: Vec::new(),
+            by_key: HashMap::new(),
+            by_ufrag: HashMap::new(),
+            by_address: HashMap::new(),
+            rooms: HashMap::new(),
+            talking: HashSet::new(),
+            talking_due: None,
+            timers: Timers::default(),
+            notices: Notices::default(),
+            counts: Counts::default(),
+        }
+    }
+
+    /// When [`Shard::tick`] has something to do.
+    pub(crate) fn due(&self) -> Option<Instant> {
+        self.timers.due().into_iter().chain(self.talking_due).min()
+    }
+
+    // ---- commands
+
+    /// Makes a session.
+    ///
+    /// # Errors
+    /// `BadOffer`, `SessionExists`.
+    pub(crate) fn join(
+        &mut self,
+        purpose: Purpose,
+        offer: &Offer,
+        now: Instant,
+        wire: &mut impl Wire,
+    ) -> Result<Answer, Error> {
+        let (key, room) = (purpose.key, purpose.room);
+        if self.by_key.contains_key(&key) {
+            return Err(Error::SessionExists);
+        }
+        let rights = purpose.rights.clone();
+        let new = || Session::new(&self.setup, purpose, offer, now);
+        let (mut session, sdp) =
+            catch_unwind(AssertUnwindSafe(new)).unwrap_or_else(|_| Err(broken_offer()))?;
+        session.poll(now, wire);
+        let member = self.free.pop().unwrap_or_else(|| {
+            self.sessions.push(None);
+            Member(self.sessions.len() as u32 - 1)
+        });
+        self.by_ufrag.insert(session.ufrag.clone(), member);
+        self.by_key.insert(key, member);
+        self.rooms
+            .entry(room)
+            .or_insert_with(Room::new)
+            .enter(member, rights, now);
+        self.timers.set(member, session.due().max(now + MIN_TICK));
+        self.sessions[member.0 as usize] = Some(session);
+        self.notices.begin(key);
+        self.counts.joins += 1;
+        Ok(Answer { sdp })
+    }
+
+    /// Answers an ICE restart; the old ufrag leads nowhere from now on.
+    ///
+    /// # Errors
+    /// `NoSuchSession`, `BadOffer`.
+    pub(crate) fn restart(
+        &mut self,
+        key: SessionKey,
+        offer: &Offer,
+        now: Instant,
+        wire: &mut impl Wire,
+    ) -> Result<Answer, Error> {
+        let member = *self.by_key.get(&key).ok_or(Error::NoSuchSession)?;
+        let session = self.sessions[member.0 as usize]
+            .as_mut()
+            .ok_or(Error::NoSuchSession)?;
+        let before = session.ufrag.clone();
+        let negotiate = || session.restart(&self.setup, offer);
+        let answered = catch_unwind(AssertUnwindSafe(negotiate)).unwrap_or_else(|_| Err(broken_offer()));
+        let ufrag = session.ufrag.clone();
+        if ufrag != before {
+            self.by_ufrag.remove(&before);
+            self.by_ufrag.insert(ufrag, member);
+        }
+        session.poll(now, wire);
+        let (sdp, forgotten) = answered?;
+        self.forget(member, forgotten);
+        self.settle(member, now, wire);
+        self.counts.restarts += 1;
+        Ok(Answer { sdp })
+    }
+
+    /// Ends a session with a goodbye. Unknown ones are none of our business any more.
+    pub(crate) fn leave(&mut self, key: SessionKey, now: Instant, wire: &mut impl Wire) {
+        if let Some(&member) = self.by_key.get(&key) {
+            if let Some(session) = self.sessions[member.0 as usize].as_mut() {
+                session.close(now, wire);
+            }
+            self.end(member, Gone::Removed, wire);
+        }
+    }
+
+    /// Rights may have changed: look at held slots with the next tick.
+    pub(crate) fn rights_changed(&mut self, now: Instant) {
+        if !self.talking.is_empty() {
+            self.talking_due = Some(now);
+        }
+    }
+
+    /// A snapshot.
+    pub(crate) fn stats(&mut self, now: Instant) -> Stats {
+        let rooms = &mut self.rooms;
+        let sessions = self.sessions.iter().enumerate().filter_map(|(at, session)| {
+            let session = session.as_ref()?;
+            let (key, room) = (session.purpose.key, session.purpose.room);
+            let listening = rooms.get_mut(&room).and_then(|r| r.listener(Member(at as u32)));
+            let packets_out = listening
+                .as_deref()
+                .or(session.parked.as_ref())
+                .map_or(0, |l| l.packets_out());
+            let (quiet_for, packets_in) = (session.quiet_for(now), session.packets_in);
+            Some(SessionStats {
+                session: key,
+                room,
+                link: session.link,
+                quiet_for,
+                packets_in,
+                packets_out,
+            })
+        });
+        Stats {
+            sessions: sessions.collect(),
+            packets_in: self.counts.packets_in,
+            packets_out: self.counts.packets_out,
+            packets_refused: self.counts.refused_rights
+                + self.counts.refused_rate
+                + self.counts.refused_codec,
+            datagrams_dropped: self.counts.dropped_unknown
+                + self.counts.dropped_forged
+                + self.counts.dropped_addresses,
+        }
+    }
+
+    // ---- datagrams
+
+    /// Takes in a datagram from the network.
+    pub(crate) fn receive(&mut self, from: SocketAddr, datagram: &[u8], now: Instant, wire: &mut impl Wire) {
+        let member = match Message::parse(datagram) {
+            Some(message) => self.receive_stun(from, &message, datagram, now, wire),
+            None if stun::is_stun(datagram) => None,
+            None => self.by_address.get(&from).copied().inspect(|member| {
+                self.guarded(*member, |session, setup| {
+                    session.receive(from, datagram, setup, now, wire)
+                });
+            }),
+        };
+        match member {
+            Some(member) => self.settle(member, now, wire),
+            None => self.counts.dropped_unknown += 1,
+        }
+    }
+
+    /// A check goes by its ufrag, an answer by its address. Returns whose it was.
+    fn receive_stun(
+        &mut self,
+        from: SocketAddr,
+        message: &Message<'_>,
+        datagram: &[u8],
+        now: Instant,
+        wire: &mut impl Wire,
+    ) -> Option<Member> {
+        let member = match message.class() {
+            Class::Request => self.by_ufrag.get(message.receiver_ufrag()?).copied()?,
+            Class::Success => self.by_address.get(&from).copied()?,
+        };
+        let judge =
+            |s: &mut Session, setup: &Setup| s.receive_stun(from, message, datagram, setup, now, wire);
+        match self.guarded(member, judge)? {
+            Check::Authentic => self.learn(from, member, now),
+            Check::Forged => self.counts.dropped_forged += 1,
+            Check::TooManyAddresses => self.counts.dropped_addresses += 1,
+        }
+        Some(member)
+    }
+
+    /// An authentic check came from this address. One that another living session uses stays with it: a spoofed
+    /// source address must not divert that session's audio.
+    fn learn(&mut self, from: SocketAddr, member: Member, now: Instant) {
+        let holder = self
+            .by_address
+            .get(&from)
+            .copied()
+            .filter(|holder| *holder != member);
+        let holder = holder.and_then(|holder| self.sessions[holder.0 as usize].as_ref());
+        if holder.is_none_or(|session| session.is_silent(now)) {
+            self.by_address.insert(from, member);
+        }
+    }
+
+    /// Removes addresses that lead to this session.
+    fn forget(&mut self, member: Member, addresses: impl IntoIterator<Item = SocketAddr>) {
+        for address in addresses {
+            if self.by_address.get(&address) == Some(&member) {
+                self.by_address.remove(&address);
+            }
+        }
+    }
+
+    /// Runs str0m on one session. Its parsers meet hostile input; should one panic, that session ends as failed and all
+    /// others go on talking.
+    fn guarded<T>(&mut self, member: Member, run: impl FnOnce(&mut Session, &Setup) -> T) -> Option<T> {
+        let session = self.sessions[member.0 as usize].as_mut()?;
+        let result = catch_unwind(AssertUnwindSafe(|| run(session, &self.setup)));
+        if result.is_err() {
+            tracing::error!(
+                session = session.purpose.key.0,
+                "a session panicked and is closed"
+            );
+            session.abort();
+        }
+        result.ok()
+    }
+
+    // ---- consequences
+
+    /// Does what followed from input or time: forwards what came in, changes the link's state, or ends the session.
+    fn settle(&mut self, member: Member, now: Instant, wire: &mut impl Wire) {
+        self.forward(member, now, wire);
+        let Some(session) = self.sessions[member.0 as usize].as_mut() else {
+            return;
+        };
+        if let Some(why) = session.over(now) {
+            return self.end(member, why, wire);
+        }
+        let Some(room) = self.rooms.get_mut(&session.purpose.room) else {
+            return;
+        };
+        let key = session.purpose.key;
+        match session.link {
+            Link::Connecting => {
+                if let Some(listener) = session.take_listener(member) {
+                    session.link = Link::Up;
+                    room.listen(listener, now);
+                    self.notices.link(key, Link::Up);
+                }
+            }
+            Link::Up if session.is_silent(now) => {
+                session.link = Link::Silent;
+                session.parked = room.deafen(member);
+                self.notices.link(key, Link::Silent);
+            }
+            Link::Up => {
+                if let (Some(listener), Some(target)) = (room.listener(member), session.paths.target()) {
+                    listener.to = target;
+                }
+            }
+            Link::Silent if !session.is_silent(now) => {
+                session.link = Link::Up;
+                if let Some(mut listener) = session.parked.take() {
+                    listener.to = session.paths.target().unwrap_or(listener.to);
+                    room.listen(listener, now);
+                }
+                self.notices.link(key, Link::Up);
+            }
+            Link::Silent => {}
+        }
+        self.timers.set(member, session.due().max(now + MIN_TICK));
+    }
+
+    /// Hands what a session sent to its room.
+    fn forward(&mut self, member: Member, now: Instant, wire: &mut impl Wire) {
+        let Some(session) = self.sessions[member.0 as usize]
+            .as_mut()
+            .filter(|s| !s.inbox.is_empty())
+        else {
+            return;
+        };
+        let key = session.purpose.room;
+        let Some(room) = self.rooms.get_mut(&key) else {
+            return;
+        };
+        for packet in session.inbox.drain(..) {
+            self.counts.packets_in += 1;
+            let (timestamp, level) = (packet.header.timestamp, packet.header.ext_vals.audio_level);
+            let packet = Packet {
+                timestamp,
+                level,
+                payload: &packet.payload,
+            };
+            match room.packet(member, packet, now, wire) {
+                Verdict::Forwarded(copies) => {
+                    self.counts.packets_out += copies;
+                    self.talking.insert(key);
+                    self.talking_due.get_or_insert(now + TALKING_TICK);
+                }
+                Verdict::NoRight => self.counts.refused_rights += 1,
+                Verdict::TooMany => self.counts.refused_rate += 1,
+                Verdict::NoOpus => self.counts.refused_codec += 1,
+            }
+        }
+    }
+
+    /// Ends a session: whatever leads to it is taken away.
+    fn end(&mut self, member: Member, why: Gone, wire: &mut impl Wire) {
+        let Some(session) = self.sessions[member.0 as usize].take() else {
+            return;
+        };
+        let Purpose { key, room, .. } = session.purpose;
+        self.by_key.remove(&key);
+        self.by_ufrag.remove(&session.ufrag);
+        self.forget(member, session.paths.addresses().collect::<Vec<_>>());
+        self.timers.clear(member);
+        if let Some(inside) = self.rooms.get_mut(&room) {
+            inside.exit(member, wire);
+            if inside.is_empty() {
+                self.rooms.remove(&room);
+                self.talking.remove(&room);
+            }
+        }
+        self.free.push(member);
+        self.notices.end(key, why);
+        self.counts.ended[why as usize] += 1;
+    }
+
+    /// Does what is due.
+    pub(crate) fn tick(&mut self, now: Instant, wire: &mut impl Wire) {
+        while let Some(member) = self.timers.pop(now) {
+            self.guarded(member, |session, _| session.tick(now, wire));
+            self.settle(member, now, wire);
+        }
+        if self.talking_due.is_some_and(|due| due <= now) {
+            let rooms = &mut self.rooms;
+            self.talking
+                .retain(|key| rooms.get_mut(key).is_some_and(|room| room.tick(now, wire)));
+            self.talking_due = (!self.talking.is_empty()).then(|| now + TALKING_TICK);
+        }
+    }
+
+    /// Sessions there are.
+    pub(crate) fn len(&self) -> usize {
+        self.by_key.len()
+    }
+
+    /// Ends all sessions with a goodbye.
+    pub(crate) fn close(&mut self, now: Instant, wire: &mut impl Wire) {
+        let keys: Vec<SessionKey> = self.by_key.keys().copied().collect();
+        for key in keys {
+            self.leave(key, now, wire);
+        }
+    }
+}
+
+fn broken_offer() -> Error {
+    Error::BadOffer("the SDP cannot be answered".to_owned())
+}
