@@ -78,7 +78,7 @@ function Ready() {
   if (live.state.value === 'suspended' || standing === 'suspended') {
     return (
       <Alone>
-        <Empty icon="lock" title={t('app.suspended')} text={t('app.suspended_note')} />
+        <Empty whole icon="lock" title={t('app.suspended')} text={t('app.suspended_note')} />
       </Alone>
     );
   }
@@ -185,7 +185,7 @@ function Alone({ children }: { children: preact.ComponentChildren }) {
 
 function Offline() {
   return (
-    <Empty icon="offline" title={t('app.offline')} text={t('app.offline_note')}>
+    <Empty whole icon="offline" title={t('app.offline')} text={t('app.offline_note')}>
       <Button onPress={load}>{t('common.try_again')}</Button>
     </Empty>
   );
@@ -193,7 +193,7 @@ function Offline() {
 
 function Elsewhere() {
   return (
-    <Empty icon="device" title={t('app.elsewhere')} text={t('app.elsewhere_note')}>
+    <Empty whole icon="device" title={t('app.elsewhere')} text={t('app.elsewhere_note')}>
       <Button kind="primary" onPress={() => live.open()}>
         {t('app.use_here')}
       </Button>

@@ -95,7 +95,8 @@ export const en = {
   'new_room.closed_note': 'People with the link or a ping',
   'new_room.who_asks': 'Who may raise a hand',
   'new_room.hands_everyone': 'Everyone',
-  'new_room.hands_followed': 'Followed by speakers',
+  'new_room.hands_followed': 'Followed',
+  'new_room.hands_note': 'Followed: people whom somebody on stage follows.',
   'new_room.hands_off': 'Nobody',
   'new_room.start': 'Start the room',
 
@@ -108,7 +109,7 @@ export const en = {
   'room.share': 'Share the room',
   'room.stage': 'On stage',
   'room.audience': 'Audience',
-  'room.you': '{name} (you)',
+  'room.you': 'You',
   'room.moderator': 'moderator',
   'room.muted': 'muted',
   'room.away': 'connection lost, coming back',
@@ -133,6 +134,7 @@ export const en = {
   'room.back_in_audience': 'You were away for too long to keep your place. You are in the audience.',
 
   'room.leave': 'Leave quietly',
+  'room.leave_short': 'Leave',
   'room.step_back': 'Step back to the audience',
   'room.mute': 'Mute',
   'room.unmute': 'Unmute',

@@ -89,7 +89,8 @@ export const zh: Catalogue = {
   'new_room.closed_note': '有链接或被召唤的人',
   'new_room.who_asks': '谁可以举手',
   'new_room.hands_everyone': '所有人',
-  'new_room.hands_followed': '台上的人关注的',
+  'new_room.hands_followed': '被关注的',
+  'new_room.hands_note': '被关注的：台上有人关注的听众。',
   'new_room.hands_off': '关闭举手',
   'new_room.start': '开始',
 
@@ -102,7 +103,7 @@ export const zh: Catalogue = {
   'room.share': '分享房间',
   'room.stage': '台上',
   'room.audience': '听众',
-  'room.you': '{name}（你）',
+  'room.you': '你',
   'room.moderator': '主持人',
   'room.muted': '已静音',
   'room.away': '连接中断，正在恢复',
@@ -127,6 +128,7 @@ export const zh: Catalogue = {
   'room.back_in_audience': '你离开太久，位置没有保留。你现在在听众席。',
 
   'room.leave': '悄悄离开',
+  'room.leave_short': '离开',
   'room.step_back': '回到听众席',
   'room.mute': '静音',
   'room.unmute': '取消静音',

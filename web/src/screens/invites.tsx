@@ -6,7 +6,7 @@ import { invites as routes } from '../api/routes';
 import type { Invites as Given, Invite } from '../api/types';
 import { date, problemText, t } from '../i18n';
 import { attempt, toast } from '../state/toasts';
-import { Button } from '../ui/button';
+import { Button, IconButton } from '../ui/button';
 import { Field } from '../ui/field';
 import { Icon } from '../ui/icon';
 import { Failed, Loading, Page } from '../ui/page';
@@ -109,9 +109,11 @@ function Row({ invite, onChanged }: { invite: Invite; onChanged: () => Promise<v
         </small>
       </span>
       {pending && invite.link && (
-        <Button small icon="share" onPress={() => share(t('invites.share_text'), invite.link ?? '')}>
-          {t('common.share')}
-        </Button>
+        <IconButton
+          icon="share"
+          label={t('common.share')}
+          onPress={() => share(t('invites.share_text'), invite.link ?? '')}
+        />
       )}
       {pending && (
         <Button small kind="plain" onPress={revoke}>

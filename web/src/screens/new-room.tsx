@@ -96,6 +96,7 @@ export function HandsChoice({ value, onChange }: { value: HandRaising; onChange:
   return (
     <Choice
       label={t('new_room.who_asks')}
+      hint={t('new_room.hands_note')}
       value={value}
       onChange={onChange}
       options={[

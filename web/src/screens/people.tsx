@@ -29,6 +29,7 @@ export function People() {
         <Icon name="next" size={20} />
       </a>
       <Choice
+        bare
         label={t('people.which')}
         value={which.value}
         onChange={(value) => (which.value = value)}

@@ -11,6 +11,7 @@ import { likelyPrefix } from '../ui/calling-codes';
 import { Field } from '../ui/field';
 
 const CODE_LENGTH = 6;
+const HERO_HUES = [28, 82, 190, 255, 330];
 
 export function SignIn() {
   const phone = useSignal(likelyPrefix(navigator.languages));
@@ -21,7 +22,7 @@ export function SignIn() {
   return (
     <div class="welcome">
       <div class="welcome-card">
-        <img class="logo" src="/icon.svg" alt="" width="64" height="64" />
+        <Hero />
         {sent.value ? (
           <CodeStep
             phone={phone.value}
@@ -34,6 +35,18 @@ export function SignIn() {
         )}
       </div>
       <LocaleSwitch />
+    </div>
+  );
+}
+
+/** A room, in short: some people, one of whom speaks. */
+function Hero() {
+  return (
+    <div class="hero" aria-hidden="true">
+      <img src="/icon.svg" alt="" width="64" height="64" />
+      {HERO_HUES.map((hue) => (
+        <span key={hue} class="portrait" style={{ '--hue': hue, '--hue-2': hue + 40 }} />
+      ))}
     </div>
   );
 }

@@ -30,7 +30,7 @@ export function Dialog({ title, bare, children, onClose }: DialogProps) {
     // biome-ignore lint/a11y/useKeyWithClickEvents: Escape closes it; the click is only for the backdrop
     <dialog ref={dialog} class="dialog" aria-labelledby={id} onClose={onClose} onClick={outside}>
       <div class="dialog-body">
-        <header class="dialog-head">
+        <header class={`dialog-head${bare ? ' bare' : ''}`}>
           <h2 id={id} class={bare ? 'for-ear' : ''}>
             {title}
           </h2>

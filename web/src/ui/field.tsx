@@ -62,16 +62,19 @@ interface ChoiceProps<Value extends string> {
   label: string;
   value: Value;
   options: readonly { value: Value; label: string; note?: string }[];
+  hint?: string;
+  /** Where the options speak for themselves. */
+  bare?: boolean;
   onChange: (value: Value) => void;
 }
 
 /** A few choices side by side, or under each other when they need a sentence. */
-export function Choice<Value extends string>({ label, value, options, onChange }: ChoiceProps<Value>) {
+export function Choice<Value extends string>({ label, value, options, hint, bare, onChange }: ChoiceProps<Value>) {
   const name = useId();
   const stacked = options.some((option) => option.note);
   return (
     <fieldset class={`choice${stacked ? ' stacked' : ''}`}>
-      <legend>{label}</legend>
+      <legend class={bare ? 'for-ear' : ''}>{label}</legend>
       <div class="options">
         {options.map((option) => (
           <label key={option.value}>
@@ -83,6 +86,7 @@ export function Choice<Value extends string>({ label, value, options, onChange }
           </label>
         ))}
       </div>
+      {hint && <p class="note">{hint}</p>}
     </fieldset>
   );
 }

@@ -1,13 +1,12 @@
 /** The icons of the app, imported one by one from Lucide. Always beside words or inside a labelled control. */
 import {
+  Armchair,
   ArrowLeft,
   Bell,
   Check,
   ChevronDown,
   ChevronRight,
   DoorOpen,
-  Ellipsis,
-  Globe,
   Hand,
   type IconNode,
   Link,
@@ -24,7 +23,6 @@ import {
   Shield,
   Smartphone,
   User,
-  UserPlus,
   Users,
   Volume2,
   WifiOff,
@@ -33,6 +31,7 @@ import {
 import { h } from 'preact';
 
 const ICONS = {
+  audience: Armchair,
   audio: Volume2,
   back: ArrowLeft,
   bell: Bell,
@@ -40,17 +39,14 @@ const ICONS = {
   close: X,
   device: Smartphone,
   down: ChevronDown,
-  globe: Globe,
   hand: Hand,
   invite: Mail,
-  invite_person: UserPlus,
   leave: DoorOpen,
   link: Link,
   lock: Lock,
   mic: Mic,
   mic_off: MicOff,
   moderator: Shield,
-  more: Ellipsis,
   next: ChevronRight,
   offline: WifiOff,
   people: Users,

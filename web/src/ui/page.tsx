@@ -43,14 +43,16 @@ interface EmptyProps {
   icon: IconName;
   title: string;
   text?: string;
+  /** The whole page is this. */
+  whole?: boolean;
   children?: ComponentChildren;
 }
 
-export function Empty({ icon, title, text, children }: EmptyProps) {
+export function Empty({ icon, title, text, whole, children }: EmptyProps) {
   return (
     <div class="empty">
       <Icon name={icon} size={32} />
-      <h2>{title}</h2>
+      {whole ? <h1>{title}</h1> : <h2>{title}</h2>}
       {text && <p>{text}</p>}
       {children}
     </div>

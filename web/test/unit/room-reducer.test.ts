@@ -61,8 +61,8 @@ describe('hands', () => {
 });
 
 test('settings, audience and the end', () => {
-  const settings = { title: 'New', topics: ['a'], visibility: 'closed', hand_raising: 'off' } as const;
-  const changed = reduce(room({}), { change: 'settings', ...settings }, ME);
+  const settings = { title: 'New', topics: ['a'], visibility: 'closed' as const, hand_raising: 'off' as const };
+  const changed = reduce(room({}), { change: 'settings' as const, ...settings }, ME);
   expect(changed).toMatchObject(settings);
   expect(changed).not.toHaveProperty('change');
   expect(reduce(changed, { change: 'audience', audience_count: 9 }, ME).audience_count).toBe(9);

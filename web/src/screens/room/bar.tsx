@@ -7,6 +7,7 @@ import { answerStage, setHand, setMuted, stepBack } from '../../state/room-actio
 import { go, route } from '../../state/route';
 import { microphone } from '../../state/voice';
 import { Button, IconButton } from '../../ui/button';
+import { Icon } from '../../ui/icon';
 
 interface BarProps {
   room: RoomSnapshot;
@@ -26,9 +27,9 @@ export function Bar({ room, me, onHands }: BarProps) {
         </p>
       )}
       <div class="bar-row">
-        <IconButton icon="leave" kind="leave" label={t('room.leave')} onPress={leaveQuietly} />
+        <Leave />
         <Main action={action} />
-        {onStage && <IconButton icon="down" label={t('room.step_back')} onPress={stepBack} />}
+        {onStage && <IconButton icon="audience" label={t('room.step_back')} onPress={stepBack} />}
         {room.my_role === 'moderator' && (
           <IconButton
             icon="hand"
@@ -75,24 +76,35 @@ function Main({ action }: { action: MainAction }) {
         </Button>
       );
     case 'invited':
-      return <span class="wide" />;
+      return (
+        <>
+          <Button kind="plain" onPress={() => answerStage(false)}>
+            {t('room.invitation.decline')}
+          </Button>
+          <Button kind="live" icon="mic" wide onPress={() => answerStage(true)}>
+            {t('room.invitation.accept')}
+          </Button>
+        </>
+      );
   }
 }
 
 function Invitation() {
   return (
-    <div class="invitation" role="alertdialog" aria-labelledby="invitation-title" aria-describedby="invitation-note">
-      <p id="invitation-title">
-        <strong>{t('room.invitation.title')}</strong>
-      </p>
-      <p id="invitation-note">{t('room.invitation.note')}</p>
-      <div class="row">
-        <Button onPress={() => answerStage(false)}>{t('room.invitation.decline')}</Button>
-        <Button kind="live" wide onPress={() => answerStage(true)}>
-          {t('room.invitation.accept')}
-        </Button>
-      </div>
+    <div class="invitation" role="status">
+      <strong>{t('room.invitation.title')}</strong>
+      <p>{t('room.invitation.note')}</p>
     </div>
+  );
+}
+
+/** In words where there is room for them. */
+function Leave() {
+  return (
+    <button type="button" class="button leave" title={t('room.leave')} onClick={leaveQuietly}>
+      <Icon name="leave" size={20} />
+      <span>{t('room.leave_short')}</span>
+    </button>
   );
 }
 

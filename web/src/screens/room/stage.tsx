@@ -28,7 +28,7 @@ export function Stage({ room, me, onPerson }: StageProps) {
 
 function Member({ member, mine, onPerson }: { member: StageMember; mine: boolean; onPerson: StageProps['onPerson'] }) {
   const { person, role, muted, away } = member;
-  const name = mine ? t('room.you', { name: person.name }) : person.name;
+  const name = mine ? t('room.you') : person.name;
   return (
     <li>
       <button
@@ -47,8 +47,7 @@ function Member({ member, mine, onPerson }: { member: StageMember; mine: boolean
           )}
         </span>
         <span class="member-name">
-          {role === 'moderator' && <Icon name="moderator" size={16} />}
-          <span>{name}</span>
+          {role === 'moderator' && <Icon name="moderator" size={16} />} {name}
         </span>
         {person.headline && <span class="member-line">{person.headline}</span>}
         <span class="for-ear">

@@ -1,0 +1,191 @@
+// The service, played: routes and the live socket answered inside the browser tool, and a PeerConnection that connects
+// to nobody. For pictures and layout only; what is heard is tested against the real server.
+
+import { readFileSync } from 'node:fs';
+import { createServer } from 'node:http';
+import { extname } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import * as cast from './people.mjs';
+
+const dist = fileURLToPath(new URL('../../dist', import.meta.url));
+const TYPES = {
+  '.html': 'text/html',
+  '.js': 'text/javascript',
+  '.css': 'text/css',
+  '.svg': 'image/svg+xml',
+  '.png': 'image/png',
+  '.webmanifest': 'application/manifest+json',
+};
+/** As strict as the server's. */
+const POLICY =
+  "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; manifest-src 'self'; worker-src 'self'; media-src 'self' blob:; base-uri 'none'; form-action 'self'; frame-ancestors 'none'";
+
+export function serve(port) {
+  const server = createServer((request, response) => {
+    const path = new URL(request.url, 'http://localhost').pathname;
+    const file = extname(path) ? path : '/index.html';
+    try {
+      const body = readFileSync(dist + file);
+      response.writeHead(200, {
+        'content-type': TYPES[extname(file)] ?? 'application/octet-stream',
+        'content-security-policy': POLICY,
+      });
+      response.end(body);
+    } catch {
+      response.writeHead(404).end();
+    }
+  });
+  return new Promise((resolve) => server.listen(port, '127.0.0.1', () => resolve(server)));
+}
+
+const problem = (status, code, more = {}) => ({
+  status,
+  body: { type: `https://mitalk.example/problems/${code}`, title: code, status, code, ...more },
+});
+
+/** What each route answers; a scenario overrides what it needs. */
+function answers(scenario) {
+  const room = scenario.room ?? cast.room();
+  return {
+    'POST /v1/auth/code': { status: 202, body: { expires_in_s: 300, resend_after_s: 30 } },
+    'POST /v1/auth/verify': problem(401, 'code_wrong'),
+    'GET /v1/me': { body: scenario.me ?? cast.me() },
+    'GET /v1/me/devices': { body: { devices: cast.devices } },
+    'GET /v1/hallway': { body: { items: scenario.cards ?? cast.cards() } },
+    'GET /v1/notices': { body: { items: cast.notices } },
+    'GET /v1/invites': { body: cast.invites },
+    'GET /v1/invite-links/k3mv9q2x': { body: { status: 'pending', by: cast.person('maya') } },
+    'GET /v1/users/*/following': { body: { items: cast.people.slice(0, 6) } },
+    'GET /v1/users/*/followers': { body: { items: [] } },
+    'GET /v1/users/*': { body: view() },
+    'GET /v1/handles/*': { body: view() },
+    'GET /v1/rooms/*/roster': { body: { items: cast.roster, next_cursor: 'more' } },
+    'GET /v1/rooms/*': { body: { ...room, my_role: null } },
+    'POST /v1/rooms/*/join': { body: { session: 's1', sdp: 'answer', room, resume_token: 't', resumed: false } },
+    ...scenario.answers,
+  };
+}
+
+const view = () => ({
+  profile: cast.profile(cast.person('maya')),
+  followed: false,
+  follows_you: true,
+  followers: 12840,
+  following: 312,
+});
+
+export { problem };
+
+export async function install(page, scenario) {
+  const table = answers(scenario);
+  const find = (method, path) => {
+    const exact = table[`${method} ${path}`];
+    if (exact) return exact;
+    const key = Object.keys(table).find((pattern) =>
+      new RegExp(`^${pattern.replaceAll('*', '[^/]+')}$`).test(`${method} ${path}`),
+    );
+    return key ? table[key] : { status: 204 };
+  };
+  await page.route('**/v1/**', async (route) => {
+    const request = route.request();
+    const answer = find(request.method(), new URL(request.url()).pathname);
+    if (answer === 'hang') return;
+    if (answer === 'abort') return route.abort();
+    const { status = 200, body } = answer;
+    const type = status >= 400 ? 'application/problem+json' : 'application/json';
+    await route.fulfill({ status, contentType: type, body: body === undefined ? '' : JSON.stringify(body) });
+  });
+  const sockets = [];
+  await page.routeWebSocket('**/v1/live', (socket) => {
+    sockets.push(socket);
+    socket.onMessage((text) => {
+      const message = JSON.parse(text);
+      if (message.type === 'hello')
+        socket.send(JSON.stringify({ type: 'welcome', socket: 'k1', me: scenario.me ?? cast.me() }));
+      if (message.type === 'ping') socket.send(JSON.stringify({ type: 'pong' }));
+    });
+  });
+  await page.addInitScript(fakeMedia, {
+    speaking: scenario.speaking ?? { 1: 0.16, 2: 0.03 },
+    microphone: scenario.microphone ?? 'tone',
+  });
+  await page.addInitScript(
+    ({ settings, signedIn }) => {
+      localStorage.setItem('mitalk.settings', JSON.stringify(settings));
+      if (signedIn)
+        localStorage.setItem(
+          'mitalk.tokens',
+          JSON.stringify({ access: 'a', refresh: 'r', until_ms: Date.now() + 600_000 }),
+        );
+    },
+    {
+      settings: { locale: scenario.locale ?? 'en', theme: scenario.theme ?? 'light', sounds: false },
+      signedIn: scenario.signedIn !== false,
+    },
+  );
+  return {
+    tell: (message) => sockets.at(-1)?.send(JSON.stringify(message)),
+    drop: () => sockets.at(-1)?.close({ code: 1012 }),
+  };
+}
+
+/** Runs in the page. */
+function fakeMedia({ speaking, microphone }) {
+  class FakePeer extends EventTarget {
+    connectionState = 'new';
+    iceConnectionState = 'new';
+    signalingState = 'stable';
+    localDescription = null;
+    #count = 0;
+    constructor() {
+      super();
+      window.__peer = this;
+    }
+    addTransceiver() {
+      const slot = this.#count++ - 1;
+      const [number, level] = Object.entries(speaking)[slot] ?? [];
+      const sender = {
+        track: null,
+        replaceTrack: async (track) => {
+          sender.track = track;
+        },
+      };
+      const receiver = {
+        getContributingSources: () =>
+          number
+            ? [{ source: Number(number), audioLevel: level * (0.6 + 0.4 * Math.random()), timestamp: Date.now() }]
+            : [],
+      };
+      return { sender, receiver };
+    }
+    async setLocalDescription() {
+      this.localDescription = { sdp: 'offer' };
+    }
+    async setRemoteDescription() {
+      if (!window.__neverConnects) setTimeout(() => this.say('connected'));
+    }
+    restartIce() {}
+    async getStats() {
+      return new Map();
+    }
+    close() {
+      this.signalingState = 'closed';
+    }
+    say(state) {
+      this.connectionState = state;
+      this.onconnectionstatechange?.();
+    }
+  }
+  window.RTCPeerConnection = FakePeer;
+  const open = navigator.mediaDevices?.getUserMedia.bind(navigator.mediaDevices);
+  if (!open) return;
+  navigator.mediaDevices.getUserMedia = async () => {
+    if (microphone === 'denied') throw new DOMException('', 'NotAllowedError');
+    const context = new AudioContext();
+    const tone = context.createOscillator();
+    const out = context.createMediaStreamDestination();
+    tone.connect(out);
+    tone.start();
+    return out.stream;
+  };
+}

@@ -1,0 +1,147 @@
+// Every screen and state that a person can come to, and how to come there.
+
+import { problem } from './mock.mjs';
+import { hands, ME, me, person, room } from './people.mjs';
+
+const inRoom = async (page) => {
+  await page.goto('/r/eur1');
+  await page.locator('.room-preview .button.live').click();
+  await page.locator('.room[data-connection]').waitFor();
+  await page.locator('.listener').first().waitFor();
+};
+const moderator = { my_role: 'moderator', hands, hand_count: 3 };
+const at =
+  (path, ready = 'h1') =>
+  async (page) => {
+    await page.goto(path);
+    await page.locator(ready).first().waitFor();
+  };
+
+export const scenes = {
+  'sign-in': { signedIn: false, go: at('/') },
+  code: {
+    signedIn: false,
+    go: async (page) => {
+      await page.goto('/');
+      await page.locator('input[name=phone]').fill('+49 151 2345678');
+      await page.locator('button[type=submit]').click();
+      await page.locator('input[name=code]').fill('123456');
+      await page.locator('[role=alert]:not(:empty)').waitFor();
+    },
+  },
+  waiting: {
+    me: me({
+      standing: 'waiting',
+      ticket: { number: 48213, ahead: 1204 },
+      profile: { ...me().profile, handle: null, name: '' },
+    }),
+    go: at('/', '.place-in-line'),
+  },
+  setup: { me: me({ profile: { ...me().profile, handle: null, name: '', headline: '' } }), go: at('/') },
+  'invite-link': { signedIn: false, go: at('/i/k3mv9q2x', '.portrait') },
+  hallway: { go: at('/', '.card') },
+  'hallway-empty': { cards: [], go: at('/', '.empty') },
+  'hallway-loading': { answers: { 'GET /v1/hallway': 'hang' }, go: at('/', '.spinner') },
+  'hallway-overloaded': {
+    answers: { 'GET /v1/hallway': problem(503, 'overloaded', { retry_after: 30 }) },
+    go: at('/', '[role=alert]'),
+  },
+  offline: { answers: { 'GET /v1/me': 'abort' }, go: at('/', '.empty') },
+  'new-room': {
+    go: async (page) => {
+      await at('/new', '.choice')(page);
+      await page.locator('input').first().fill('How we cut our cloud bill in half');
+    },
+  },
+  'room-preview': { go: at('/r/eur1', '.room-preview') },
+  'room-closed': { answers: { 'GET /v1/rooms/*': problem(403, 'room_social') }, go: at('/r/eur9', '[role=alert]') },
+  room: { go: inRoom },
+  'room-hand-up': {
+    room: room({ my_hand: 4, hand_count: 4, hands: [{ person: ME, raised_at_ms: Date.now() }] }),
+    go: inRoom,
+  },
+  'room-invited': { room: room({ invited_to_stage: true }), go: inRoom },
+  'room-speaker': { room: room({}, { role: 'speaker', muted: false }), go: inRoom },
+  'room-speaker-muted': { room: room({}, { role: 'speaker', muted: true }), go: inRoom },
+  'room-moderator': { room: room(moderator, { role: 'moderator', muted: true }), go: inRoom },
+  'room-hands': {
+    room: room(moderator, { role: 'moderator', muted: true }),
+    go: async (page) => {
+      await inRoom(page);
+      await page.locator('.room-bar .icon-button').last().click();
+      await page.locator('dialog[open]').waitFor();
+    },
+  },
+  'room-person': {
+    room: room(moderator, { role: 'moderator', muted: true }),
+    go: async (page) => {
+      await inRoom(page);
+      await page.locator(`[data-person=${person('ngozi').id}]`).click();
+      await page.locator('dialog .offers').waitFor();
+    },
+  },
+  'room-settings': {
+    room: room(moderator, { role: 'moderator', muted: true }),
+    go: async (page) => {
+      await inRoom(page);
+      await page.locator('.room-actions .icon-button').first().click();
+      await page.locator('dialog[open]').waitFor();
+    },
+  },
+  'room-mic-denied': {
+    microphone: 'denied',
+    room: room({}, { role: 'speaker', muted: true }),
+    go: async (page) => {
+      await inRoom(page);
+      await page.locator('.bar-row .wide').click();
+      await page.locator('.banner.warn').waitFor();
+    },
+  },
+  'room-reconnecting': {
+    answers: { 'POST /v1/rooms/*/sessions/*/ice': 'hang' },
+    go: async (page) => {
+      await inRoom(page);
+      await page.evaluate(() => window.__peer.say('disconnected'));
+      await page.locator('.banner.warn').waitFor();
+    },
+  },
+  'room-ended': {
+    go: async (page, live) => {
+      await inRoom(page);
+      live.tell({ type: 'left_room', room: 'eur1', why: 'ended' });
+      await page.locator('.empty h1').waitFor();
+    },
+  },
+  'room-removed': {
+    go: async (page, live) => {
+      await inRoom(page);
+      live.tell({ type: 'left_room', room: 'eur1', why: 'removed' });
+      await page.locator('.empty h1').waitFor();
+    },
+  },
+  'room-moved': {
+    go: async (page, live) => {
+      await inRoom(page);
+      live.tell({ type: 'left_room', room: 'eur1', why: 'moved_device' });
+      await page.locator('.empty h1').waitFor();
+    },
+  },
+  'mini-player': {
+    room: room({}, { role: 'speaker', muted: false }),
+    go: async (page) => {
+      await page.goto('/');
+      await page.locator('.card').first().click();
+      await page.locator('.listener').first().waitFor();
+      await page.keyboard.press('Escape');
+      await page.locator('.card').first().waitFor();
+    },
+  },
+  people: { go: at('/people', '.person-row') },
+  person: { go: at('/u/maya', '.offers') },
+  you: { go: at('/you', '.card-link') },
+  'edit-profile': { go: at('/you/edit', '.choice') },
+  invites: { go: at('/invites', '.invite-row') },
+  notices: { go: at('/notices', '.person-row') },
+  settings: { go: at('/settings', '.invite-row') },
+  missing: { go: at('/nothing/here', '.empty') },
+};
