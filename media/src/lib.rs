@@ -13,12 +13,17 @@
 //!
 //! Lacks on purpose: actors, users, tokens, the meaning of a stage. It knows numbers.
 
+// Shared parts are public for `light`, and unreachable without it.
+#![cfg_attr(not(feature = "client"), allow(unreachable_pub))]
+
 mod config;
 mod dtls;
 mod egress;
 mod engine;
 mod error;
 mod handle;
+#[cfg(feature = "client")]
+pub mod light;
 mod metrics;
 mod offer;
 mod opus;

@@ -19,6 +19,8 @@ pub(crate) struct Counts {
     pub(crate) dropped_unknown: u64,
     pub(crate) dropped_forged: u64,
     pub(crate) dropped_addresses: u64,
+    /// Sessions whose input made a parser panic. Should stay 0.
+    pub(crate) panics: u64,
     /// By [`Gone`].
     pub(crate) ended: [u64; ENDS.len()],
 }
@@ -48,6 +50,7 @@ pub struct Metrics {
     pub(crate) sessions: IntGauge,
     joins: IntCounter,
     restarts: IntCounter,
+    panics: IntCounter,
     ended: IntCounterVec,
     packets_in: IntCounter,
     packets_out: IntCounter,
@@ -80,6 +83,10 @@ impl Metrics {
             sessions,
             joins: counter("mitalk_media_joins_total", "Offers answered with a new session")?,
             restarts: counter("mitalk_media_ice_restarts_total", "ICE restarts answered")?,
+            panics: counter(
+                "mitalk_media_panics_total",
+                "Panics contained to one session; a bug",
+            )?,
             ended: labelled("mitalk_media_sessions_ended_total", "Sessions that ended", "why")?,
             packets_in: counter(
                 "mitalk_media_packets_in_total",
@@ -109,6 +116,7 @@ impl Metrics {
     pub(crate) fn publish(&self, before: &Counts, now: &Counts) {
         self.joins.inc_by(now.joins - before.joins);
         self.restarts.inc_by(now.restarts - before.restarts);
+        self.panics.inc_by(now.panics - before.panics);
         self.packets_in.inc_by(now.packets_in - before.packets_in);
         self.packets_out.inc_by(now.packets_out - before.packets_out);
         for (why, label) in ENDS {

@@ -9,7 +9,7 @@ use crate::Error;
 use crate::room::MAX_SLOTS;
 
 /// Chromium's offer for four m-lines takes 5 KiB.
-pub const MAX_OFFER_BYTES: usize = 32 * 1024;
+pub(crate) const MAX_OFFER_BYTES: usize = 32 * 1024;
 const MAX_LINES: usize = 1000;
 /// RFC 8839, 5.4.
 const PASSWORD_CHARS: std::ops::RangeInclusive<usize> = 22..=256;

@@ -1,16 +1,16 @@
 //! The little of Opus (RFC 6716) that a forwarder needs: how long a packet lasts, and how silence looks.
 
 /// RTP clock of Opus (RFC 7587), whatever the audio's bandwidth.
-pub const CLOCK_HZ: u32 = 48_000;
+pub(crate) const CLOCK_HZ: u32 = 48_000;
 /// Samples in the usual packet of 20 ms.
-pub const FRAME: u32 = 960;
+pub(crate) const FRAME: u32 = 960;
 /// One frame of silence, 20 ms: CELT, stereo, code 0. Decoders fade to it without a click.
-pub const SILENCE: [u8; 3] = [0xf8, 0xff, 0xfe];
+pub(crate) const SILENCE: [u8; 3] = [0xf8, 0xff, 0xfe];
 /// RFC 6716, 3.2.5: no packet lasts longer.
 const MAX_SAMPLES: u32 = CLOCK_HZ * 120 / 1000;
 
 /// Samples of 48 kHz that a packet lasts; `None` if it is no Opus packet.
-pub fn samples(payload: &[u8]) -> Option<u32> {
+pub(crate) fn samples(payload: &[u8]) -> Option<u32> {
     let toc = *payload.first()?;
     // Table 2: the configuration's mode decides over the frame's length.
     let frame = match toc >> 3 {

@@ -214,3 +214,6 @@ impl Speaker {
         may
     }
 }
+
+#[cfg(test)]
+mod tests;

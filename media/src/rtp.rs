@@ -4,9 +4,9 @@
 //! writing here is the light client's. Lacks: two-byte extensions, padding (nothing here sends either).
 
 /// The fixed part of a header.
-pub const FIXED_BYTES: usize = 12;
+pub(crate) const FIXED_BYTES: usize = 12;
 /// Profile of one-byte header extensions.
-pub const ONE_BYTE_PROFILE: [u8; 2] = [0xbe, 0xde];
+pub(crate) const ONE_BYTE_PROFILE: [u8; 2] = [0xbe, 0xde];
 
 #[cfg(feature = "client")]
 pub use header::Header;

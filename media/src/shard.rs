@@ -12,6 +12,8 @@
 //! Lacks: other shards. A room lives on one.
 
 mod notices;
+#[cfg(test)]
+mod tests;
 mod timers;
 
 use crate::egress::Member;
@@ -94,8 +96,8 @@ impl Shard {
         }
         let rights = purpose.rights.clone();
         let new = || Session::new(&self.setup, purpose, offer, now);
-        let (mut session, sdp) =
-            catch_unwind(AssertUnwindSafe(new)).unwrap_or_else(|_| Err(broken_offer()))?;
+        let made = catch_unwind(AssertUnwindSafe(new));
+        let (mut session, sdp) = made.unwrap_or_else(|_| Err(broken_offer(&mut self.counts)))?;
         session.poll(now, wire);
         let member = self.free.pop().unwrap_or_else(|| {
             self.sessions.push(None);
@@ -131,7 +133,8 @@ impl Shard {
             .ok_or(Error::NoSuchSession)?;
         let before = session.ufrag.clone();
         let negotiate = || session.restart(&self.setup, offer);
-        let answered = catch_unwind(AssertUnwindSafe(negotiate)).unwrap_or_else(|_| Err(broken_offer()));
+        let answered = catch_unwind(AssertUnwindSafe(negotiate));
+        let answered = answered.unwrap_or_else(|_| Err(broken_offer(&mut self.counts)));
         let ufrag = session.ufrag.clone();
         if ufrag != before {
             self.by_ufrag.remove(&before);
@@ -272,6 +275,7 @@ impl Shard {
                 "a session panicked and is closed"
             );
             session.abort();
+            self.counts.panics += 1;
         }
         result.ok()
     }
@@ -405,6 +409,8 @@ impl Shard {
     }
 }
 
-fn broken_offer() -> Error {
+/// An offer that made a parser panic.
+fn broken_offer(counts: &mut Counts) -> Error {
+    counts.panics += 1;
     Error::BadOffer("the SDP cannot be answered".to_owned())
 }

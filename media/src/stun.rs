@@ -6,21 +6,22 @@
 //! Lacks: indications, error responses, long-term credentials, and every attribute that ICE does not need.
 
 use aws_lc_rs::hmac;
-#[cfg(feature = "client")]
+#[cfg(test)]
 use std::net::{IpAddr, SocketAddr};
 
 #[cfg(feature = "client")]
 pub(crate) mod write;
 
 /// The password of one side, as a key.
-pub type Key = hmac::Key;
+pub(crate) type Key = hmac::Key;
 /// Identifies a request and its response.
-pub type TransactionId = [u8; 12];
+pub(crate) type TransactionId = [u8; 12];
 
 const HEADER_BYTES: usize = 20;
 const COOKIE: [u8; 4] = [0x21, 0x12, 0xa4, 0x42];
 const INTEGRITY_BYTES: usize = 4 + 20;
 
+/// RFC 8489, 18.3 and RFC 8445, 20.1.
 mod attribute {
     pub(super) const USERNAME: u16 = 0x0006;
     pub(super) const MESSAGE_INTEGRITY: u16 = 0x0008;
@@ -37,7 +38,7 @@ mod attribute {
 
 /// The two kinds that matter here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Class {
+pub(crate) enum Class {
     /// Binding request.
     Request = 0x0001,
     /// Binding success response.
@@ -46,24 +47,24 @@ pub enum Class {
 
 /// A STUN message in a datagram. Its attributes are well-formed; it need not be authentic.
 #[derive(Clone, Copy, Debug)]
-pub struct Message<'a> {
+pub(crate) struct Message<'a> {
     bytes: &'a [u8],
     class: Class,
 }
 
 /// Makes a key of an ICE password.
-pub fn key(password: &str) -> Key {
+pub(crate) fn key(password: &str) -> Key {
     hmac::Key::new(hmac::HMAC_SHA1_FOR_LEGACY_USE_ONLY, password.as_bytes())
 }
 
 /// Whether a datagram claims to be STUN (RFC 7983), whatever it then holds.
-pub fn is_stun(datagram: &[u8]) -> bool {
+pub(crate) fn is_stun(datagram: &[u8]) -> bool {
     datagram.len() >= HEADER_BYTES && datagram[0] < 4 && datagram[4..8] == COOKIE
 }
 
 impl<'a> Message<'a> {
     /// Reads a binding request or success response; anything else is `None`.
-    pub fn parse(datagram: &'a [u8]) -> Option<Self> {
+    pub(crate) fn parse(datagram: &'a [u8]) -> Option<Self> {
         if !is_stun(datagram) || datagram.len() - HEADER_BYTES != usize::from(be16(datagram, 2)?) {
             return None;
         }
@@ -81,31 +82,31 @@ impl<'a> Message<'a> {
     }
 
     /// Request or response.
-    pub fn class(&self) -> Class {
+    pub(crate) fn class(&self) -> Class {
         self.class
     }
 
     /// The id that a response repeats.
-    pub fn transaction(&self) -> TransactionId {
+    pub(crate) fn transaction(&self) -> TransactionId {
         let mut id = [0; 12];
         id.copy_from_slice(&self.bytes[8..HEADER_BYTES]);
         id
     }
 
     /// Whom the request is for: the receiver's ufrag, the part of USERNAME before the colon.
-    pub fn receiver_ufrag(&self) -> Option<&'a str> {
+    pub(crate) fn receiver_ufrag(&self) -> Option<&'a str> {
         let name = std::str::from_utf8(self.find(attribute::USERNAME)?.value).ok()?;
         Some(name.split_once(':')?.0)
     }
 
     /// Whether the controlling side nominates this pair.
-    pub fn nominates(&self) -> bool {
+    pub(crate) fn nominates(&self) -> bool {
         self.find(attribute::USE_CANDIDATE).is_some()
     }
 
     /// Where the responder saw the request come from.
-    #[cfg(feature = "client")]
-    pub fn mapped_address(&self) -> Option<SocketAddr> {
+    #[cfg(test)]
+    pub(crate) fn mapped_address(&self) -> Option<SocketAddr> {
         let value = self.find(attribute::XOR_MAPPED_ADDRESS)?.value;
         let port = be16(value, 2)? ^ 0x2112;
         let mask = &self.bytes[4..HEADER_BYTES];
@@ -133,7 +134,7 @@ impl<'a> Message<'a> {
 
     /// Whether MESSAGE-INTEGRITY is there and made with this key. What follows it (but FINGERPRINT) is not covered,
     /// so [`Message::nominates`] and the others only look before it.
-    pub fn is_authentic(&self, key: &Key) -> bool {
+    pub(crate) fn is_authentic(&self, key: &Key) -> bool {
         let Some(found) = self.attributes().find(|a| a.kind == attribute::MESSAGE_INTEGRITY) else {
             return false;
         };

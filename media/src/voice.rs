@@ -23,8 +23,6 @@ const SILENT_AFTER: Duration = Duration::from_millis(600);
 /// Whose packets stay out for this long beyond the expected one has stopped: with 20 ms packets that is noticed
 /// after 80 ms. A threshold of 100 ms left 43 ms of extrapolated voice at listeners, 60 ms 32.
 const STOPPED_AFTER: Duration = Duration::from_millis(60);
-/// A gap of any length counts for no more than this in the averages.
-const MAX_STEP_S: f32 = 0.2;
 
 /// Half of a rise is taken over within one packet.
 const ATTACK_S: f32 = 0.02;
@@ -70,11 +68,11 @@ impl Voice {
     pub(crate) fn hear(&mut self, dbov: f32, samples: u32, now: Instant) {
         let dbov = dbov.clamp(FLOOR_DBOV, 0.0);
         let lasts = Duration::from_secs(1) * samples / opus::CLOCK_HZ;
-        // By time, not by packet: a flood of packets moves the averages no faster.
-        let passed = now
+        // By time, not by packet: a flood moves the averages no faster, and a pause no further than a packet.
+        let step = now
             .saturating_duration_since(self.packet_at)
-            .max(self.lasts.min(lasts));
-        let step = passed.as_secs_f32().min(MAX_STEP_S);
+            .min(lasts * 3 / 2)
+            .as_secs_f32();
         (self.packet_at, self.lasts) = (now, lasts);
         if dbov > FLOOR_DBOV {
             self.heard_at = now;

@@ -8,7 +8,7 @@ const FINGERPRINT_BYTES: usize = 4 + 4;
 const FINGERPRINT_XOR: u32 = 0x5354_554e;
 
 /// A controlling agent's check. `username` is "receiver's ufrag:ours", `key` the receiver's password.
-pub fn request(
+pub(crate) fn request(
     id: TransactionId,
     username: &str,
     key: &Key,
@@ -27,7 +27,7 @@ pub fn request(
 }
 
 /// The response to a request seen from `source`; `key` is the responder's own password.
-pub fn response(id: TransactionId, source: SocketAddr, key: &Key) -> Vec<u8> {
+pub(crate) fn response(id: TransactionId, source: SocketAddr, key: &Key) -> Vec<u8> {
     let mut out = header(Class::Success, id);
     let mut value = vec![0, if source.is_ipv4() { 1 } else { 2 }];
     value.extend_from_slice(&(source.port() ^ 0x2112).to_be_bytes());

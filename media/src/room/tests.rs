@@ -1,0 +1,386 @@
+//! What must hold for every packet that leaves, whatever people do: decrypted and looked at by each listener.
+
+use super::*;
+use crate::Rights;
+use crate::egress::{ExtensionIds, Slot};
+use crate::light::{Context, Header, MAX_DATAGRAM_BYTES, Profile, contexts};
+use proptest::prelude::*;
+use std::collections::HashSet;
+use std::net::SocketAddr;
+
+const LEVEL_ID: u8 = 3;
+const PACKET: Duration = Duration::from_millis(20);
+
+/// Keeps what is sent.
+struct Capture {
+    buffer: [u8; MAX_DATAGRAM_BYTES],
+    sent: Vec<(SocketAddr, Vec<u8>)>,
+}
+
+impl Wire for Capture {
+    fn buffer(&mut self) -> &mut [u8; MAX_DATAGRAM_BYTES] {
+        &mut self.buffer
+    }
+
+    fn send(&mut self, len: usize, to: SocketAddr) {
+        self.sent.push((to, self.buffer[..len].to_vec()));
+    }
+}
+
+/// One person, as they see and hear it.
+struct Person {
+    rights: Arc<rights::Cell>,
+    number: StageNumber,
+    may_speak: bool,
+    /// Nobody may hear what was said before this.
+    quiet_since: Instant,
+    parked: Option<Listener>,
+    clock: u32,
+    opening: Context,
+    /// Per SSRC: the last index and timestamp.
+    slots: HashMap<u32, (u64, u32)>,
+    seen: HashSet<(u32, u64)>,
+}
+
+struct World {
+    room: Room,
+    people: Vec<Person>,
+    wire: Capture,
+    now: Instant,
+}
+
+fn member(at: usize) -> Member {
+    Member(at as u32)
+}
+
+fn address(at: usize) -> SocketAddr {
+    SocketAddr::from(([192, 0, 2, at as u8], 1000))
+}
+
+fn number(at: usize) -> StageNumber {
+    StageNumber(100 + at as u32)
+}
+
+/// Says who and when; 20 ms of hybrid Opus by its first byte.
+fn payload(at: usize) -> Vec<u8> {
+    vec![0x78, at as u8, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14]
+}
+
+impl World {
+    fn new(slots: &[usize]) -> Self {
+        let now = Instant::now();
+        let mut world = Self {
+            room: Room::new(),
+            people: Vec::new(),
+            wire: Capture {
+                buffer: [0; MAX_DATAGRAM_BYTES],
+                sent: Vec::new(),
+            },
+            now,
+        };
+        for (at, slots) in slots.iter().enumerate() {
+            let material = [at as u8 + 1; 88];
+            let (opening, srtp) = contexts(Profile::Gcm256, &material).unwrap();
+            // Both halves of this material are the same, so the client's context opens what the server's sealed.
+            let slot = |n: usize| Slot {
+                ssrc: (at * 10 + n) as u32,
+                mid: b'1' + n as u8,
+                index: 1,
+            };
+            let listener = Listener {
+                member: member(at),
+                to: address(at),
+                srtp,
+                payload_type: 111,
+                extensions: ExtensionIds {
+                    level: LEVEL_ID,
+                    mid: 4,
+                },
+                slots: (0..*slots).map(slot).collect(),
+            };
+            let rights = Arc::new(rights::Cell::new(Rights::Speak(number(at))));
+            world.room.enter(member(at), rights.clone(), now);
+            world.room.listen(listener, now);
+            world.people.push(Person {
+                rights,
+                number: number(at),
+                may_speak: true,
+                quiet_since: now,
+                parked: None,
+                clock: at as u32 * 1_000_000,
+                opening,
+                slots: HashMap::new(),
+                seen: HashSet::new(),
+            });
+        }
+        world
+    }
+
+    fn say(&mut self, at: usize, level: i8) -> Verdict {
+        let payload = payload(at);
+        let timestamp = self.people[at].clock;
+        let packet = Packet {
+            timestamp,
+            level: Some(level),
+            payload: &payload,
+        };
+        self.room.packet(member(at), packet, self.now, &mut self.wire)
+    }
+
+    /// 20 ms go by, in which these people speak.
+    fn turn(&mut self, speakers: &[(usize, i8)]) {
+        self.now += PACKET;
+        for person in &mut self.people {
+            person.clock = person.clock.wrapping_add(960);
+        }
+        for (at, level) in speakers {
+            self.say(*at, *level);
+        }
+        self.room.tick(self.now, &mut self.wire);
+    }
+
+    /// Every listener opens what came, and checks it. Returns who was heard by whom.
+    fn hear(&mut self) -> Result<HashSet<(usize, usize)>, TestCaseError> {
+        let mut heard = HashSet::new();
+        for (to, mut datagram) in std::mem::take(&mut self.wire.sent) {
+            let listener = (0..self.people.len()).find(|at| address(*at) == to).unwrap();
+            let (header, start) = Header::parse(&datagram, LEVEL_ID).unwrap();
+            let person = &mut self.people[listener];
+            let index = person.slots.get(&header.ssrc).map_or(1, |(index, _)| index + 1);
+            prop_assert_eq!(
+                header.sequence,
+                index as u16,
+                "the sequence has a gap or goes back"
+            );
+            prop_assert!(person.seen.insert((header.ssrc, index)), "a nonce was used twice");
+            let end = person.opening.open(&mut datagram, start, index).unwrap();
+            if let Some((_, last)) = person.slots.insert(header.ssrc, (index, header.timestamp)) {
+                let ahead = header.timestamp.wrapping_sub(last) as i32;
+                prop_assert!(ahead > 0, "timestamp {} after {last}", header.timestamp);
+            }
+            let csrc = header.csrc.unwrap();
+            prop_assert!(csrc != person.number.0, "heard themself");
+            if datagram[start..end] != opus::SILENCE {
+                let speaker = usize::from(datagram[start + 1]);
+                prop_assert_eq!(csrc, self.people[speaker].number.0);
+                prop_assert!(self.people[speaker].may_speak, "a muted person was heard");
+                prop_assert!(self.people[speaker].quiet_since <= self.now);
+                heard.insert((speaker, listener));
+            }
+        }
+        Ok(heard)
+    }
+}
+
+#[derive(Clone, Debug)]
+enum Step {
+    Turn(Vec<(usize, i8)>),
+    Mute(usize),
+    Unmute(usize),
+    Park(usize),
+    Unpark(usize),
+    Jump(usize, u32),
+    Wait(u64),
+}
+
+const PEOPLE: usize = 6;
+
+fn steps() -> impl Strategy<Value = Vec<Step>> {
+    let person = 0..PEOPLE;
+    let said = prop::collection::vec((person.clone(), -127..=0i8), 0..PEOPLE);
+    let step = prop_oneof![
+        30 => said.prop_map(Step::Turn),
+        2 => person.clone().prop_map(Step::Mute),
+        2 => person.clone().prop_map(Step::Unmute),
+        1 => person.clone().prop_map(Step::Park),
+        1 => person.clone().prop_map(Step::Unpark),
+        1 => (person, any::<u32>()).prop_map(|(at, jump)| Step::Jump(at, jump)),
+        1 => (0..2000u64).prop_map(Step::Wait),
+    ];
+    prop::collection::vec(step, 1..200)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(200))]
+
+    /// Sequence and timestamps are continuous over any switch of speakers, mutes and pauses included; nobody hears
+    /// themself; what a muted person says never leaves; no nonce repeats.
+    #[test]
+    fn every_packet_that_leaves_is_right(steps in steps(), slots in prop::collection::vec(1..=MAX_SLOTS, PEOPLE)) {
+        let mut world = World::new(&slots);
+        for step in steps {
+            match step {
+                Step::Turn(mut said) => {
+                    said.dedup_by_key(|(at, _)| *at);
+                    world.turn(&said);
+                }
+                Step::Mute(at) => {
+                    world.people[at].rights.set(Rights::Muted(number(at)));
+                    world.people[at].may_speak = false;
+                }
+                Step::Unmute(at) => {
+                    world.people[at].rights.set(Rights::Speak(number(at)));
+                    world.people[at].may_speak = true;
+                }
+                Step::Park(at) => {
+                    let listener = world.room.deafen(member(at));
+                    world.people[at].parked = listener.or(world.people[at].parked.take());
+                }
+                Step::Unpark(at) => {
+                    if let Some(listener) = world.people[at].parked.take() {
+                        world.room.listen(listener, world.now);
+                    }
+                }
+                Step::Jump(at, by) => world.people[at].clock = world.people[at].clock.wrapping_add(by),
+                Step::Wait(ms) => world.now += Duration::from_millis(ms),
+            }
+            world.hear()?;
+        }
+    }
+}
+
+/// Talks for a while and says who was heard by the last person at the end.
+fn heard_at_the_end(world: &mut World, turns: usize, said: impl Fn(usize) -> Vec<(usize, i8)>) -> Vec<usize> {
+    let listener = world.people.len() - 1;
+    let mut heard = HashSet::new();
+    for n in 0..turns {
+        world.turn(&said(n));
+        let now = world.hear().unwrap();
+        if n + 15 >= turns {
+            heard.extend(
+                now.into_iter()
+                    .filter(|(_, to)| *to == listener)
+                    .map(|(from, _)| from),
+            );
+        }
+    }
+    let mut heard: Vec<_> = heard.into_iter().collect();
+    heard.sort_unstable();
+    heard
+}
+
+/// Words of 300 ms and pauses of 200 ms.
+fn speech(n: usize, level: i8) -> i8 {
+    if n % 25 < 15 { level } else { -60 }
+}
+
+#[test]
+fn the_three_loudest_are_heard_and_a_louder_one_takes_the_quietest_slot() {
+    let mut world = World::new(&[3; 5]);
+    let three = |_| vec![(0, -15), (1, -20), (2, -30)];
+    assert_eq!(heard_at_the_end(&mut world, 50, three), [0, 1, 2]);
+    let four = |_| vec![(0, -15), (1, -20), (2, -30), (3, -10)];
+    assert_eq!(heard_at_the_end(&mut world, 50, four), [0, 1, 3]);
+}
+
+#[test]
+fn a_constant_shout_does_not_hold_a_slot_against_speech() {
+    let mut world = World::new(&[1, 1, 1]);
+    assert_eq!(
+        heard_at_the_end(&mut world, 1000, |_| vec![(0, 0)]),
+        [0],
+        "alone it is heard"
+    );
+    let both = |n| vec![(0, 0), (1, speech(n, -35))];
+    assert_eq!(heard_at_the_end(&mut world, 90, both), [1], "speech wins");
+    assert_eq!(heard_at_the_end(&mut world, 990, both), [1], "and keeps the slot");
+}
+
+#[test]
+fn turns_between_two_speakers_move_no_slot_more_than_needed() {
+    let mut world = World::new(&[3; 5]);
+    let mut holders = HashMap::new();
+    let mut moves = 0;
+    for n in 0..45 * 11 {
+        let (a, b) = if (n / 45) % 2 == 0 { (-6, -40) } else { (-40, -6) };
+        // Two others speak on, between the loud and the quiet one in their words and in their pauses.
+        let other = |n, loud| if n % 25 < 15 { loud } else { -32 };
+        world.turn(&[(0, other(n, -14)), (1, other(n + 7, -17)), (2, a), (3, b)]);
+        for (_, datagram) in world.wire.sent.iter().filter(|(to, _)| *to == address(4)) {
+            let (header, _) = Header::parse(datagram, LEVEL_ID).unwrap();
+            let before = holders.insert(header.ssrc, header.csrc);
+            moves += usize::from(before.is_some_and(|before| before != header.csrc));
+        }
+        world.hear().unwrap();
+    }
+    println!("{moves} moves in ten turns");
+    assert!(moves <= 12, "{moves} moves: the slots thrash");
+}
+
+#[test]
+fn each_number_of_slots_gets_its_own_loudest() {
+    let mut world = World::new(&[1, 2, 3, 4, 4]);
+    let said = |_| vec![(0, -10), (1, -20), (2, -30), (3, -40)];
+    for n in 0..50 {
+        world.turn(&said(n));
+        world.hear().unwrap();
+    }
+    world.turn(&said(50));
+    let heard = world.hear().unwrap();
+    let by = |listener| {
+        (0..5)
+            .filter(|from| heard.contains(&(*from, listener)))
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(by(0), [], "the only slot is their own");
+    assert_eq!(by(1), [0]);
+    assert_eq!(by(2), [0, 1]);
+    assert_eq!(by(3), [0, 1, 2], "a fourth slot is for people on stage");
+    assert_eq!(by(4), [0, 1, 2, 3]);
+}
+
+#[test]
+fn a_slot_that_falls_quiet_says_so_three_times_and_then_nothing() {
+    let mut world = World::new(&[3, 3]);
+    for _ in 0..10 {
+        world.turn(&[(0, -20)]);
+    }
+    world.hear().unwrap();
+    let mut silent = Vec::new();
+    for _ in 0..50 {
+        world.turn(&[]);
+        silent.push(world.wire.sent.len());
+        world.hear().unwrap();
+    }
+    assert_eq!(silent[..6], [0, 0, 0, 0, 3, 0], "after 80 ms and one look");
+    assert_eq!(silent[6..].iter().sum::<usize>(), 0);
+}
+
+#[test]
+fn who_floods_is_cut_to_what_a_codec_makes() {
+    let mut world = World::new(&[3, 3]);
+    let mut forwarded = 0;
+    for _ in 0..100 {
+        world.now += Duration::from_millis(10);
+        for _ in 0..50 {
+            world.people[0].clock = world.people[0].clock.wrapping_add(960);
+            forwarded += usize::from(matches!(world.say(0, 0), Verdict::Forwarded(1)));
+        }
+    }
+    assert!(forwarded <= 60 + 120, "{forwarded} of 5,000 packets in a second");
+}
+
+#[test]
+fn what_is_no_opus_goes_nowhere() {
+    let mut world = World::new(&[3, 3]);
+    for payload in [&[][..], &[0xfb], &[0xfb, 63], &[0x78; MAX_PAYLOAD_BYTES + 1]] {
+        let packet = Packet {
+            timestamp: 0,
+            level: Some(0),
+            payload,
+        };
+        assert_eq!(
+            world.room.packet(member(0), packet, world.now, &mut world.wire),
+            Verdict::NoOpus
+        );
+    }
+    let packet = Packet {
+        timestamp: 0,
+        level: Some(0),
+        payload: &[0x78; MAX_PAYLOAD_BYTES],
+    };
+    assert_eq!(
+        world.room.packet(member(0), packet, world.now, &mut world.wire),
+        Verdict::Forwarded(1)
+    );
+}

@@ -1,0 +1,255 @@
+//! A whole shard with light clients, on a simulated network in virtual time: joining, hearing, rights, silence, restarts,
+//! ends, and everything that a cheat or a fuzzer sends.
+
+mod cheats;
+mod fuzz;
+mod world;
+
+use super::*;
+use crate::light::State;
+use crate::session::{CONNECT_WITHIN, SILENT_AFTER};
+use crate::{Rights, SessionEvent, StageNumber};
+use world::World;
+
+const SPEAK: fn(u32) -> Rights = |number| Rights::Speak(StageNumber(number));
+const MS: fn(u64) -> Duration = Duration::from_millis;
+
+#[test]
+fn three_people_hear_each_other_and_not_themselves() {
+    let mut world = World::new(1);
+    let people: Vec<usize> = (0..3).map(|n| world.join(SPEAK(100 + n), 3)).collect();
+    let audience = world.join(Rights::Listen, 3);
+    world.run(MS(500));
+    for (at, person) in people.iter().enumerate() {
+        assert_eq!(
+            world.event(),
+            Some(SessionEvent::Up {
+                session: world.key(*person)
+            }),
+            "person {at}"
+        );
+        world.speak(*person, Some(20));
+    }
+    assert_eq!(
+        world.event(),
+        Some(SessionEvent::Up {
+            session: world.key(audience)
+        })
+    );
+    world.run(MS(2000));
+    for (at, person) in people.iter().enumerate() {
+        let others: Vec<u32> = (0..3).filter(|n| *n != at as u32).map(|n| 100 + n).collect();
+        assert_eq!(world.speakers_heard(*person), others);
+    }
+    assert_eq!(world.speakers_heard(audience), [100, 101, 102]);
+    world.assert_clean();
+    let stats = world.shard.stats(world.now);
+    assert_eq!((stats.packets_in, stats.sessions.len()), (300, 4));
+    assert_eq!(stats.packets_out, 900);
+    assert_eq!(stats.sessions.iter().map(|s| s.packets_out).sum::<u64>(), 900);
+}
+
+#[test]
+fn one_to_four_slots_are_served() {
+    let mut world = World::new(2);
+    let people: Vec<usize> = (0..4).map(|n| world.join(SPEAK(100 + n), 4)).collect();
+    let listeners: Vec<usize> = (1..=4).map(|slots| world.join(Rights::Listen, slots)).collect();
+    world.run(MS(500));
+    people
+        .iter()
+        .enumerate()
+        .for_each(|(at, person)| world.speak(*person, Some(10 + 10 * at as u8)));
+    world.run(MS(1000));
+    for (slots, listener) in listeners.iter().enumerate() {
+        let loudest: Vec<u32> = (0..=slots as u32).map(|n| 100 + n).collect();
+        assert_eq!(world.speakers_heard(*listener), loudest);
+    }
+    world.assert_clean();
+}
+
+#[test]
+fn a_mute_works_from_the_very_next_packet() {
+    let mut world = World::new(3);
+    let (speaker, listener) = (world.join(SPEAK(7), 3), world.join(Rights::Listen, 3));
+    world.run(MS(500));
+    world.speak(speaker, Some(20));
+    world.run(MS(1000));
+    world.set_rights(speaker, Rights::Muted(StageNumber(7)));
+    let before = world.voice_packets(listener);
+    world.run(MS(1000));
+    assert_eq!(
+        world.voice_packets(listener),
+        before,
+        "not one packet after the mute"
+    );
+    assert_eq!(
+        world.peers[listener].client.slots()[0].silent,
+        3,
+        "and the slot says that it is quiet"
+    );
+    world.set_rights(speaker, SPEAK(7));
+    world.run(MS(1000));
+    assert!(world.voice_packets(listener) > before + 45);
+    world.assert_clean();
+}
+
+#[test]
+fn a_lost_client_is_silent_then_back_and_its_audio_goes_on() {
+    let mut world = World::new(4);
+    let (speaker, listener) = (world.join(SPEAK(7), 3), world.join(Rights::Listen, 3));
+    world.run(MS(500));
+    world.speak(speaker, Some(20));
+    world.run(MS(1000));
+    world.events();
+    world.cut(listener, true);
+    world.run(SILENT_AFTER + MS(3000));
+    let session = world.key(listener);
+    assert_eq!(world.events(), [SessionEvent::Silent { session }]);
+    world.network.sent_to(listener);
+    world.run(MS(1000));
+    assert!(
+        !world.network.sent_to(listener).iter().any(|d| d[0] >> 6 == 2),
+        "no audio into the void"
+    );
+    world.cut(listener, false);
+    world.run(MS(3000));
+    assert_eq!(world.events(), [SessionEvent::Back { session }]);
+    let before = world.voice_packets(listener);
+    world.run(MS(1000));
+    assert!(world.voice_packets(listener) >= before + 49);
+    assert_eq!(world.peers[listener].client.slots()[0].breaks, 0);
+}
+
+#[test]
+fn grace_is_counted_from_the_last_authenticated_packet() {
+    let mut world = World::new(5);
+    let listener = world.join(Rights::Listen, 3);
+    world.run(MS(1000));
+    let session = world.key(listener);
+    world.cut(listener, true);
+    world.run(world::GRACE - MS(3000));
+    assert_eq!(
+        world.events(),
+        [SessionEvent::Up { session }, SessionEvent::Silent { session }]
+    );
+    // Anybody can send this; it prolongs nothing.
+    let garbage = vec![0x80; 60];
+    for _ in 0..100 {
+        world.inject(world.address(listener), &garbage);
+    }
+    world.run(MS(3100));
+    assert_eq!(
+        world.events(),
+        [SessionEvent::Gone {
+            session,
+            why: Gone::GraceOver
+        }]
+    );
+    assert_eq!(world.shard.len(), 0);
+}
+
+#[test]
+fn who_never_connects_is_given_up() {
+    let mut world = World::new(6);
+    let person = world.join(Rights::Listen, 3);
+    world.cut(person, true);
+    world.run(CONNECT_WITHIN - MS(100));
+    assert_eq!(world.events(), []);
+    world.run(MS(200));
+    let session = world.key(person);
+    assert_eq!(
+        world.events(),
+        [SessionEvent::Gone {
+            session,
+            why: Gone::NeverConnected
+        }]
+    );
+}
+
+#[test]
+fn a_goodbye_ends_the_session_at_once() {
+    let mut world = World::new(7);
+    let person = world.join(Rights::Listen, 3);
+    world.run(MS(500));
+    world.events();
+    world.close(person);
+    world.run(MS(10));
+    let session = world.key(person);
+    assert_eq!(
+        world.events(),
+        [SessionEvent::Gone {
+            session,
+            why: Gone::ClosedByPeer
+        }]
+    );
+    let other = world.join(Rights::Listen, 3);
+    world.run(MS(500));
+    assert_eq!(world.peers[other].client.state(), State::Up);
+}
+
+#[test]
+fn an_ice_restart_from_a_new_address_keeps_keys_and_sequence() {
+    let mut world = World::new(8);
+    let (speaker, listener) = (world.join(SPEAK(7), 3), world.join(Rights::Listen, 3));
+    world.run(MS(500));
+    world.speak(speaker, Some(20));
+    world.run(MS(1000));
+    for person in [listener, speaker, listener] {
+        world.move_away(person);
+        world.restart(person).unwrap();
+        world.run(MS(1000));
+    }
+    let heard = &world.peers[listener].client.slots()[0];
+    assert_eq!((heard.breaks, heard.switches), (0, 0));
+    assert!(heard.packets >= 185, "{heard:?}");
+    let ssrcs: Vec<u32> = world.peers[listener]
+        .client
+        .slots()
+        .iter()
+        .map(|slot| slot.ssrc)
+        .collect();
+    world.restart(listener).unwrap();
+    assert_eq!(
+        world.peers[listener]
+            .client
+            .slots()
+            .iter()
+            .map(|s| s.ssrc)
+            .collect::<Vec<_>>(),
+        ssrcs
+    );
+}
+
+#[test]
+fn a_restart_must_fit_the_session() {
+    let mut world = World::new(9);
+    let three = world.join(Rights::Listen, 3);
+    world.run(MS(500));
+    let mut other = World::new(10);
+    let two = other.join(Rights::Listen, 2);
+    let offer = crate::offer::check(&other.peers[two].client.offer()).unwrap();
+    let refused = world
+        .shard
+        .restart(world.key(three), &offer, world.now, &mut world.network.wire);
+    assert!(matches!(refused, Err(Error::BadOffer(_))), "{refused:?}");
+    let unknown = world
+        .shard
+        .restart(SessionKey(999), &offer, world.now, &mut world.network.wire);
+    assert_eq!(unknown, Err(Error::NoSuchSession));
+}
+
+#[test]
+fn idle_sessions_cost_little() {
+    let mut world = World::new(11);
+    let person = world.join(Rights::Listen, 3);
+    world.run(MS(5000));
+    world.network.sent_to(person);
+    world.run(MS(60_000));
+    let sent = world.network.sent_to(person);
+    let checks = sent.iter().filter(|d| d[0] == 0).count();
+    println!(
+        "{} datagrams a minute to an idle listener, {checks} of them checks",
+        sent.len()
+    );
+    assert!(sent.len() < 120, "{}", sent.len());
+}
