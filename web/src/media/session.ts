@@ -55,6 +55,11 @@ export class MediaSession {
     this.#happened({ what: 'live_socket_back' });
   }
 
+  /** The server gave the place up: a new session is needed, with whatever place is left. */
+  sessionLost(): void {
+    this.#take('rejoin', true);
+  }
+
   /** Sends this track, or nothing; kept over reconnects. */
   async speak(track: MediaStreamTrack | null): Promise<void> {
     this.#track = track;

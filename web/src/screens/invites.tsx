@@ -72,17 +72,18 @@ function Give({ onGiven }: { onGiven: () => Promise<void> }) {
   };
   return (
     <div class="panel">
-      <form class="inline-form" onSubmit={byNumber} noValidate>
+      <form onSubmit={byNumber} noValidate>
         <Field
           label={t('invites.by_number')}
           hint={t('invites.by_number_hint')}
           value={phone}
           error={error.value}
           input={{ type: 'tel', inputMode: 'tel', autocomplete: 'off', name: 'invite-phone' }}
-        />
-        <Button type="submit" kind="primary" disabled={!phone.value.trim()}>
-          {t('invites.send')}
-        </Button>
+        >
+          <Button type="submit" kind="primary" disabled={!phone.value.trim()}>
+            {t('invites.send')}
+          </Button>
+        </Field>
       </form>
       <Button icon="link" wide onPress={byLink}>
         {t('invites.make_link')}

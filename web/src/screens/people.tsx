@@ -59,17 +59,18 @@ function FindByHandle() {
   };
   return (
     <search>
-      <form class="inline-form" onSubmit={find}>
+      <form onSubmit={find}>
         <Field
           label={t('people.find')}
           prefix="@"
           value={handle}
           error={error.value}
           input={{ autocomplete: 'off', autocapitalize: 'none', enterkeyhint: 'search' }}
-        />
-        <Button type="submit" icon="search" disabled={!handle.value.trim()}>
-          {t('people.search')}
-        </Button>
+        >
+          <Button type="submit" icon="search" disabled={!handle.value.trim()}>
+            {t('people.search')}
+          </Button>
+        </Field>
       </form>
     </search>
   );

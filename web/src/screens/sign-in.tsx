@@ -11,7 +11,7 @@ import { likelyPrefix } from '../ui/calling-codes';
 import { Field } from '../ui/field';
 
 const CODE_LENGTH = 6;
-const HERO_HUES = [28, 82, 190, 255, 330];
+const HERO_HUES = [28, 150, 205, 265, 330];
 
 export function SignIn() {
   const phone = useSignal(likelyPrefix(navigator.languages));

@@ -64,11 +64,12 @@ function HaveInvite() {
     }
   };
   return (
-    <form onSubmit={accept} class="inline-form">
-      <Field label={t('waiting.invite')} value={code} error={error.value} input={{ autocomplete: 'off' }} />
-      <Button type="submit" disabled={!code.value.trim()}>
-        {t('waiting.invite_accept')}
-      </Button>
+    <form onSubmit={accept}>
+      <Field label={t('waiting.invite')} value={code} error={error.value} input={{ autocomplete: 'off' }}>
+        <Button type="submit" disabled={!code.value.trim()}>
+          {t('waiting.invite_accept')}
+        </Button>
+      </Field>
     </form>
   );
 }

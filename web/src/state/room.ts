@@ -79,7 +79,7 @@ export async function leave(): Promise<void> {
 /** From the live socket. */
 export function received(message: ServerMessage): void {
   const state = sync.value;
-  if (message.type === 'left_room' && message.room === roomId.value && message.why !== 'left') end(message.why);
+  if (message.type === 'left_room' && message.room === roomId.value) left(message.why);
   if (!state) return;
   if (message.type === 'room_snapshot' && message.room.id === state.base.id) {
     update(seq.snapshot(state, message.room));
@@ -91,6 +91,13 @@ export function received(message: ServerMessage): void {
     if (message.change.change === 'ended') end('ended');
     if (message.change.change === 'hand_down') handDown(message.change);
   }
+}
+
+function left(why: LeftWhy): void {
+  // One's own doing has been done here already; a lost network is what the session recovers from.
+  if (why === 'left') return;
+  if (why === 'lost_connection') media?.sessionLost();
+  else end(why);
 }
 
 /** Others' hands are not named to listeners, so how far one moved up is asked for, once for many. */

@@ -1,6 +1,6 @@
 /** Fields: a label that stays, a hint, an error that is tied to the input, and a counter where there is a limit. */
 import type { Signal } from '@preact/signals';
-import type { InputHTMLAttributes } from 'preact';
+import type { ComponentChildren, InputHTMLAttributes } from 'preact';
 import { useId } from 'preact/hooks';
 import { number } from '../i18n';
 
@@ -14,12 +14,14 @@ interface FieldProps {
   /** Shown before the input, as `@`. */
   prefix?: string;
   input?: InputHTMLAttributes<HTMLInputElement>;
+  /** A button beside the input. */
+  children?: ComponentChildren;
 }
 
 /** The counter shows up when little is left. */
 const COUNTER_AT = 0.8;
 
-export function Field({ label, value, hint, error, max, multiline, prefix, input }: FieldProps) {
+export function Field({ label, value, hint, error, max, multiline, prefix, input, children }: FieldProps) {
   const id = useId();
   const text = value.value;
   const notes = error ?? hint;
@@ -36,13 +38,16 @@ export function Field({ label, value, hint, error, max, multiline, prefix, input
   return (
     <div class={`field${error ? ' wrong' : ''}`}>
       <label for={id}>{label}</label>
-      <div class="box">
-        {prefix && (
-          <span class="prefix" aria-hidden="true">
-            {prefix}
-          </span>
-        )}
-        {multiline ? <textarea rows={3} {...shared} /> : <input {...shared} {...input} />}
+      <div class="beside">
+        <div class="box">
+          {prefix && (
+            <span class="prefix" aria-hidden="true">
+              {prefix}
+            </span>
+          )}
+          {multiline ? <textarea rows={3} {...shared} /> : <input {...shared} {...input} />}
+        </div>
+        {children}
       </div>
       {(notes || (max && text.length > max * COUNTER_AT)) && (
         <p class="note" id={`${id}-note`}>

@@ -59,14 +59,17 @@ const ICONS = {
   you: User,
 } satisfies Record<string, IconNode>;
 
+/** Icons grow with the text. */
+const ROOT_PX = 16;
+
 export type IconName = keyof typeof ICONS;
 
 export function Icon({ name, size = 24 }: { name: IconName; size?: 16 | 20 | 24 | 32 }) {
   return (
     <svg
       class="icon"
-      width={size}
-      height={size}
+      width={`${size / ROOT_PX}rem`}
+      height={`${size / ROOT_PX}rem`}
       viewBox="0 0 24 24"
       fill="none"
       stroke="currentColor"

@@ -6,7 +6,12 @@ import type { ReadonlySignal } from '@preact/signals';
 import { useSignalEffect } from '@preact/signals';
 import { useRef } from 'preact/hooks';
 
-const HUES = 360;
+/** Olive and mustard are left out: few people look good in them. */
+const HUES = 290;
+const LEFT_OUT_FROM = 60;
+const LEFT_OUT = 70;
+/** From one end of the gradient to the other. */
+const SPAN = 32;
 /** FNV-1a; spread matters here, nothing else. */
 const FNV_OFFSET = 0x811c9dc5;
 const FNV_PRIME = 0x01000193;
@@ -14,7 +19,8 @@ const FNV_PRIME = 0x01000193;
 export function hueOf(id: string): number {
   let hash = FNV_OFFSET;
   for (let index = 0; index < id.length; index++) hash = Math.imul(hash ^ id.charCodeAt(index), FNV_PRIME);
-  return (hash >>> 0) % HUES;
+  const hue = (hash >>> 0) % HUES;
+  return hue < LEFT_OUT_FROM ? hue : hue + LEFT_OUT;
 }
 
 /** First letters of the first and the last word; one character of scripts that write names without spaces. */
@@ -34,7 +40,7 @@ interface PortraitProps {
 
 export function Portrait({ person, size }: PortraitProps) {
   const hue = hueOf(person.id);
-  const style = { '--hue': String(hue), '--hue-2': String(hue + 36 + (hue % 24)) };
+  const style = { '--hue': String(hue), '--hue-2': String(hue < HUES / 2 ? hue + SPAN : hue - SPAN) };
   return (
     <span class={`portrait ${size}`} style={style} aria-hidden="true">
       {initials(person.name)}

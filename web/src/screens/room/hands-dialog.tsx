@@ -16,14 +16,16 @@ export function HandsDialog({ room, onClose }: { room: RoomSnapshot; onClose: ()
       <ol class="rows">
         {room.hands.map(({ person, raised_at_ms }) => (
           <PersonRow key={person.id} person={person} note={person.headline || ago(raised_at_ms, now)}>
-            <Button small kind="plain" onPress={() => answerHand(person, false)}>
-              {t('room.hands.decline')}
-              <span class="for-ear"> {person.name}</span>
-            </Button>
-            <Button small kind="live" onPress={() => answerHand(person, true)}>
-              {t('room.hands.accept')}
-              <span class="for-ear"> {person.name}</span>
-            </Button>
+            <span class="row-actions">
+              <Button small kind="plain" onPress={() => answerHand(person, false)}>
+                {t('room.hands.decline')}
+                <span class="for-ear"> {person.name}</span>
+              </Button>
+              <Button small kind="live" onPress={() => answerHand(person, true)}>
+                {t('room.hands.accept')}
+                <span class="for-ear"> {person.name}</span>
+              </Button>
+            </span>
           </PersonRow>
         ))}
       </ol>

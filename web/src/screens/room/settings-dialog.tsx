@@ -17,11 +17,12 @@ export function SettingsDialog({ room, onClose }: { room: RoomSnapshot; onClose:
   };
   return (
     <Dialog title={t('room.settings')} onClose={onClose}>
-      <form class="inline-form" onSubmit={rename}>
-        <Field label={t('new_room.what')} value={title} max={MAX_TITLE} input={{ autocomplete: 'off' }} />
-        <Button type="submit" disabled={!title.value.trim() || title.value.trim() === room.title}>
-          {t('room.rename')}
-        </Button>
+      <form onSubmit={rename}>
+        <Field label={t('new_room.what')} value={title} max={MAX_TITLE} input={{ autocomplete: 'off' }}>
+          <Button type="submit" disabled={!title.value.trim() || title.value.trim() === room.title}>
+            {t('room.rename')}
+          </Button>
+        </Field>
       </form>
       <VisibilityChoice value={room.visibility} onChange={(visibility) => void changeSettings({ visibility })} />
       {sure.value ? (
