@@ -10,6 +10,7 @@
 //!
 //! Lacks on purpose: RTCP, gathering, a jitter buffer, a replay window, DTLS in the server's role. It trusts the answer.
 
+mod crowd;
 mod heard;
 mod ice;
 mod sdp;
@@ -17,6 +18,7 @@ mod sdp;
 pub use crate::rtp::Header;
 pub use crate::srtp::{Context, MAX_TAG_BYTES, Profile, contexts};
 pub use crate::wire::{MAX_DATAGRAM_BYTES, Wire};
+pub use crowd::{Crowd, Person, SocketWire};
 pub use heard::Heard;
 pub use sdp::candidates;
 

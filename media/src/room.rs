@@ -160,14 +160,10 @@ impl Room {
     }
 
     fn forward(&mut self, said: &Said<'_>, now: Instant, wire: &mut impl Wire) -> u64 {
-        let rank = |member: Member| self.speakers.get(&member).map_or(f32::MIN, |s| s.voice.rank());
-        let audible = self
-            .speakers
-            .get(&said.member)
-            .is_some_and(|s| s.voice.is_audible());
+        let voice = |member: Member| self.speakers.get(&member).map(|speaker| &speaker.voice);
         let mut sent = 0;
         for mix in self.mixes.iter_mut().flatten() {
-            let Some(slot) = mix.take(said.member, said.number, audible, rank, now) else {
+            let Some(slot) = mix.take(said.member, said.number, voice, now) else {
                 continue;
             };
             if let Some(place) = mix.place(slot, said.packet.timestamp, said.samples, now) {

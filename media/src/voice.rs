@@ -4,10 +4,13 @@
 //! rises and falls, and who claims "loud" without end sinks below everybody who talks. Who merely imitates the
 //! ups and downs of speech ranks like somebody who speaks; rights, not levels, keep people quiet.
 //!
-//! - A newcomer ranks by an average with a fast attack: heard within three packets.
-//! - The average falls slowly, so a pause between words costs nothing; but nobody ranks above the loudest of
-//!   their last packets. Otherwise the one who has just gone quiet still looks loud, the next quieter one
-//!   loses the slot and takes another 25 ms later (measured: 15-20 moves in ten turns; now 10).
+//! Two figures, since people pause between words and also stop:
+//! - the **rank** is the lesser of an average with a fast attack and the loudest of the last packets. A newcomer is loud
+//!   within three packets, and who has just gone quiet ranks low at once; otherwise the next quieter one loses the slot
+//!   and takes another 25 ms later (measured with tones: 15-20 moves in ten turns).
+//! - the **standing** is the average alone, which falls slowly: it defends a slot through a pause between words. By
+//!   rank alone, somebody mumbling takes a slot in every pause (42 moves in ten simulated turns; now about 20, of which
+//!   10 are the turns).
 //!
 //! Lacks: any look into the audio. A loud noise that varies is a voice.
 
@@ -85,11 +88,20 @@ impl Voice {
         self.recent[RECENT - 1] = dbov;
     }
 
-    /// Comparable between people; higher is louder.
+    /// How loud just now. Comparable between people; higher is louder.
     pub(crate) fn rank(&self) -> f32 {
         let loudest = self.recent.iter().copied().fold(FLOOR_DBOV, f32::max);
+        self.average.min(loudest) - self.monotony()
+    }
+
+    /// How loud lately: what a challenger has to exceed.
+    pub(crate) fn standing(&self) -> f32 {
+        self.average - self.monotony()
+    }
+
+    fn monotony(&self) -> f32 {
         let liveliness = ((self.peak - self.mean) / LIVELY_DB).clamp(0.0, 1.0);
-        self.average.min(loudest) - (1.0 - liveliness) * MONOTONE_DB
+        (1.0 - liveliness) * MONOTONE_DB
     }
 
     /// Whether the last packet was above the floor.

@@ -7,7 +7,7 @@ use crate::StageNumber;
 use crate::egress::{Listener, Member, Template};
 use crate::opus;
 use crate::timeline::{Place, Timeline};
-use crate::voice;
+use crate::voice::{self, Voice};
 use crate::wire::Wire;
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
@@ -73,22 +73,19 @@ impl Mix {
     }
 
     /// The slot of somebody who has just sent a packet: the one they hold, a free one, or the quietest holder's.
-    pub(super) fn take(
+    pub(super) fn take<'a>(
         &mut self,
         member: Member,
         number: StageNumber,
-        audible: bool,
-        rank: impl Fn(Member) -> f32,
+        voice: impl Fn(Member) -> Option<&'a Voice>,
         now: Instant,
     ) -> Option<usize> {
         if let Some((at, holder)) = self.held_by(member) {
             holder.number = number;
             return Some(at);
         }
-        if !audible {
-            return None;
-        }
-        let at = self.free().or_else(|| self.weakest(rank(member), &rank, now))?;
+        let challenger = voice(member).filter(|voice| voice.is_audible())?;
+        let at = self.free().or_else(|| self.weakest(challenger, &voice, now))?;
         self.lines[at].holder = Some(Holder {
             member,
             number,
@@ -109,16 +106,22 @@ impl Mix {
         self.lines.iter().position(|line| line.holder.is_none())
     }
 
-    /// The slot of the lowest rank, if the challenger is clearly above it and its time is up.
-    fn weakest(&self, challenger: f32, rank: impl Fn(Member) -> f32, now: Instant) -> Option<usize> {
+    /// The slot of the lowest rank, if the challenger is clearly above its standing and its time is up.
+    fn weakest<'a>(
+        &self,
+        challenger: &Voice,
+        voice: impl Fn(Member) -> Option<&'a Voice>,
+        now: Instant,
+    ) -> Option<usize> {
         let holders = self
             .lines
             .iter()
             .enumerate()
             .filter_map(|(at, line)| Some((at, line.holder?)));
-        let ranked = holders.map(|(at, holder)| (at, holder.since, rank(holder.member)));
-        let (at, since, lowest) = ranked.min_by(|a, b| a.2.total_cmp(&b.2))?;
-        (now.saturating_duration_since(since) >= HOLD && challenger >= lowest + MARGIN_DB).then_some(at)
+        let voices = holders.filter_map(|(at, holder)| Some((at, holder.since, voice(holder.member)?)));
+        let (at, since, holder) = voices.min_by(|a, b| a.2.rank().total_cmp(&b.2.rank()))?;
+        let clearly = challenger.rank() >= holder.standing() + MARGIN_DB;
+        (clearly && now.saturating_duration_since(since) >= HOLD).then_some(at)
     }
 
     /// The place of a packet on a slot's clock; `None` if it must be dropped.

@@ -259,9 +259,10 @@ fn heard_at_the_end(world: &mut World, turns: usize, said: impl Fn(usize) -> Vec
     heard
 }
 
-/// Words of 300 ms and pauses of 200 ms.
+/// Something like speech: syllables, and a pause of 200 ms in every second.
 fn speech(n: usize, level: i8) -> i8 {
-    if n % 25 < 15 { level } else { -60 }
+    const SYLLABLE: [i8; 8] = [0, -1, -4, -12, -3, -2, -8, -16];
+    if n % 50 < 40 { level + SYLLABLE[n % 8] } else { -60 }
 }
 
 #[test]
@@ -293,9 +294,8 @@ fn turns_between_two_speakers_move_no_slot_more_than_needed() {
     let mut moves = 0;
     for n in 0..45 * 11 {
         let (a, b) = if (n / 45) % 2 == 0 { (-6, -40) } else { (-40, -6) };
-        // Two others speak on, between the loud and the quiet one in their words and in their pauses.
-        let other = |n, loud| if n % 25 < 15 { loud } else { -32 };
-        world.turn(&[(0, other(n, -14)), (1, other(n + 7, -17)), (2, a), (3, b)]);
+        // Two others speak on, between the loud and the quiet one.
+        world.turn(&[(0, speech(n, -12)), (1, speech(n + 20, -15)), (2, a), (3, b)]);
         for (_, datagram) in world.wire.sent.iter().filter(|(to, _)| *to == address(4)) {
             let (header, _) = Header::parse(datagram, LEVEL_ID).unwrap();
             let before = holders.insert(header.ssrc, header.csrc);
@@ -304,7 +304,7 @@ fn turns_between_two_speakers_move_no_slot_more_than_needed() {
         world.hear().unwrap();
     }
     println!("{moves} moves in ten turns");
-    assert!(moves <= 12, "{moves} moves: the slots thrash");
+    assert!(moves <= 24, "{moves} moves: the slots thrash");
 }
 
 #[test]
