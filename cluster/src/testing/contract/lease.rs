@@ -11,6 +11,10 @@ const CONTENDERS: u64 = 16;
 /// Entities noted in one batch.
 const MANY: usize = 300;
 
+/// An epoch, incarnation or beat that no row ever shows: a late copy of a write that must be refused may land at any
+/// time, so its condition must never come true.
+const NEVER: u64 = 99;
+
 /// The whole suite, over an empty store.
 pub async fn lease(store: &impl LeaseStore) {
     node_leases(store).await;
@@ -48,7 +52,7 @@ async fn node_leases(store: &impl LeaseStore) {
         Some(renewed.clone()),
     );
     refused_with(
-        put_node(store, &a, Some((2, 2)), &row(2, 3, false)).await,
+        put_node(store, &a, Some((NEVER, 2)), &row(NEVER, 3, false)).await,
         Some(renewed.clone()),
     );
 
@@ -85,7 +89,10 @@ async fn shard_rows(store: &impl LeaseStore) {
         claim(store, shard, None, Some(&b), 3, 1).await,
         Some(mine.clone()),
     );
-    refused_with(claim(store, shard, Some(2), Some(&b), 3, 3).await, Some(mine));
+    refused_with(
+        claim(store, shard, Some(NEVER), Some(&b), 3, NEVER + 1).await,
+        Some(mine),
+    );
 
     claim(store, shard, Some(1), None, 7, 2)
         .await
@@ -159,7 +166,7 @@ async fn open_lists(store: &impl LeaseStore) {
         (None, vec![]),
         "no row and no list"
     );
-    let unclaimed = write_list(store, &batch(shard, 1, None, 1, &[&x], &[])).await;
+    let unclaimed = write_list(store, &batch(shard, NEVER, None, 1, &[&x], &[])).await;
     refused_with(unclaimed, None);
 
     claim(store, shard, None, Some(&NodeId::new("node-a")), 1, 1)
