@@ -1,14 +1,60 @@
-//! Rooms, as the edge uses them.
+//! Rooms, as the edge uses them: the hallway, opening, joining in one request, hands, stage, moderation, leaving.
+//!
+//! A thin layer: it finds out who asks and where they are ([`presence`]), looks up follows and names, and passes the wish
+//! to the room's home (decisions) or to the forwarder of a node (presence, media). It decides nothing itself.
+//!
+//! - Only active people use rooms. Wishes of people who are not in the room are refused; what a moderator may do is
+//!   the room's to say.
+//! - After the end every wish answers `room_ended`.
+//! - Nothing here is state that matters: a node that restarts rebuilds it from the store and from people who come back.
 
+mod commands;
+mod error;
+mod home;
+mod install;
+mod joining;
+mod lists;
+mod presence;
+#[cfg(test)]
+mod tests;
 mod view;
 
-pub use crate::room::Card;
+pub use crate::forwarder::Metrics;
+pub use crate::room::{Card, HandRaising, Limits, Patch, Role, Settings, Unkept, Visibility};
+pub use commands::Moderation;
+pub use error::Error;
+pub use install::{Parts, Pending};
 pub use view::{
     Ack, AudienceMember, Change, Hand, JoinRequest, Joined, LeftWhy, Listed, Snapshot, StageMember,
 };
+
+use crate::forwarder::Forwarders;
+use crate::hallway::Hallway;
+use crate::id::Home;
+use crate::ports::Reads;
+use crate::{Secrets, limits};
+use mitalk_cluster::Cluster;
+use std::sync::Arc;
+use std::time::Duration;
 
 /// People on stage whom the hallway names.
 pub const LISTED_STAGE: usize = 5;
 /// How often the home of a room ticks it. [`UNSEEN_TICKS`](crate::room::UNSEEN_TICKS) of these are the grace of those
 /// whom no forwarder reports.
-pub const TICK: std::time::Duration = std::time::Duration::from_secs(5);
+pub const TICK: Duration = Duration::from_secs(5);
+
+/// The rooms of the service. Cheap to clone.
+#[derive(Clone)]
+pub struct Rooms(Arc<Inner>);
+
+struct Inner {
+    cluster: Cluster,
+    forwarders: Forwarders,
+    hallway: Arc<Hallway>,
+    reads: Arc<dyn Reads>,
+    secrets: Secrets,
+    limits: limits::Rooms,
+    home: Home,
+    /// Stops the keeper and the hallway's teller with the last handle.
+    _tasks: tokio::task::JoinSet<()>,
+}

@@ -125,6 +125,8 @@ pub enum Command {
     },
     /// The timer of an empty stage.
     EndEmpty,
+    /// The whole room, for somebody who is not in it.
+    Look,
     /// A forwarder wants everything, and to be told what changes.
     Register {
         /// Its node.
@@ -171,7 +173,7 @@ pub enum Reply {
     },
     /// It acts already and will be stored when the store is back.
     Pending,
-    /// The whole room, for its creator and for forwarders.
+    /// The whole room, for its creator, for forwarders and for those who look.
     View(Box<View>),
     /// To a report.
     Reported {

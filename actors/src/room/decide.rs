@@ -39,6 +39,7 @@ pub(super) fn decide(state: &State, command: Command, cx: &Context) -> Decided {
         Command::MoveBack { by, user } => moderation::move_back(state, by, user, cx),
         Command::Remove { by, user } => moderation::remove(state, by, user, cx),
         Command::Ban { by, user } => moderation::ban(state, by, user, cx),
+        Command::Look => presence::look(state, cx),
         Command::Register { node } => presence::register(state, node, cx),
         Command::Report {
             node,

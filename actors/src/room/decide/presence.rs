@@ -11,6 +11,12 @@ use std::time::Duration;
 /// The audience's size is told at most once in this time (product.md).
 const AUDIENCE_EVERY: Duration = Duration::from_secs(1);
 
+/// Also for a room that is over.
+pub(super) fn look(state: &State, cx: &Context) -> Decided {
+    state.scene().ok_or(Refusal::NotFound)?;
+    Ok(life::view(Draft::new(state, cx)))
+}
+
 /// Also for a room that is over: a forwarder that missed the end learns it here.
 pub(super) fn register(state: &State, node: NodeId, cx: &Context) -> Decided {
     let scene = state.scene().ok_or(Refusal::NotFound)?;

@@ -1,0 +1,256 @@
+//! Rights, what the media engine says of sessions, and the ways out.
+
+use super::{Local, Message};
+use crate::forwarder::roster::{Link, Person};
+use crate::id::{DeviceId, SessionId, UserId};
+use crate::live::LiveMessage;
+use crate::room::{Command, Cut, Out};
+use crate::rooms::LeftWhy;
+use crate::user::{self, RoomClaim, User};
+use mitalk_cluster::{AskError, Call};
+use mitalk_media::{Gone, Rights, SessionEvent, SessionKey};
+use std::time::Duration;
+use tokio::time::Instant;
+
+/// How long an account may take for a claim or a release.
+const DEADLINE: Duration = Duration::from_secs(5);
+/// Claims live in the accounts' memory only, so they are made again after this time.
+const CLAIM_AGAIN: Duration = Duration::from_secs(60);
+/// Claims made anew per tick.
+const CLAIMS_PER_TICK: usize = 256;
+/// Tries for a release: an account that hears of none goes on saying that the person is in the room.
+const RELEASE_TRIES: usize = 3;
+
+impl Local {
+    pub(super) fn cut_of(&self, user: UserId) -> Option<Cut> {
+        self.cuts.get(&user).map(|(cut, _)| *cut)
+    }
+
+    pub(super) fn rights(&self, user: UserId) -> Rights {
+        self.replica
+            .as_ref()
+            .map_or(Rights::Listen, |replica| replica.rights(user, self.cut_of(user)))
+    }
+
+    /// Lets the engine enforce what the room says. A session that is gone needs no rights.
+    pub(super) fn set_rights(&self, user: UserId) {
+        if let Some(key) = self.roster.get(user).and_then(Person::live_key) {
+            drop(self.shared.media.set_rights(key, self.rights(user)));
+        }
+    }
+
+    /// A right is taken away before it is committed; nobody is told before it is.
+    pub(super) fn cut(&mut self, user: UserId, cut: Cut) {
+        self.cuts.insert(user, (cut, Instant::now()));
+        match cut {
+            Cut::Mute | Cut::MoveBack => self.set_rights(user),
+            Cut::Out(Out::Removed) => self.expel(user, LeftWhy::Removed),
+            Cut::Out(Out::Banned) => self.expel(user, LeftWhy::Banned),
+        }
+    }
+
+    /// Puts somebody out: their session is closed at once, their place is gone, their token is worth nothing.
+    pub(super) fn expel(&mut self, user: UserId, why: LeftWhy) {
+        self.latest.remove(&user);
+        if let Some(person) = self.forget(user) {
+            self.tell_left(user, person.device, why);
+            self.release(vec![(user, person.session)]);
+        }
+    }
+
+    /// Somebody goes; the home is told if it has to know.
+    pub(super) fn depart(&mut self, user: UserId, why: LeftWhy) {
+        self.expel(user, why);
+        if self
+            .replica
+            .as_ref()
+            .is_some_and(|replica| replica.view.scene.holds(user))
+        {
+            self.errand(Command::Leave { user });
+        }
+    }
+
+    /// Takes somebody from the roster and closes their session.
+    fn forget(&mut self, user: UserId) -> Option<Person> {
+        let person = self.roster.leave(user)?;
+        self.spent.add(person.generation);
+        self.shared.ledger.leave(self.room, user);
+        self.shared.metrics.people.dec();
+        if let Some(key) = person.live_key() {
+            self.close_session(key);
+        }
+        Some(person)
+    }
+
+    pub(super) fn close_session(&self, key: SessionKey) {
+        self.shared.ledger.forget(key);
+        // Not there any more: so much the better.
+        drop(self.shared.media.leave(key));
+    }
+
+    /// The room is over: everybody goes, and so does the forwarder.
+    pub(super) fn end(&mut self) {
+        drop(self.shared.media.close_room(self.key));
+        let everybody: Vec<_> = self.roster.users().collect();
+        let mut sessions = Vec::with_capacity(everybody.len());
+        for user in everybody {
+            if let Some(person) = self.forget(user) {
+                self.tell_left(user, person.device, LeftWhy::Ended);
+                sessions.push((user, person.session));
+            }
+        }
+        self.release(sessions);
+        self.over = true;
+    }
+
+    pub(super) fn media(&mut self, event: SessionEvent) {
+        match event {
+            SessionEvent::Up { session } | SessionEvent::Back { session } => {
+                self.linked(session, Link::There)
+            }
+            SessionEvent::Silent { session } => self.linked(session, Link::Silent),
+            SessionEvent::Gone { session, why } => {
+                self.shared.ledger.forget(session);
+                match why {
+                    // A page that reloads says goodbye, too: its place is kept for the grace.
+                    Gone::ClosedByPeer | Gone::Failed => {
+                        let until = Instant::now() + Duration::from_secs(self.shared.limits.grace_s);
+                        self.linked(session, Link::Lost(until));
+                    }
+                    Gone::GraceOver | Gone::NeverConnected | Gone::Removed => {
+                        if let Some(user) = self.roster.of_key(session) {
+                            self.depart(user, LeftWhy::LostConnection);
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    fn linked(&mut self, session: SessionKey, link: Link) {
+        if let Some(user) = self.roster.set_link(session, link) {
+            if let Some(person) = self.roster.get(user) {
+                self.shared.ledger.enter(self.room, person);
+            }
+            self.reconcile(user);
+        }
+    }
+
+    /// The home shows who on stage is away; it is told where that is not so any more.
+    pub(super) fn reconcile(&mut self, user: UserId) {
+        let (Some(replica), Some(person)) = (&self.replica, self.roster.get(user)) else {
+            return;
+        };
+        let away = person.is_away();
+        let shown = replica.view.passing.away.contains(&user);
+        if replica.view.scene.seat(user).is_some() && shown != away {
+            self.errand(Command::Away { user, away });
+        }
+    }
+
+    pub(super) fn tick_people(&mut self, now: Instant) {
+        for user in self.roster.overdue(now) {
+            self.depart(user, LeftWhy::LostConnection);
+        }
+        let stage: Vec<_> = self
+            .replica
+            .iter()
+            .flat_map(|replica| &replica.view.scene.stage)
+            .copied()
+            .collect();
+        for seat in stage {
+            self.reconcile(seat.user);
+        }
+        let old = |person: &&Person| {
+            person
+                .claimed
+                .is_none_or(|at| now.duration_since(at) >= CLAIM_AGAIN)
+        };
+        let unclaimed = self.roster.people().filter(old).take(CLAIMS_PER_TICK);
+        for user in unclaimed.map(|person| person.brief.id).collect::<Vec<_>>() {
+            self.claim(user);
+        }
+    }
+
+    /// Tells the account that the person is here. It orders the claims of a person's devices.
+    pub(super) fn claim(&mut self, user: UserId) {
+        let Some(person) = self.roster.get_mut(user) else {
+            return;
+        };
+        // Until the answer: a claim under way is not made twice.
+        person.claimed = Some(Instant::now());
+        let (session, device) = (person.session, person.device);
+        let (shared, room) = (self.shared.clone(), self.room);
+        self.later(async move {
+            let cluster = shared.cluster();
+            let claim = RoomClaim {
+                room,
+                session,
+                device,
+                node: cluster.node().clone(),
+            };
+            let command = user::Command::ClaimRoom(claim);
+            let asked = cluster
+                .ask::<User>(&user.to_string(), command, Call::within(DEADLINE))
+                .await;
+            let allowed = !matches!(asked, Err(AskError::Refused(_)));
+            Message::Claimed {
+                user,
+                session,
+                allowed,
+            }
+        });
+    }
+
+    /// Who may not be in rooms any more (suspended since) goes. A claim that got no answer is made again in its time.
+    pub(super) fn claimed(&mut self, user: UserId, session: SessionId, allowed: bool) {
+        let current = self
+            .roster
+            .get(user)
+            .is_some_and(|person| person.session == session);
+        if current && !allowed {
+            self.depart(user, LeftWhy::Removed);
+        }
+    }
+
+    /// Tells accounts that these sessions are over.
+    fn release(&self, sessions: Vec<(UserId, SessionId)>) {
+        if sessions.is_empty() {
+            return;
+        }
+        let shared = self.shared.clone();
+        tokio::spawn(async move {
+            for (user, session) in sessions {
+                for _ in 0..RELEASE_TRIES {
+                    let command = user::Command::ReleaseRoom { session };
+                    let call = Call::within(DEADLINE);
+                    match shared
+                        .cluster()
+                        .ask::<User>(&user.to_string(), command, call)
+                        .await
+                    {
+                        Err(error) if error.retryable() => {}
+                        _ => break,
+                    }
+                }
+            }
+        });
+    }
+
+    /// The device's sockets learn that it is out, whether they watch or not.
+    pub(super) fn tell_left(&mut self, user: UserId, device: DeviceId, why: LeftWhy) {
+        for socket in self.watchers.take(user, device) {
+            self.shared.ledger.unwatch(self.room, socket);
+        }
+        for sink in self
+            .shared
+            .sockets
+            .of(user)
+            .into_iter()
+            .filter(|sink| sink.device() == device)
+        {
+            // A socket that is too slow closes, and asks when it is back.
+            let _ = sink.send(LiveMessage::LeftRoom { room: self.room, why });
+        }
+    }
+}

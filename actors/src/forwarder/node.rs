@@ -1,0 +1,387 @@
+//! All forwarders of a node: finding or starting the one of a room, their supervision, and the way of media events to them.
+//!
+//! **Restart policy.** A forwarder that fails is started again at once, with its people and sockets from the ledger; the
+//! media engine's sessions are not touched. More than [`FAILURES`] failures of one room within [`WITHIN`] mean that
+//! restarting does not help: the room's sessions here are closed, and people come back by joining. A forwarder that stopped
+//! by itself is forgotten. The supervisor itself does nothing that can fail; should it die all the same, its forwarders
+//! die with it and the node takes no more joins.
+
+use super::actor::{Envelope, Forwarder, Message, Start};
+use super::gate::Gate;
+use super::ledger::{Ledger, Page};
+use super::metrics::Metrics;
+use super::protocol::Refusal;
+use super::token::Tokens;
+use crate::id::{RoomId, SocketId};
+use crate::limits;
+use crate::live::{LiveSink, Sockets};
+use crate::ports::Reads;
+use crate::room::Version;
+use mitalk_cluster::Cluster;
+use mitalk_media::{RoomKey, SessionEvent, SessionKey};
+use ractor::{Actor, ActorCell, ActorId, ActorProcessingErr, ActorRef, SupervisionEvent};
+use std::collections::{HashMap, VecDeque};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::Duration;
+use tokio::sync::oneshot;
+use tokio::time::Instant;
+
+/// Failures of one forwarder within [`WITHIN`] after which it is given up.
+const FAILURES: usize = 5;
+/// See [`FAILURES`].
+const WITHIN: Duration = Duration::from_secs(60);
+/// Rooms that one node may have people of.
+const ROOMS: usize = 50_000;
+
+/// What forwarders need of their node.
+pub(crate) struct Parts {
+    pub(crate) media: mitalk_media::Handle,
+    pub(crate) reads: Arc<dyn Reads>,
+    pub(crate) sockets: Arc<Sockets>,
+    pub(crate) secrets: crate::Secrets,
+    pub(crate) limits: limits::Rooms,
+    pub(crate) metrics: Metrics,
+}
+
+/// What all forwarders of a node share.
+pub(super) struct Shared {
+    pub(super) media: mitalk_media::Handle,
+    pub(super) reads: Arc<dyn Reads>,
+    pub(super) sockets: Arc<Sockets>,
+    pub(super) tokens: Tokens,
+    pub(super) limits: limits::Rooms,
+    pub(super) metrics: Metrics,
+    pub(super) ledger: Ledger,
+    cluster: OnceLock<Cluster>,
+    /// Names rooms and sessions to the media engine; never used twice in a process.
+    next_key: AtomicU64,
+    running: Mutex<HashMap<RoomId, Running>>,
+    supervisor: OnceLock<ActorRef<Order>>,
+}
+
+#[derive(Clone)]
+struct Running {
+    actor: ActorRef<Envelope>,
+    gate: Gate,
+}
+
+/// See the [module](self). Cheap to clone.
+#[derive(Clone)]
+pub(crate) struct Forwarders(Arc<Shared>);
+
+impl Shared {
+    /// The cluster. Forwarders run only once the node has started.
+    pub(super) fn cluster(&self) -> &Cluster {
+        self.cluster
+            .get()
+            .expect("forwarders are started after the cluster")
+    }
+
+    pub(super) fn new_session_key(&self) -> SessionKey {
+        SessionKey(self.next_key.fetch_add(1, Ordering::Relaxed))
+    }
+
+    fn running(&self) -> MutexGuard<'_, HashMap<RoomId, Running>> {
+        // One map operation at a time: a panic elsewhere leaves the map whole.
+        self.running.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Forwarders {
+    pub(crate) fn new(parts: Parts) -> Self {
+        Self(Arc::new(Shared {
+            media: parts.media,
+            reads: parts.reads,
+            sockets: parts.sockets,
+            tokens: Tokens::new(&parts.secrets),
+            limits: parts.limits,
+            metrics: parts.metrics,
+            ledger: Ledger::default(),
+            cluster: OnceLock::new(),
+            next_key: AtomicU64::new(1),
+            running: Mutex::default(),
+            supervisor: OnceLock::new(),
+        }))
+    }
+
+    /// Starts the supervisor and the way of media events. Once.
+    ///
+    /// # Errors
+    /// The supervisor did not start.
+    pub(crate) async fn start(
+        &self,
+        cluster: Cluster,
+        mut events: mitalk_media::Events,
+    ) -> Result<(), ractor::SpawnErr> {
+        drop(self.0.cluster.set(cluster));
+        let (supervisor, _) = Actor::spawn(None, Supervisor, self.0.clone()).await?;
+        drop(self.0.supervisor.set(supervisor));
+        let forwarders = self.clone();
+        tokio::spawn(async move {
+            while let Some(event) = events.next().await {
+                forwarders.media(event);
+            }
+        });
+        Ok(())
+    }
+
+    /// Hands a message to the room's forwarder, which is started if there is none.
+    pub(super) async fn deliver(&self, room: RoomId, message: Message) -> Result<(), Refusal> {
+        let mut message = message;
+        // A forwarder may stop between being found and being sent to: then a new one is started, once.
+        for _ in 0..2 {
+            let running = match self.find(room) {
+                Some(running) => running,
+                None => self.begin(room).await?,
+            };
+            match cast(&self.0, &running, message) {
+                Ok(()) => return Ok(()),
+                Err(Some(back)) => {
+                    self.forget(room, running.actor.get_id());
+                    message = back;
+                }
+                Err(None) => return Err(Refusal::Overloaded),
+            }
+        }
+        Err(Refusal::Unavailable("the forwarder stops".into()))
+    }
+
+    /// Hands a message to the room's forwarder if there is one.
+    pub(super) fn deliver_if_running(&self, room: RoomId, message: Message) {
+        if let Some(running) = self.find(room)
+            && cast(&self.0, &running, message).is_err()
+        {
+            tracing::debug!(%room, "a letter to a forwarder was lost");
+        }
+    }
+
+    /// Whether this node has people of the room.
+    pub(crate) fn has(&self, room: RoomId) -> bool {
+        self.find(room).is_some()
+    }
+
+    /// Sends a room's changes to a live socket of this node from now on.
+    pub(crate) async fn watch(
+        &self,
+        room: RoomId,
+        sink: LiveSink,
+        after: Option<u64>,
+    ) -> Result<(), Refusal> {
+        if !self.has(room) {
+            return Err(Refusal::NotInRoom);
+        }
+        let (reply, answer) = oneshot::channel();
+        let after = after.map(Version::from_u64);
+        self.deliver(room, Message::Watch { sink, after, reply }).await?;
+        answer.await.unwrap_or(Err(Refusal::NotInRoom))
+    }
+
+    /// No more changes of the room for that socket.
+    pub(crate) fn unwatch(&self, room: RoomId, socket: SocketId) {
+        self.deliver_if_running(room, Message::Unwatch(socket));
+    }
+
+    fn media(&self, event: SessionEvent) {
+        let (SessionEvent::Up { session }
+        | SessionEvent::Silent { session }
+        | SessionEvent::Back { session }
+        | SessionEvent::Gone { session, .. }) = event;
+        let Some(room) = self.0.ledger.room_of(session) else {
+            return;
+        };
+        let Some(running) = self.find(room) else { return };
+        // At most a few per session, so the number of sessions bounds them; losing one would leave a ghost.
+        drop(running.actor.cast(Envelope {
+            message: Message::Media(event),
+            permit: None,
+        }));
+    }
+
+    fn find(&self, room: RoomId) -> Option<Running> {
+        self.0.running().get(&room).cloned()
+    }
+
+    fn forget(&self, room: RoomId, actor: ActorId) {
+        let mut running = self.0.running();
+        if running
+            .get(&room)
+            .is_some_and(|running| running.actor.get_id() == actor)
+        {
+            running.remove(&room);
+        }
+    }
+
+    async fn begin(&self, room: RoomId) -> Result<Running, Refusal> {
+        let (reply, answer) = oneshot::channel();
+        let supervisor = self
+            .0
+            .supervisor
+            .get()
+            .ok_or_else(|| Refusal::Unavailable("starting".into()))?;
+        let stopped = || Refusal::Unavailable("the node is stopping".into());
+        supervisor.cast(Order { room, reply }).map_err(|_| stopped())?;
+        answer.await.map_err(|_| stopped())?
+    }
+
+    /// Makes the room's forwarder fail.
+    #[cfg(test)]
+    pub(super) fn fail(&self, room: RoomId) {
+        self.deliver_if_running(room, Message::Fail);
+    }
+}
+
+/// Casts if the mailbox has room. The message comes back if the actor is gone.
+fn cast(shared: &Shared, running: &Running, message: Message) -> Result<(), Option<Message>> {
+    let Some(permit) = running.gate.enter() else {
+        shared.metrics.refused.inc();
+        return Err(None);
+    };
+    running
+        .actor
+        .cast(Envelope {
+            message,
+            permit: Some(permit),
+        })
+        .map_err(|error| match error {
+            ractor::MessagingErr::SendErr(envelope) => Some(envelope.message),
+            _ => None,
+        })
+}
+
+/// Start the forwarder of a room, unless it runs.
+struct Order {
+    room: RoomId,
+    reply: oneshot::Sender<Result<Running, Refusal>>,
+}
+
+struct Supervisor;
+
+struct Watch {
+    shared: Arc<Shared>,
+    children: HashMap<ActorId, RoomId>,
+    /// When a room's forwarder failed lately.
+    failures: HashMap<RoomId, VecDeque<Instant>>,
+    /// The engine's names of rooms, which outlive a forwarder that fails.
+    keys: HashMap<RoomId, RoomKey>,
+}
+
+impl Actor for Supervisor {
+    type Msg = Order;
+    type State = Watch;
+    type Arguments = Arc<Shared>;
+
+    async fn pre_start(&self, _: ActorRef<Order>, shared: Arc<Shared>) -> Result<Watch, ActorProcessingErr> {
+        Ok(Watch {
+            shared,
+            children: HashMap::new(),
+            failures: HashMap::new(),
+            keys: HashMap::new(),
+        })
+    }
+
+    async fn handle(
+        &self,
+        me: ActorRef<Order>,
+        order: Order,
+        watch: &mut Watch,
+    ) -> Result<(), ActorProcessingErr> {
+        let running = watch.shared.running().get(&order.room).cloned();
+        let result = match running {
+            Some(running) => Ok(running),
+            None if watch.children.len() >= ROOMS => Err(Refusal::Full),
+            None => watch.start(&me, order.room, Page::default()).await,
+        };
+        drop(order.reply.send(result));
+        Ok(())
+    }
+
+    async fn handle_supervisor_evt(
+        &self,
+        me: ActorRef<Order>,
+        event: SupervisionEvent,
+        watch: &mut Watch,
+    ) -> Result<(), ActorProcessingErr> {
+        match event {
+            SupervisionEvent::ActorFailed(child, error) => watch.failed(&me, &child, &error).await,
+            SupervisionEvent::ActorTerminated(child, ..) => watch.stopped(&child),
+            _ => {}
+        }
+        Ok(())
+    }
+}
+
+impl Watch {
+    async fn start(&mut self, me: &ActorRef<Order>, room: RoomId, page: Page) -> Result<Running, Refusal> {
+        let key = *self
+            .keys
+            .entry(room)
+            .or_insert_with(|| RoomKey(self.shared.new_session_key().0));
+        let start = Start {
+            shared: self.shared.clone(),
+            room,
+            key,
+            page,
+        };
+        let spawned = Actor::spawn_linked(None, Forwarder, start, me.get_cell()).await;
+        let (actor, _) = spawned.map_err(|error| Refusal::Unavailable(error.to_string()))?;
+        let running = Running {
+            actor,
+            gate: Gate::default(),
+        };
+        self.children.insert(running.actor.get_id(), room);
+        self.shared.running().insert(room, running.clone());
+        self.shared.metrics.forwarders.set(gauge(self.children.len()));
+        Ok(running)
+    }
+
+    fn stopped(&mut self, child: &ActorCell) {
+        let Some(room) = self.remove(child) else { return };
+        self.keys.remove(&room);
+        self.failures.remove(&room);
+        self.shared.ledger.close(room);
+    }
+
+    async fn failed(&mut self, me: &ActorRef<Order>, child: &ActorCell, error: &ActorProcessingErr) {
+        let Some(room) = self.remove(child) else { return };
+        self.shared.metrics.restarts.inc();
+        tracing::error!(%room, %error, "a forwarder failed");
+        let page = self.shared.ledger.page(room);
+        if self.may_restart(room) && self.start(me, room, page.clone()).await.is_ok() {
+            return;
+        }
+        tracing::error!(%room, "a forwarder keeps failing: its sessions are closed");
+        if let Some(key) = self.keys.remove(&room) {
+            drop(self.shared.media.close_room(key));
+        }
+        self.failures.remove(&room);
+        self.shared.metrics.people.sub(gauge(page.people.len()));
+        self.shared.ledger.close(room);
+    }
+
+    fn may_restart(&mut self, room: RoomId) -> bool {
+        let now = Instant::now();
+        let failures = self.failures.entry(room).or_default();
+        failures.retain(|at| now.duration_since(*at) < WITHIN);
+        failures.push_back(now);
+        failures.len() <= FAILURES
+    }
+
+    fn remove(&mut self, child: &ActorCell) -> Option<RoomId> {
+        let room = self.children.remove(&child.get_id())?;
+        let mut running = self.shared.running();
+        if running
+            .get(&room)
+            .is_some_and(|running| running.actor.get_id() == child.get_id())
+        {
+            running.remove(&room);
+        }
+        drop(running);
+        self.shared.metrics.forwarders.set(gauge(self.children.len()));
+        Some(room)
+    }
+}
+
+fn gauge(count: usize) -> i64 {
+    i64::try_from(count).unwrap_or(i64::MAX)
+}

@@ -1,0 +1,173 @@
+//! The home's side on this node: what a room's decisions do, and the ticks that the rooms homed here get.
+//!
+//! After a take-over somebody has to wake every live room of the shard: the keeper reads them from the table `live_room`,
+//! when a shard was taken and now and then. Ticks are counted by the rooms, so none may come from a former home:
+//! with a shard its rooms are let go.
+
+use super::TICK;
+use crate::forwarder::{self, Body, Letter};
+use crate::hallway::{self, News};
+use crate::id::RoomId;
+use crate::ports::Reads;
+use crate::room::{Card, Command, Effect, Room, To};
+use async_trait::async_trait;
+use futures::StreamExt;
+use mitalk_cluster::{
+    AskError, Call, Cluster, Effects, EntityId, NodeId, ShardId, ShardListener, Stamp, wire,
+};
+use std::collections::HashSet;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::Duration;
+
+/// How long a room may take for a tick.
+const DEADLINE: Duration = Duration::from_secs(4);
+/// Rooms ticked at a time.
+const AT_ONCE: usize = 64;
+/// All live rooms are read again every so many ticks.
+const TICKS_PER_SCAN: u32 = 12;
+/// Rows of the table `live_room` read at a time.
+const ROWS: usize = 500;
+
+/// Runs the effects of rooms, and knows which rooms this node is the home of.
+#[derive(Default)]
+pub(super) struct Homes {
+    cluster: OnceLock<Cluster>,
+    kept: Mutex<HashSet<RoomId>>,
+    owned: Mutex<HashSet<ShardId>>,
+    scan: AtomicBool,
+}
+
+impl Homes {
+    /// From now on effects reach other nodes.
+    pub(super) fn join(&self, cluster: Cluster) {
+        drop(self.cluster.set(cluster));
+    }
+
+    fn tell(&self, to: &To, room: RoomId, body: Body) {
+        let Some(cluster) = self.cluster.get() else { return };
+        let payload = wire::encode(&Letter { room, body });
+        for node in nodes(cluster, to) {
+            cluster.cast_at(&node, forwarder::SERVICE, payload.clone());
+        }
+    }
+
+    fn list(&self, room: RoomId, card: Option<Box<Card>>) {
+        let Some(cluster) = self.cluster.get() else { return };
+        let payload = wire::encode(&card.map_or(News::Ended(room), News::Card));
+        for node in nodes(cluster, &To::Everybody) {
+            cluster.cast_at(&node, hallway::SERVICE, payload.clone());
+        }
+    }
+
+    fn kept(&self) -> MutexGuard<'_, HashSet<RoomId>> {
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn owned(&self) -> MutexGuard<'_, HashSet<ShardId>> {
+        self.owned.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn nodes(cluster: &Cluster, to: &To) -> Vec<NodeId> {
+    match to {
+        To::Nodes(nodes) => nodes.clone(),
+        To::Everybody => cluster.nodes().into_iter().map(|member| member.node).collect(),
+    }
+}
+
+impl Effects<Room> for Homes {
+    fn run(&self, id: &EntityId, _stamp: Stamp, effects: Vec<Effect>) {
+        let Ok(room) = id.key.parse::<RoomId>() else {
+            return;
+        };
+        for effect in effects {
+            match effect {
+                Effect::Tell { to, changes } => self.tell(&to, room, Body::Told(changes)),
+                Effect::Cut { to, user, cut } => self.tell(&to, room, Body::Cut { user, cut }),
+                Effect::Keep => drop(self.kept().insert(room)),
+                Effect::Release => drop(self.kept().remove(&room)),
+                Effect::List(card) => self.list(room, card),
+            }
+        }
+    }
+}
+
+/// Told about shards.
+pub(super) struct Shards(pub(super) Arc<Homes>);
+
+#[async_trait]
+impl ShardListener for Shards {
+    async fn taken(&self, shard: ShardId) {
+        self.0.owned().insert(shard);
+        self.0.scan.store(true, Ordering::Release);
+    }
+
+    async fn lost(&self, shard: ShardId) {
+        self.0.owned().remove(&shard);
+        self.0.kept().retain(|room| shard_of(*room) != shard);
+    }
+}
+
+fn shard_of(room: RoomId) -> ShardId {
+    EntityId::of::<Room>(&room.to_string()).shard()
+}
+
+/// Ticks the rooms of this node, wakes those of shards that were taken, and fills the hallway. Runs until it is dropped.
+pub(super) async fn keep(
+    homes: Arc<Homes>,
+    reads: Arc<dyn Reads>,
+    hallway: Arc<hallway::Service>,
+    cluster: Cluster,
+) {
+    let mut ticks = tokio::time::interval(TICK);
+    ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    let mut count: u32 = 0;
+    loop {
+        ticks.tick().await;
+        let asked = homes.scan.swap(false, Ordering::AcqRel);
+        if (asked || count.is_multiple_of(TICKS_PER_SCAN)) && !scan(&homes, &*reads, &hallway).await {
+            homes.scan.store(true, Ordering::Release);
+        }
+        count = count.wrapping_add(1);
+        let kept: Vec<_> = homes.kept().iter().copied().collect();
+        futures::stream::iter(kept)
+            .for_each_concurrent(AT_ONCE, |room| tick(&homes, &cluster, room))
+            .await;
+    }
+}
+
+async fn tick(homes: &Homes, cluster: &Cluster, room: RoomId) {
+    let call = Call::within(DEADLINE);
+    match cluster.ask::<Room>(&room.to_string(), Command::Tick, call).await {
+        Ok(_) => {}
+        Err(AskError::Refused(_)) => drop(homes.kept().remove(&room)),
+        // The next tick comes anyway; a room that lost its home is ticked by the next one.
+        Err(error) => tracing::debug!(%room, %error, "a room was not ticked"),
+    }
+}
+
+/// Reads all live rooms: into the hallway, and those homed here are kept, which wakes them. False if it has to be done again.
+async fn scan(homes: &Homes, reads: &dyn Reads, hallway: &hallway::Service) -> bool {
+    let mut after = None;
+    loop {
+        let cards = match reads.live_rooms(after, ROWS).await {
+            Ok(cards) => cards,
+            Err(error) => {
+                tracing::warn!(%error, "live rooms cannot be read");
+                return false;
+            }
+        };
+        after = cards.last().map(|card| card.room);
+        let last = cards.len() < ROWS;
+        for card in cards {
+            if homes.owned().contains(&shard_of(card.room)) {
+                homes.kept().insert(card.room);
+            }
+            hallway.take(News::Card(Box::new(card)));
+        }
+        if last {
+            return true;
+        }
+    }
+}
