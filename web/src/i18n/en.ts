@@ -167,7 +167,7 @@ export const en = {
   'room.moderate.ban': 'Ban from the room',
   'room.moderate.sure.remove': 'Remove {name}? They may come back.',
   'room.moderate.sure.ban': 'Ban {name}? They cannot come back to this room.',
-  'room.moderate.sure.make_moderator': 'Make {name} a moderator? That cannot be taken back.',
+  'room.moderate.sure.make_moderator': 'Make {name} a moderator? They can then do all that you can.',
   'room.end': 'End the room for everybody',
   'room.end_sure': 'The room ends for everybody at once.',
 
@@ -305,6 +305,8 @@ export const en = {
   'settings.sign_out': 'Sign out',
 
   'problem.unknown': 'That did not work. Try again in a moment.',
+  'problem.internal': 'Something went wrong on our side. Try again in a moment.',
+  'problem.request_too_slow': 'The network is very slow. Try again.',
   'problem.network': 'No connection. Check the network and try again.',
   'problem.bad_answer': 'The service gave no answer that makes sense. Try again in a moment.',
   'problem.overloaded': 'Very many people are here right now. Try again in a moment.',
@@ -334,6 +336,12 @@ export const en = {
   'problem.invite_quota_used_up': 'You have no invites left.',
   'problem.invite_not_pending': 'This invite can no longer be used.',
   'problem.invite_not_found': 'There is no such invite.',
+  'problem.invites_too_many': 'Many of your invites wait for an answer. Take one back first.',
+  'problem.invites_not_yet': 'Invites do not open the door yet. You keep yours.',
+  'problem.already_active': 'You are in already. Leave this invite to somebody else.',
+  'problem.following_too_many': 'You follow as many people as one may.',
+  'problem.cursor_invalid': 'The list has changed. Go back and open it again.',
+  'problem.device_not_found': 'That device is signed out already.',
   'problem.room_not_found': 'There is no such room. It may have ended.',
   'problem.room_ended': 'This room has ended.',
   'problem.room_banned': 'A moderator closed this room to you.',
@@ -352,6 +360,8 @@ export const en = {
   'problem.moderators_only': 'Only moderators can do that.',
   'problem.not_in_room': 'They are not in the room any more.',
   'problem.not_yourself': 'You cannot do that to yourself.',
+  'problem.resume_refused': 'Your place was given up. Join again.',
+  'problem.resume_invalid': 'Your place was given up. Join again.',
   'problem.session_not_found': 'The connection was lost. Join again.',
 } satisfies Record<string, string | Plural>;
 

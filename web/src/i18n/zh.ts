@@ -161,7 +161,7 @@ export const zh: Catalogue = {
   'room.moderate.ban': '禁止进入',
   'room.moderate.sure.remove': '移出 {name}？对方可以再进来。',
   'room.moderate.sure.ban': '禁止 {name} 进入？对方将无法再回到此房间。',
-  'room.moderate.sure.make_moderator': '将 {name} 设为主持人？此操作无法撤回。',
+  'room.moderate.sure.make_moderator': '将 {name} 设为主持人？对方将拥有与你相同的权限。',
   'room.end': '结束房间',
   'room.end_sure': '房间会立即对所有人结束。',
 
@@ -298,6 +298,8 @@ export const zh: Catalogue = {
   'settings.sign_out': '退出登录',
 
   'problem.unknown': '没有成功，请稍后再试。',
+  'problem.internal': '我们这边出了点问题，请稍后再试。',
+  'problem.request_too_slow': '网络很慢，请重试。',
   'problem.network': '没有连接。请检查网络后重试。',
   'problem.bad_answer': '服务的回答无法识别，请稍后再试。',
   'problem.overloaded': '现在人非常多，请稍后再试。',
@@ -327,6 +329,12 @@ export const zh: Catalogue = {
   'problem.invite_quota_used_up': '邀请已用完。',
   'problem.invite_not_pending': '此邀请已无法使用。',
   'problem.invite_not_found': '没有这个邀请。',
+  'problem.invites_too_many': '未接受的邀请过多，请先收回一个。',
+  'problem.invites_not_yet': '邀请暂时还不能生效，你的名额会保留。',
+  'problem.already_active': '你已加入，请把此邀请留给他人。',
+  'problem.following_too_many': '你关注的人数已达上限。',
+  'problem.cursor_invalid': '列表已变化，请返回后重新打开。',
+  'problem.device_not_found': '该设备已退出登录。',
   'problem.room_not_found': '没有这个房间，可能已结束。',
   'problem.room_ended': '此房间已结束。',
   'problem.room_banned': '主持人已不允许你进入此房间。',
@@ -345,5 +353,7 @@ export const zh: Catalogue = {
   'problem.moderators_only': '只有主持人可以这样做。',
   'problem.not_in_room': '对方已不在房间里。',
   'problem.not_yourself': '不能对自己这样做。',
+  'problem.resume_refused': '你的位置已不再保留，请重新加入。',
+  'problem.resume_invalid': '你的位置已不再保留，请重新加入。',
   'problem.session_not_found': '连接已断开，请重新加入。',
 };

@@ -7,8 +7,10 @@ export function moderation(room: RoomSnapshot, me: string, target: string, invit
   if (room.my_role !== 'moderator' || target === me) return [];
   const member = memberOf(room, target);
   if (!member) return [invited ? 'cancel_invitation' : 'invite_to_stage', 'remove', 'ban'];
-  if (member.role === 'moderator') return [];
-  return [...(member.muted ? [] : (['mute'] as const)), 'move_back', 'make_moderator', 'remove', 'ban'];
+  // Moderators may do all of it to each other: a room must have a way out of one who does harm.
+  const mute = member.muted ? [] : (['mute'] as const);
+  const promote = member.role === 'moderator' ? [] : (['make_moderator'] as const);
+  return [...mute, 'move_back', ...promote, 'remove', 'ban'];
 }
 
 export type MainAction = 'raise' | 'lower' | 'hands_off' | 'invited' | 'unmute' | 'mute';

@@ -168,6 +168,8 @@ function update(next: seq.RoomSync, own = false): void {
     const staged = new Set(after.stage.map((member) => member.person.id));
     asked.value = new Set([...asked.value].filter((person) => !staged.has(person)));
     void microphone.follow(memberOf(after, myId.value), media);
+    // The queue is for moderators' eyes: who has just become one has not seen it yet.
+    if (before && before.my_role !== 'moderator' && after.my_role === 'moderator' && !own) void refresh();
   }
 }
 

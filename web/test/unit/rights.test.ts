@@ -17,6 +17,10 @@ test('a speaker can be muted once, moved back, promoted, removed', () => {
   expect(moderation(quiet, ME, 'ann', false)).toEqual(all.slice(1));
 });
 
+test('moderators may do to each other what they do to speakers, save promoting', () => {
+  expect(moderation(mine, ME, 'other', false)).toEqual(['mute', 'move_back', 'remove', 'ban']);
+});
+
 test('a listener is invited, or has the invitation taken back', () => {
   expect(moderation(mine, ME, 'bob', false)[0]).toBe('invite_to_stage');
   expect(moderation(mine, ME, 'bob', true)[0]).toBe('cancel_invitation');
