@@ -5,7 +5,7 @@
 //! the sequence does not was lost before the server's egress. When speakers change in a slot only the sequence counts,
 //! for which of them is chosen is the server's decision.
 
-use crate::pattern::{self, FRAME_TICKS, Frame, Heard};
+use crate::pattern::{self, FRAME_MS, FRAME_TICKS, Frame, Heard};
 use serde::Serialize;
 use std::ops::AddAssign;
 
@@ -13,6 +13,8 @@ use std::ops::AddAssign;
 const MAX_SLOTS: usize = 4;
 /// How far back a late packet is told from a repeated one.
 const WINDOW: u64 = 64;
+/// Speakers who talk at the same time are heard within so many frames of one another; later ones were missed.
+const TOGETHER_FRAMES: u32 = 5;
 
 /// One decrypted RTP packet, as far as it is judged.
 #[derive(Clone, Copy, Debug)]
@@ -101,7 +103,12 @@ pub struct Speaker {
 pub struct Ear {
     run: u32,
     speakers: Vec<Speaker>,
-    last_heard: Vec<Option<u32>>,
+    /// Every speaker has a slot of their own, so all of them must be heard.
+    complete: bool,
+    /// When the first frame of anybody was due, in microseconds since the start of the run.
+    since_us: Option<u32>,
+    /// Per speaker, the newest frame.
+    newest: Vec<Option<u32>>,
     slots: Vec<Slot>,
     counts: Counts,
 }
@@ -125,11 +132,13 @@ enum Order {
 }
 
 impl Ear {
-    /// An ear in a room with these speakers.
-    pub fn new(run: u32, speakers: Vec<Speaker>) -> Self {
+    /// An ear with this many slots in a room with these speakers, who all talk already.
+    pub fn new(run: u32, slots: usize, speakers: Vec<Speaker>) -> Self {
         Self {
             run,
-            last_heard: vec![None; speakers.len()],
+            complete: speakers.len() <= slots,
+            since_us: None,
+            newest: vec![None; speakers.len()],
             speakers,
             slots: Vec::with_capacity(MAX_SLOTS),
             counts: Counts::default(),
@@ -148,11 +157,8 @@ impl Ear {
             }
         };
         self.order(packet, frame);
-        if let Some(frame) = frame
-            && let Some(at) = self.speakers.iter().position(|s| s.index == frame.speaker)
-        {
-            self.last_heard[at] =
-                Some(self.last_heard[at].map_or(frame.counter, |last| last.max(frame.counter)));
+        if let Some(frame) = frame {
+            self.recognise(&frame);
         }
         frame
     }
@@ -162,18 +168,35 @@ impl Ear {
         self.counts
     }
 
-    /// Ends the listening. `sent` is, per speaker in the order given to `new`, the counter of the last frame sent
-    /// while this listener was there; `None` for one who said nothing. Only right if every speaker had a slot all the
-    /// time; with more speakers than slots pass nothing.
+    /// Ends the listening. `sent` has the counter of the last frame that each speaker of the run sent, by index; what is
+    /// missing at the end is lost then. Speakers that it does not name are not looked at.
     pub fn finish(mut self, sent: &[Option<u32>]) -> Counts {
-        for (heard, sent) in self.last_heard.iter().zip(sent) {
-            match (heard, sent) {
-                (Some(heard), Some(sent)) => self.counts.lost += u64::from(sent.saturating_sub(*heard)),
+        let last = |speaker: &Speaker| sent.get(speaker.index as usize).copied().flatten();
+        for (speaker, newest) in self.speakers.iter().zip(&self.newest).filter(|_| self.complete) {
+            match (newest, last(speaker)) {
+                (Some(newest), Some(last)) => self.counts.lost += u64::from(last.saturating_sub(*newest)),
                 (None, Some(_)) => self.counts.unheard += 1,
                 (_, None) => {}
             }
         }
         self.counts
+    }
+
+    /// Notes whose frame it is. Who is heard long after the first of the others was missed until then.
+    fn recognise(&mut self, frame: &Frame) {
+        let since_us = *self.since_us.get_or_insert(frame.due_us);
+        let Some(at) = self.speakers.iter().position(|s| s.index == frame.speaker) else {
+            return;
+        };
+        let newest = &mut self.newest[at];
+        if newest.is_none() && self.complete {
+            let frames = frame.due_us.wrapping_sub(since_us) / (FRAME_MS as u32 * 1000);
+            // A frame that was due before the first one heard is not late, and wraps to something huge.
+            if (TOGETHER_FRAMES..u32::MAX / 40_000).contains(&frames) {
+                self.counts.missing += u64::from(frames);
+            }
+        }
+        *newest = Some(newest.map_or(frame.counter, |newest| newest.max(frame.counter)));
     }
 
     fn fits(&self, frame: &Frame, csrc: Option<u32>) -> bool {
@@ -283,7 +306,7 @@ mod tests {
     }
 
     fn ear() -> Ear {
-        Ear::new(1, SPEAKERS.to_vec())
+        Ear::new(1, 3, SPEAKERS.to_vec())
     }
 
     /// Says `count` frames of speaker 0 from sequence 65,500 on, so that it wraps, without those of `skip`.
@@ -408,6 +431,38 @@ mod tests {
         let mut ear = ear();
         talk(&mut ear, 3, &[]);
         assert_eq!(ear.finish(&[Some(2), Some(40)]).unheard, 1);
+    }
+
+    #[test]
+    fn who_is_heard_late_was_missed_unless_there_are_more_speakers_than_slots() {
+        for (slots, missing) in [(2, 50), (1, 0)] {
+            let mut ear = Ear::new(1, slots, SPEAKERS.to_vec());
+            for (speaker, counter, due_us) in [(0, 0, 0), (1, 50, 1_000_000)] {
+                let payload = Frame {
+                    run: 1,
+                    speaker,
+                    counter,
+                    due_us,
+                }
+                .write();
+                let (ssrc, csrc) = (5 + speaker, Some(SPEAKERS[speaker as usize].number));
+                ear.hear(&Packet {
+                    ssrc,
+                    sequence: 0,
+                    timestamp: 0,
+                    csrc,
+                    payload: &payload,
+                });
+            }
+            assert_eq!(
+                ear.finish(&[Some(0), Some(50)]),
+                Counts {
+                    packets: 2,
+                    missing,
+                    ..Counts::default()
+                }
+            );
+        }
     }
 
     #[test]

@@ -14,7 +14,9 @@
 pub mod cli;
 pub mod ear;
 pub mod pattern;
+pub mod peer;
 pub mod progress;
 pub mod report;
 pub mod socket;
 pub mod usage;
+pub mod worker;

@@ -3,6 +3,7 @@
 //! A session has a socket of its own because a server tells sessions apart by their address, as it does with real people.
 //! Buffers are the thread's and used by one socket at a time.
 
+use mitalk_media::light::{MAX_DATAGRAM_BYTES, Wire};
 use std::io;
 use std::mem::zeroed;
 use std::net::{SocketAddr, UdpSocket};
@@ -11,8 +12,6 @@ use std::time::Duration;
 
 /// Datagrams per system call.
 const BATCH: usize = 32;
-/// Longer than any packet of ours; Ethernet's.
-const DATAGRAM_BYTES: usize = 1500;
 /// Sockets per wake-up; the rest is reported by the next.
 const READY: usize = 256;
 /// Audio of one session for some seconds, so that a pause of this process loses nothing.
@@ -157,14 +156,14 @@ impl Waker {
 
 /// Reads batches of datagrams.
 pub struct Receive {
-    bytes: Vec<[u8; DATAGRAM_BYTES]>,
+    bytes: Vec<[u8; MAX_DATAGRAM_BYTES]>,
     lengths: [usize; BATCH],
 }
 
 impl Default for Receive {
     fn default() -> Self {
         Self {
-            bytes: vec![[0; DATAGRAM_BYTES]; BATCH],
+            bytes: vec![[0; MAX_DATAGRAM_BYTES]; BATCH],
             lengths: [0; BATCH],
         }
     }
@@ -188,7 +187,7 @@ impl Receive {
             for (n, bytes) in self.bytes.iter_mut().enumerate() {
                 parts[n] = libc::iovec {
                     iov_base: bytes.as_mut_ptr().cast(),
-                    iov_len: DATAGRAM_BYTES,
+                    iov_len: MAX_DATAGRAM_BYTES,
                 };
                 messages[n].msg_hdr.msg_iov = &mut parts[n];
                 messages[n].msg_hdr.msg_iovlen = 1;
@@ -210,29 +209,82 @@ impl Receive {
     }
 }
 
-/// Sends datagrams of one socket in as few calls as possible. Best effort, as UDP is: what the system refuses is lost.
-pub fn send(socket: &UdpSocket, datagrams: &mut [Vec<u8>]) {
-    for batch in datagrams.chunks_mut(BATCH) {
-        // SAFETY: all zeroes is valid for both; the pointers are to buffers that outlive the call.
+/// Buffers for datagrams on their way out, used by one socket at a time.
+pub struct Send {
+    bytes: Vec<[u8; MAX_DATAGRAM_BYTES]>,
+    lengths: [usize; BATCH],
+    filled: usize,
+}
+
+impl Default for Send {
+    fn default() -> Self {
+        Self {
+            bytes: vec![[0; MAX_DATAGRAM_BYTES]; BATCH],
+            lengths: [0; BATCH],
+            filled: 0,
+        }
+    }
+}
+
+/// The way from one session to its server. What was written goes out in as few calls as possible, at the latest when
+/// this is dropped. Best effort, as UDP is: what the system refuses is lost.
+pub struct Link<'a> {
+    send: &'a mut Send,
+    socket: &'a UdpSocket,
+    server: SocketAddr,
+}
+
+impl<'a> Link<'a> {
+    /// A way out through a socket that is connected to `server`.
+    pub fn new(send: &'a mut Send, socket: &'a UdpSocket, server: SocketAddr) -> Self {
+        Self { send, socket, server }
+    }
+
+    fn flush(&mut self) {
+        let count = std::mem::take(&mut self.send.filled);
+        // SAFETY: all zeroes is valid for both; the pointers are to buffers that outlive the calls.
         unsafe {
             let mut parts: [libc::iovec; BATCH] = zeroed();
             let mut messages: [libc::mmsghdr; BATCH] = zeroed();
-            for (n, bytes) in batch.iter_mut().enumerate() {
+            for (n, bytes) in self.send.bytes.iter_mut().enumerate().take(count) {
                 parts[n] = libc::iovec {
                     iov_base: bytes.as_mut_ptr().cast(),
-                    iov_len: bytes.len(),
+                    iov_len: self.send.lengths[n],
                 };
                 messages[n].msg_hdr.msg_iov = &mut parts[n];
                 messages[n].msg_hdr.msg_iovlen = 1;
             }
             let mut sent = 0;
-            while sent < batch.len() {
-                let rest = (batch.len() - sent) as u32;
-                let count = libc::sendmmsg(socket.as_raw_fd(), messages[sent..].as_mut_ptr(), rest, 0);
+            while sent < count {
+                let (fd, rest) = (self.socket.as_raw_fd(), (count - sent) as u32);
+                let taken = libc::sendmmsg(fd, messages[sent..].as_mut_ptr(), rest, 0);
                 // A refused datagram (a full buffer, an ICMP error reported late) is skipped.
-                sent += usize::try_from(count).unwrap_or(0).max(1);
+                sent += usize::try_from(taken).unwrap_or(0).max(1);
             }
         }
+    }
+}
+
+impl Wire for Link<'_> {
+    fn buffer(&mut self) -> &mut [u8; MAX_DATAGRAM_BYTES] {
+        if self.send.filled == BATCH {
+            self.flush();
+        }
+        &mut self.send.bytes[self.send.filled]
+    }
+
+    /// Goes to the connected server, or, as a check of another candidate, nowhere.
+    fn send(&mut self, len: usize, to: SocketAddr) {
+        if to == self.server {
+            self.send.lengths[self.send.filled] = len;
+            self.send.filled += 1;
+        }
+    }
+}
+
+impl Drop for Link<'_> {
+    fn drop(&mut self) {
+        self.flush();
     }
 }
 
@@ -259,8 +311,12 @@ mod tests {
             .connect(("127.0.0.1", socket.local_addr().expect("bound").port()))
             .expect("connects");
         let count = BATCH + 5;
-        let mut datagrams: Vec<_> = (0..count).map(|n| vec![n as u8; n + 1]).collect();
-        send(&server, &mut datagrams);
+        let datagrams: Vec<_> = (0..count).map(|n| vec![n as u8; n + 1]).collect();
+        let (mut buffers, to) = (Send::default(), server.peer_addr().expect("connected"));
+        let mut link = Link::new(&mut buffers, &server, to);
+        datagrams.iter().for_each(|datagram| link.send_copy(datagram, to));
+        link.send_copy(b"elsewhere", server.local_addr().expect("bound"));
+        drop(link);
 
         let (mut poll, mut receive, mut got) = (Poll::new().expect("epoll"), Receive::default(), Vec::new());
         poll.add(&socket, 7).expect("adds");
