@@ -84,7 +84,8 @@ export async function install(page, scenario) {
     const key = Object.keys(table).find((pattern) =>
       new RegExp(`^${pattern.replaceAll('*', '[^/]+')}$`).test(`${method} ${path}`),
     );
-    return key ? table[key] : { status: 204 };
+    if (key) return table[key];
+    return /rooms\/[^/]+\//.test(path) && !path.endsWith('/leave') ? { body: { pending: false } } : { status: 204 };
   };
   await page.route('**/v1/**', async (route) => {
     const request = route.request();
@@ -96,10 +97,12 @@ export async function install(page, scenario) {
     await route.fulfill({ status, contentType: type, body: body === undefined ? '' : JSON.stringify(body) });
   });
   const sockets = [];
+  const said = [];
   await page.routeWebSocket('**/v1/live', (socket) => {
     sockets.push(socket);
     socket.onMessage((text) => {
       const message = JSON.parse(text);
+      said.push(message);
       if (message.type === 'hello')
         socket.send(JSON.stringify({ type: 'welcome', socket: 'k1', me: scenario.me ?? cast.me() }));
       if (message.type === 'ping') socket.send(JSON.stringify({ type: 'pong' }));
@@ -125,7 +128,14 @@ export async function install(page, scenario) {
   );
   return {
     tell: (message) => sockets.at(-1)?.send(JSON.stringify(message)),
-    drop: () => sockets.at(-1)?.close({ code: 1012 }),
+    answer: (key, value) => {
+      table[key] = value;
+    },
+    /** Waits until the page has said something like this so many times. */
+    heard: async (like, times = 1) => {
+      while (said.filter(like).length < times)
+        await page.waitForEvent('websocket', { timeout: 50 }).catch(() => undefined);
+    },
   };
 }
 
@@ -156,6 +166,7 @@ function fakeMedia({ speaking, microphone }) {
             ? [{ source: Number(number), audioLevel: level * (0.6 + 0.4 * Math.random()), timestamp: Date.now() }]
             : [],
       };
+      if (slot === -1) this.sending = () => sender.track !== null;
       return { sender, receiver };
     }
     async setLocalDescription() {
@@ -186,6 +197,7 @@ function fakeMedia({ speaking, microphone }) {
     const out = context.createMediaStreamDestination();
     tone.connect(out);
     tone.start();
+    window.__tracks = [...(window.__tracks ?? []), ...out.stream.getTracks()];
     return out.stream;
   };
 }

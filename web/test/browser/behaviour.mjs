@@ -1,0 +1,169 @@
+// What the app does under the finger and the keyboard, over the played service: nothing here is about sound.
+// `node test/browser/behaviour.mjs` after a build.
+import assert from 'node:assert/strict';
+import { chromium } from 'playwright-core';
+import { install, problem, serve } from './mock.mjs';
+import { hands, ME, room } from './people.mjs';
+
+const PORT = Number(process.env.PORT ?? 4191);
+const PHONE = { width: 390, height: 844 };
+const speaker = { room: room({}, { role: 'speaker', muted: true }) };
+const moderator = { room: room({ my_role: 'moderator', hands, hand_count: 3 }, { role: 'moderator', muted: true }) };
+
+async function enter(page) {
+  await page.goto('/');
+  await page.locator('.card').first().click();
+  await page.locator('.listener').first().waitFor();
+}
+/** Waits until the page says so; a wrong page fails by the tool's own limit. */
+const sees = (page, selector) => page.locator(selector).first().waitFor();
+const gone = (page, selector) => page.locator(selector).first().waitFor({ state: 'detached' });
+
+const tests = {
+  async 'escape minimises, the mini-player opens again, back closes the sheet'(page) {
+    await enter(page);
+    assert.match(page.url(), /\/r\/eur1$/);
+    await page.keyboard.press('Escape');
+    await sees(page, '.mini');
+    assert.equal(new URL(page.url()).pathname, '/');
+    await page.locator('.mini-main').click();
+    await sees(page, '.room[data-role=listener]');
+    await page.goBack();
+    await sees(page, '.mini');
+  },
+
+  async 'H raises and lowers the hand at once, L leaves'(page, service) {
+    service.answer('PUT /v1/rooms/*/hand', 'hang');
+    await enter(page);
+    await page.keyboard.press('h');
+    await sees(page, '.bar-note');
+    service.answer('DELETE /v1/rooms/*/hand', { body: { pending: false } });
+    await page.keyboard.press('h');
+    await gone(page, '.bar-note');
+    await page.keyboard.press('l');
+    await gone(page, '.room');
+    assert.equal(new URL(page.url()).pathname, '/');
+  },
+
+  async 'a refused hand comes down again, with the reason'(page, service) {
+    service.answer('PUT /v1/rooms/*/hand', problem(409, 'hands_full'));
+    await enter(page);
+    await page.keyboard.press('h');
+    await sees(page, '.toast');
+    await gone(page, '.bar-note');
+    assert.match(await page.locator('.toast').textContent(), /queue is full/);
+  },
+
+  async 'M opens the microphone and closes it; a moderator closes it too'(page, service) {
+    await enter(page);
+    await page.keyboard.press('m');
+    const mine = page.locator(`[data-person=${ME.id}]`).first();
+    await sees(page, `[data-person=${ME.id}][data-muted=false]`);
+    await page.waitForFunction(() => window.__peer.sending());
+    const member = { ...speaker.room.stage.find((other) => other.person.id === ME.id), muted: false };
+    service.tell({ type: 'room', room: 'eur1', seq: 11, change: { change: 'stage', member } });
+    service.tell({
+      type: 'room',
+      room: 'eur1',
+      seq: 12,
+      change: { change: 'stage', member: { ...member, muted: true } },
+    });
+    await sees(page, `[data-person=${ME.id}][data-muted=true]`);
+    await sees(page, '.toast');
+    await page.waitForFunction(() => !window.__peer.sending());
+    assert.equal(await mine.getAttribute('data-muted'), 'true');
+  },
+
+  async 'keys typed into a field do nothing else'(page) {
+    await enter(page);
+    await page.locator('.room-actions .icon-button').first().click();
+    await page.locator('dialog input').first().fill('');
+    await page.keyboard.type('l h m');
+    await sees(page, 'dialog[open]');
+    assert.equal(await page.locator('dialog input').first().inputValue(), 'l h m');
+  },
+
+  async 'a dialog takes the focus, Escape closes only it, and the focus goes back'(page) {
+    await enter(page);
+    const opener = page.locator('.member').first();
+    await opener.focus();
+    await page.keyboard.press('Enter');
+    await sees(page, 'dialog[open]');
+    assert.equal(await page.evaluate(() => document.activeElement?.closest('dialog') !== null), true);
+    await page.keyboard.press('Escape');
+    await gone(page, 'dialog');
+    await sees(page, '.room');
+    assert.equal(await opener.evaluate((element) => element === document.activeElement), true);
+  },
+
+  async 'a gap is asked for from the last change'(page, service) {
+    await enter(page);
+    service.tell({ type: 'room', room: 'eur1', seq: 15, change: { change: 'audience', audience_count: 5 } });
+    await service.heard((message) => message.type === 'watch' && message.after === 10 && message.room === 'eur1', 2);
+  },
+
+  async 'the microphone is let go when the person steps back'(page, service) {
+    await enter(page);
+    await page.keyboard.press('m');
+    await sees(page, `[data-person=${ME.id}][data-muted=false]`);
+    service.tell({ type: 'room', room: 'eur1', seq: 11, change: { change: 'unstaged', person: ME } });
+    await sees(page, '.room[data-role=listener]');
+    await page.waitForFunction(() => window.__tracks.every((track) => track.readyState === 'ended'));
+  },
+
+  async 'the shell opens without a network, and says that there is none'(page, _, context) {
+    await page.goto('/');
+    await sees(page, '.card');
+    await page.evaluate(async () => (await navigator.serviceWorker.ready).active?.state);
+    await page.reload();
+    await sees(page, '.card');
+    await context.setOffline(true);
+    await page.unrouteAll();
+    await page.route('**/v1/**', (route) => route.abort());
+    await page.reload();
+    await sees(page, '.empty');
+    assert.match(await page.locator('h1').textContent(), /offline/);
+  },
+};
+
+const scenario = {
+  'M opens the microphone and closes it; a moderator closes it too': speaker,
+  'the microphone is let go when the person steps back': speaker,
+  'keys typed into a field do nothing else': moderator,
+  'a dialog takes the focus, Escape closes only it, and the focus goes back': moderator,
+};
+
+const server = await serve(PORT);
+const browser = await chromium.launch({
+  executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
+  args: [
+    '--no-sandbox',
+    '--disable-gpu',
+    '--use-fake-ui-for-media-stream',
+    '--autoplay-policy=no-user-gesture-required',
+    '--no-first-run',
+  ],
+});
+let failed = 0;
+for (const [name, run] of Object.entries(tests)) {
+  const shell = name.startsWith('the shell');
+  const context = await browser.newContext({
+    baseURL: `http://127.0.0.1:${PORT}`,
+    viewport: PHONE,
+    serviceWorkers: shell ? 'allow' : 'block',
+  });
+  const page = await context.newPage();
+  page.setDefaultTimeout(20_000);
+  try {
+    const service = await install(page, { theme: 'light', ...scenario[name] });
+    await run(page, service, context);
+    process.stdout.write(`ok   ${name}\n`);
+  } catch (error) {
+    failed++;
+    process.stdout.write(`FAIL ${name}\n${error.stack}\n`);
+  }
+  await context.close();
+}
+await browser.close();
+server.close();
+process.exitCode = failed ? 1 : 0;
