@@ -7,6 +7,8 @@ mod membership;
 mod metrics;
 mod node;
 mod protocol;
+#[cfg(test)]
+mod simulation;
 pub mod store;
 #[cfg(feature = "testing")]
 pub mod testing;

@@ -424,7 +424,16 @@ impl<E: Entity> Activation<E> {
     }
 
     fn tick(&mut self, now: Now, out: &mut Vec<Output<E>>) {
-        for (ticket, expiry) in self.tickets.expired(now.boot) {
+        let expired = self.tickets.expired(now.boot);
+        if !expired.is_empty() {
+            // Their places are free again, however long the write under way takes.
+            let tickets = &self.tickets;
+            self.queue.retain(|item| match &item.origin {
+                Origin::Ask(ask) => item.urgent || tickets.is_open(ask.ticket),
+                Origin::Timer { .. } => true,
+            });
+        }
+        for (ticket, expiry) in expired {
             let outcome = match expiry {
                 Expiry::TimedOut => Outcome::TimedOut,
                 Expiry::Pending(reply) => reply,

@@ -188,11 +188,9 @@ impl Scan {
                 self.backoff.reset();
                 self.low = next;
                 self.state = State::Resting;
-                if first {
-                    self.wake = Some(now.boot);
-                    return vec![Output::Ready];
-                }
-                vec![]
+                // The time of the next pass may have come and gone meanwhile.
+                self.wake.get_or_insert(now.boot);
+                if first { vec![Output::Ready] } else { vec![] }
             }
         }
     }

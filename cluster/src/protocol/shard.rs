@@ -130,10 +130,13 @@ impl Shard {
     pub(crate) fn wake(&self) -> Option<BootInstant> {
         let list = self.list.as_ref().and_then(OpenList::wake);
         let crashed = self.crashed.front().map(|(at, _)| *at);
-        [self.reread, list, self.scan.wake(), crashed]
-            .into_iter()
-            .flatten()
-            .min()
+        let scan = self.scan.wake().filter(|_| self.may_scan());
+        [self.reread, list, scan, crashed].into_iter().flatten().min()
+    }
+
+    /// Timers are delivered to activations, and nothing is activated before the list says what must be fenced.
+    fn may_scan(&self) -> bool {
+        self.list.is_some() || !self.scan_ready
     }
 
     pub(crate) fn handle(&mut self, now: Now, input: Input) -> Vec<Output> {
@@ -219,7 +222,9 @@ impl Shard {
         if self.crashed.is_empty() && self.reviving.is_empty() {
             self.crash_backoff.reset();
         }
-        self.scan(now, scan::Input::Tick, out);
+        if self.may_scan() {
+            self.scan(now, scan::Input::Tick, out);
+        }
     }
 
     fn revive(&mut self, out: &mut Vec<Output>) {

@@ -23,8 +23,11 @@ use crate::store::{Cas, StoreError};
 /// failures does not happen.
 const ATTEMPTS: usize = 200;
 
-/// Asks until there is an answer.
-async fn ask<T>(mut call: impl AsyncFnMut() -> Result<T, StoreError>) -> T {
+/// Asks until there is an answer: repeats what failed or whose outcome is unknown.
+///
+/// # Panics
+/// If the store is full or corrupt, or never answers.
+pub async fn ask<T>(mut call: impl AsyncFnMut() -> Result<T, StoreError>) -> T {
     for _ in 0..ATTEMPTS {
         match call().await {
             Ok(answer) => return answer,

@@ -70,6 +70,11 @@ impl<P: 'static> Faulty<P> {
         }
     }
 
+    /// The port itself, for calls without faults.
+    pub fn port(&self) -> &P {
+        &self.port
+    }
+
     /// A call that changes nothing.
     ///
     /// # Errors

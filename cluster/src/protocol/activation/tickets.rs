@@ -51,7 +51,8 @@ impl Tickets {
         while let Some((at, ticket)) = self.order.first().copied()
             && at <= now
         {
-            expired.extend(self.close(ticket).map(|expiry| (ticket, expiry)));
+            self.order.pop_first();
+            expired.extend(self.open.remove(&ticket).map(|(_, expiry)| (ticket, expiry)));
         }
         expired
     }
