@@ -1,0 +1,163 @@
+//! From an account's word ("changed", "a notice") to messages for the sockets that this node holds.
+//!
+//! Words are collected per person and worked off by a background job, so any number of changes in a burst is one message,
+//! and the memory is bounded by the people with sockets here. A person's place in the waitlist is remembered as the least
+//! that was shown: it only ever falls within a session.
+
+use super::{LiveMessage, LiveSink, Sockets};
+use crate::id::{DeviceId, SocketId, UserId};
+use crate::person::{Brief, Me, Notice, Ticket};
+use crate::user::{KEPT_NOTICES, Tell};
+use async_trait::async_trait;
+use mitalk_cluster::{Call, Clock, NodeId, Service, ServiceError, wire};
+use serde::{Deserialize, Serialize};
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use tokio::sync::Notify;
+
+/// What an account says to a node.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Cast {
+    /// For some of the node's sockets.
+    Tell { user: UserId, sockets: Vec<SocketId>, tell: Tell },
+    /// A socket has to give way.
+    Close { user: UserId, socket: SocketId },
+    /// A device, or the whole account, is refused from now on.
+    ShutOut { user: UserId, device: Option<DeviceId> },
+    /// The account is let in again.
+    LetIn { user: UserId },
+}
+
+/// Words of one person that wait to become messages.
+#[derive(Debug, Default)]
+pub(crate) struct Words {
+    pub(crate) changed: bool,
+    pub(crate) notices: Vec<Notice<UserId>>,
+}
+
+/// Collects words, and remembers places.
+pub(crate) struct Pump {
+    sockets: Arc<Sockets>,
+    clock: Arc<dyn Clock>,
+    state: Mutex<State>,
+    wake: Notify,
+}
+
+#[derive(Default)]
+struct State {
+    words: HashMap<UserId, Words>,
+    places: HashMap<UserId, Ticket>,
+}
+
+impl Pump {
+    pub(crate) fn new(sockets: Arc<Sockets>, clock: Arc<dyn Clock>) -> Self {
+        Self { sockets, clock, state: Mutex::default(), wake: Notify::new() }
+    }
+
+    /// The account changed: its sockets get it anew.
+    pub(crate) fn changed(&self, user: UserId) {
+        self.lock().words.entry(user).or_default().changed = true;
+        self.wake.notify_one();
+    }
+
+    fn notice(&self, user: UserId, notice: Notice<UserId>) {
+        let mut state = self.lock();
+        let notices = &mut state.words.entry(user).or_default().notices;
+        // More than that in one burst: the client sees the gap in the sequence and asks.
+        if notices.len() < KEPT_NOTICES {
+            notices.push(notice);
+        }
+        drop(state);
+        self.wake.notify_one();
+    }
+
+    /// All words that wait; not before there are some.
+    pub(crate) async fn next(&self) -> HashMap<UserId, Words> {
+        loop {
+            let words = std::mem::take(&mut self.lock().words);
+            if !words.is_empty() {
+                return words;
+            }
+            self.wake.notified().await;
+        }
+    }
+
+    /// The account as this session may see it: its place never rises.
+    pub(crate) fn falling(&self, mut me: Me) -> Me {
+        let mut state = self.lock();
+        match &mut me.ticket {
+            Some(ticket) => {
+                let least = state.places.entry(me.profile.id).or_insert(*ticket);
+                least.ahead = least.ahead.min(ticket.ahead);
+                *ticket = *least;
+            }
+            None => {
+                state.places.remove(&me.profile.id);
+            }
+        }
+        me
+    }
+
+    /// Everybody here who waits, with the least place they were shown. Those without a socket are forgotten.
+    pub(crate) fn waiting(&self) -> Vec<(UserId, Ticket)> {
+        let mut state = self.lock();
+        state.places.retain(|user, _| !self.sockets.of(*user).is_empty());
+        state.places.iter().map(|(user, ticket)| (*user, *ticket)).collect()
+    }
+
+    /// Shows a place to all of a person's sockets if it is less than the last one.
+    pub(crate) fn show_place(&self, user: UserId, ticket: Ticket) {
+        match self.lock().places.get_mut(&user) {
+            Some(least) if ticket.ahead < least.ahead => *least = ticket,
+            _ => return,
+        }
+        self.send(user, |_| LiveMessage::Ticket { ticket });
+    }
+
+    /// Shows an account to all its sockets.
+    pub(crate) fn show_me(&self, me: Me) {
+        let me = Box::new(self.falling(me));
+        self.send(me.profile.id, |_| LiveMessage::Me { me: me.clone() });
+    }
+
+    /// Shows a notice to all of a person's sockets.
+    pub(crate) fn show_notice(&self, user: UserId, notice: &Notice<Brief>) {
+        self.send(user, |_| LiveMessage::Notice { notice: notice.clone() });
+    }
+
+    fn send(&self, user: UserId, message: impl Fn(&LiveSink) -> LiveMessage) {
+        for sink in self.sockets.of(user) {
+            // A full queue closes the socket by itself; its client comes back and asks.
+            let _ = sink.send(message(&sink));
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[async_trait]
+impl Service for Pump {
+    async fn handle(&self, _from: NodeId, payload: Vec<u8>, _call: Call) -> Result<Vec<u8>, ServiceError> {
+        match wire::decode(&payload).map_err(|_| ServiceError::Corrupt)? {
+            Cast::Tell { user, sockets, tell } => {
+                if sockets.iter().any(|socket| self.sockets.sink(user, *socket).is_some()) {
+                    match tell {
+                        Tell::Changed => self.changed(user),
+                        Tell::Notice(notice) => self.notice(user, notice),
+                    }
+                }
+            }
+            Cast::Close { user, socket } => {
+                if let Some(sink) = self.sockets.sink(user, socket) {
+                    sink.close(super::CloseReason::OpenedElsewhere);
+                }
+            }
+            Cast::ShutOut { user, device } => self.sockets.revoke(user, device, self.clock.boot()),
+            Cast::LetIn { user } => self.sockets.restore(user),
+        }
+        Ok(vec![])
+    }
+}

@@ -1,0 +1,119 @@
+//! The facade: everything that the edge may ask of the domain, as plain asynchronous calls.
+//!
+//! [`Mitalk`] is cheap to clone and decides nothing: decisions are the entities', reads come from the projections. Its
+//! methods are grouped by family, one file each: [`auth`], [`account`], [`people`], [`invites`], [`operator`],
+//! [`sockets`]; rooms are [`Mitalk::rooms`]. A method may ask several entities one after the other; it can be cut off between any two of them, and then
+//! the next request of the same person goes on where it stopped, because every step is idempotent.
+
+pub mod account;
+mod addresses;
+pub mod auth;
+pub mod invites;
+pub mod operator;
+pub mod people;
+mod shown;
+pub mod sockets;
+mod start;
+mod waiting;
+
+pub use start::{Parts, StartError};
+
+use crate::error::{Trouble, refusal};
+use crate::id::{Home, UserId};
+use crate::limits::Limits;
+use crate::live::{Pump, Sockets};
+use crate::ports::{AllowList, Reads};
+use crate::rooms::Rooms;
+use crate::secrets::{Secrets, random};
+use crate::supervise::Jobs;
+use crate::user::{self, Summary, User};
+use crate::waitlist::position::Positions;
+use addresses::Addresses;
+use mitalk_cluster::{Call, Clock, Cluster};
+use std::ops::Deref;
+use std::sync::{Arc, OnceLock};
+
+/// The domain, running. Cheap to clone.
+#[derive(Clone)]
+pub struct Mitalk(Arc<Core>);
+
+/// What all methods share.
+pub struct Core {
+    pub(crate) cluster: Cluster,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) reads: Arc<dyn Reads>,
+    pub(crate) limits: Limits,
+    pub(crate) secrets: Secrets,
+    pub(crate) sockets: Arc<Sockets>,
+    pump: Arc<Pump>,
+    rooms: Rooms,
+    home: Home,
+    homes: Vec<Home>,
+    allow_list: Arc<dyn AllowList>,
+    positions: Positions,
+    addresses: Addresses,
+    phase: waiting::PhaseCache,
+    jobs: OnceLock<Jobs>,
+}
+
+impl Deref for Mitalk {
+    type Target = Core;
+
+    fn deref(&self) -> &Core {
+        &self.0
+    }
+}
+
+impl Mitalk {
+    /// Everything about rooms.
+    pub fn rooms(&self) -> &Rooms {
+        &self.rooms
+    }
+
+    /// The cluster underneath, for operations.
+    pub fn cluster(&self) -> &Cluster {
+        &self.cluster
+    }
+
+    /// Closes all live sockets, ends the background work and drains the node.
+    pub async fn stop(self) {
+        for sink in self.sockets.all() {
+            sink.close(crate::live::CloseReason::Restart);
+        }
+        if let Some(jobs) = self.jobs.get() {
+            jobs.stop().await;
+        }
+        self.cluster.clone().shutdown().await;
+    }
+
+    /// Asks an account; its refusal becomes the family's error.
+    async fn ask_user<E: From<Trouble> + From<user::Refusal>>(
+        &self,
+        user: UserId,
+        command: user::Command,
+        call: Call,
+    ) -> Result<user::Reply, E> {
+        match self.cluster.ask::<User>(&user.to_string(), command, call).await {
+            Ok(reply) => Ok(reply),
+            Err(error) => Err(refusal(error)?.into()),
+        }
+    }
+
+    /// Asks an account something that it answers with all of itself.
+    async fn ask_account<E: From<Trouble> + From<user::Refusal>>(
+        &self,
+        user: UserId,
+        command: user::Command,
+        call: Call,
+    ) -> Result<Summary, E> {
+        match self.ask_user::<E>(user, command, call).await? {
+            user::Reply::Account(account) => Ok(*account),
+            _ => Err(Trouble::Corrupt.into()),
+        }
+    }
+}
+
+/// 128 random bits for an id.
+fn random_bits() -> u128 {
+    u128::from_be_bytes(random())
+}

@@ -1,0 +1,221 @@
+//! Live sockets: attaching, and the background work that keeps them told.
+
+use super::account::Error;
+use super::{Core, Mitalk, random_bits};
+use crate::caller::Caller;
+use crate::error::Trouble;
+use crate::id::{SocketId, UserId};
+use crate::live::{LiveMessage, LiveSink, LiveStream};
+use crate::user::{self, SocketAt, Summary, User};
+use futures::{StreamExt, stream};
+use mitalk_cluster::{Call, ShardId, ShardListener};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::Notify;
+
+/// How long the background work waits for an account.
+const DEADLINE: Duration = Duration::from_secs(10);
+/// People whose sockets are told at once.
+const AT_ONCE: usize = 16;
+/// After an account or the store did not answer.
+const RETRY: Duration = Duration::from_millis(500);
+/// Shut-out devices are remembered for longer than any access token lives.
+const REVOKED_FOR: Duration = Duration::from_secs(60 * 60);
+
+/// An attached live socket. Dropping it detaches.
+#[must_use = "dropping it detaches the socket"]
+pub struct LiveSession {
+    core: Mitalk,
+    sink: LiveSink,
+}
+
+impl Mitalk {
+    /// A queue for one socket of the caller.
+    pub fn live_queue(&self, caller: &Caller) -> (LiveSink, LiveStream) {
+        let id = SocketId::new(caller.user.home(), random_bits());
+        LiveSink::new(id, caller.user, caller.device, self.limits.live.queue)
+    }
+
+    /// Attaches a socket: queues `Welcome` and the notices after `notices_after` (the newest page of them), and from then on
+    /// all that concerns the person. A socket that the same device attached before is closed. A notice may come twice, or
+    /// before an older one: its sequence says so.
+    ///
+    /// # Errors
+    /// As for `me`; [`Trouble::Overloaded`] if the node holds too many sockets.
+    pub async fn attach(
+        &self,
+        caller: &Caller,
+        sink: LiveSink,
+        notices_after: u64,
+    ) -> Result<LiveSession, Error> {
+        let call = caller.plain_call();
+        let attach = self.attach_command(&sink);
+        let session = LiveSession { core: self.clone(), sink };
+        let account = self.ask_account::<Error>(caller.user, attach, call.clone()).await?;
+        let account = self.settle_waiting(account, &call).await?;
+        let revision = account.revision;
+        let me = Box::new(self.pump.falling(self.show_me(account).await?));
+        let socket = session.sink.id();
+        let _ = session.sink.send(LiveMessage::Welcome { socket, me });
+        if !self.sockets.add(session.sink.clone(), self.limits.live.per_node) {
+            return Err(Trouble::Overloaded { retry_after: Duration::from_secs(1) }.into());
+        }
+        // What was said between attaching and being registered went nowhere: it is read now.
+        let now = self.ask_account::<Error>(caller.user, user::Command::Read, call.clone()).await?;
+        if now.revision != revision {
+            self.pump.changed(caller.user);
+        }
+        self.send_missing(&now, notices_after, &session.sink, call).await?;
+        Ok(session)
+    }
+
+    async fn send_missing(
+        &self,
+        account: &Summary,
+        after: u64,
+        sink: &LiveSink,
+        call: Call,
+    ) -> Result<(), Error> {
+        if account.notice_seq <= after {
+            return Ok(());
+        }
+        let list = user::Command::Notices { before: u64::MAX, limit: self.limits.notices.page };
+        let user::Reply::Notices { mut notices, .. } = self.ask_user::<Error>(account.user, list, call).await? else {
+            return Err(Trouble::Corrupt.into());
+        };
+        notices.retain(|notice| notice.seq > after);
+        notices.reverse();
+        for notice in self.show_notices(notices).await.map_err(Trouble::from)? {
+            let _ = sink.send(LiveMessage::Notice { notice });
+        }
+        Ok(())
+    }
+
+    fn attach_command(&self, sink: &LiveSink) -> user::Command {
+        let node = self.cluster.node().clone();
+        user::Command::Attach {
+            socket: SocketAt { node, socket: sink.id(), device: sink.device() },
+            most: self.limits.live.per_account,
+        }
+    }
+
+    /// Background job: makes messages of what accounts said.
+    pub(super) async fn run_pump(self) {
+        loop {
+            let words = self.pump.next().await;
+            let tell = words.into_iter().map(|(user, words)| self.tell(user, words.changed, words.notices));
+            stream::iter(tell).buffer_unordered(AT_ONCE).collect::<()>().await;
+        }
+    }
+
+    async fn tell(
+        &self,
+        user: UserId,
+        changed: bool,
+        notices: Vec<crate::person::Notice<UserId>>,
+    ) {
+        match self.show_notices(notices).await {
+            Ok(notices) => notices.iter().for_each(|notice| self.pump.show_notice(user, notice)),
+            // The client sees the gap in the sequence when the next one comes, or at its next hello.
+            Err(error) => tracing::warn!(%error, "notices not shown"),
+        }
+        if !changed {
+            return;
+        }
+        let call = Call::within(DEADLINE);
+        let shown = async {
+            let account = self.ask_account::<Error>(user, user::Command::Read, call.clone()).await?;
+            let account = self.settle_waiting(account, &call).await?;
+            Ok::<_, Error>(self.show_me(account).await?)
+        };
+        match shown.await {
+            Ok(me) => self.pump.show_me(me),
+            Err(Error::Trouble(trouble)) => {
+                tracing::warn!(%trouble, "account not shown to its sockets yet");
+                tokio::time::sleep(RETRY).await;
+                self.pump.changed(user);
+            }
+            Err(_) => {}
+        }
+    }
+
+    /// Background job: tells waiting people here how their place falls.
+    pub(super) async fn run_places(self) {
+        let mut ticks = tokio::time::interval(Duration::from_millis(self.limits.live.ticket_every_ms.max(1)));
+        loop {
+            ticks.tick().await;
+            for (user, shown) in self.pump.waiting() {
+                match self.positions.place(user.home(), shown.number, self.clock.boot()).await {
+                    Ok(Some(ticket)) => self.pump.show_place(user, ticket),
+                    Ok(None) => {}
+                    Err(error) => tracing::warn!(%error, "places not read"),
+                }
+            }
+            self.sockets.forget_revoked(self.clock.boot(), REVOKED_FOR);
+        }
+    }
+
+    /// Background job: tells accounts anew which sockets this node holds; after they moved, at once.
+    pub(super) async fn run_reattach(self, moved: Arc<Notify>) {
+        let every = Duration::from_secs(self.limits.live.reattach_s.max(1));
+        loop {
+            // Either is a reason to tell them.
+            let _ = tokio::time::timeout(every, moved.notified()).await;
+            let attach = self.sockets.all().into_iter().map(|sink| self.reattach(sink));
+            stream::iter(attach).buffer_unordered(AT_ONCE).collect::<()>().await;
+        }
+    }
+
+    async fn reattach(&self, sink: LiveSink) {
+        let attach = self.attach_command(&sink);
+        let asked = self.cluster.ask::<User>(&sink.user().to_string(), attach, Call::within(DEADLINE)).await;
+        if let Err(error) = asked {
+            tracing::debug!(%error, "socket not attached anew");
+        }
+    }
+}
+
+impl LiveSession {
+    /// The socket.
+    pub fn socket(&self) -> SocketId {
+        self.sink.id()
+    }
+
+    /// Where its messages go: for watching rooms.
+    pub fn sink(&self) -> &LiveSink {
+        &self.sink
+    }
+}
+
+impl Drop for LiveSession {
+    fn drop(&mut self) {
+        let (core, sink) = (self.core.clone(), self.sink.clone());
+        core.sockets.remove(sink.id());
+        sink.close(crate::live::CloseReason::Restart);
+        let Ok(runtime) = tokio::runtime::Handle::try_current() else { return };
+        runtime.spawn(async move {
+            let detach = user::Command::Detach { socket: sink.id() };
+            // If it fails the account learns it when it says something to the socket, or passivates.
+            let _ = core.cluster.ask::<User>(&sink.user().to_string(), detach, Call::within(DEADLINE)).await;
+        });
+    }
+}
+
+/// Wakes the job that attaches sockets anew when accounts came to another activation.
+pub(super) struct Moved(pub(super) Arc<Notify>);
+
+#[async_trait::async_trait]
+impl ShardListener for Moved {
+    async fn taken(&self, _shard: ShardId) {
+        self.0.notify_one();
+    }
+
+    async fn lost(&self, _shard: ShardId) {}
+}
+
+impl Core {
+    /// How many live sockets this node holds.
+    pub fn live_sockets(&self) -> usize {
+        self.sockets.len()
+    }
+}

@@ -1,0 +1,14 @@
+//! What the domain needs from the outside, beside what `cluster` already asks for.
+//!
+//! Adapters live in `src`; memory ones for tests, and one contract suite per port that every adapter runs, are in
+//! `testing` (feature `testing`).
+
+mod allow_list;
+mod event_source;
+mod reads;
+mod sms;
+
+pub use allow_list::{AllowEntry, AllowList};
+pub use event_source::{Batch, Delivered, EventSource, Mark};
+pub use reads::{BlockCount, FollowCounts, MANY, Reads};
+pub use sms::{EventKey, Message, Sms, SmsError, SmsMessage};

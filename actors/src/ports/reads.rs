@@ -1,0 +1,60 @@
+//! The reading side of the read tables (see [`tables`](crate::tables)): reads that need no decision.
+
+use crate::id::{Home, RoomId, UserId};
+use crate::person::Notice;
+use crate::rooms::Card;
+use crate::tables::{Profile, TicketBlock};
+use async_trait::async_trait;
+use mitalk_cluster::StoreError;
+
+/// How many people a question about many of them may name.
+pub const MANY: usize = 5_000;
+
+/// Followers and followed of a person.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct FollowCounts {
+    /// How many follow them.
+    pub followers: u64,
+    /// How many they follow.
+    pub following: u64,
+}
+
+/// How many wait in a block of tickets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BlockCount {
+    /// Which block.
+    pub block: u32,
+    /// Bits set.
+    pub waiting: u32,
+}
+
+/// Reads of the projections. They lag behind the entities by what the relay needs, milliseconds as a rule.
+#[async_trait]
+pub trait Reads: Send + Sync + 'static {
+    /// The profiles of these people, in any order; who has none is left out. At most 100.
+    async fn profiles(&self, users: &[UserId]) -> Result<Vec<Profile>, StoreError>;
+    /// Whose the handle is.
+    async fn handle(&self, handle: &str) -> Result<Option<UserId>, StoreError>;
+    /// Who follows `user`, by id, after `after`.
+    async fn followers(&self, user: UserId, after: Option<UserId>, limit: usize)
+    -> Result<Vec<UserId>, StoreError>;
+    /// Whom `user` follows, by id, after `after`.
+    async fn following(&self, user: UserId, after: Option<UserId>, limit: usize)
+    -> Result<Vec<UserId>, StoreError>;
+    /// Both counts.
+    async fn follow_counts(&self, user: UserId) -> Result<FollowCounts, StoreError>;
+    /// Which of `among` (at most [`MANY`]) `follower` follows, in their order.
+    async fn followed_among(&self, follower: UserId, among: &[UserId]) -> Result<Vec<UserId>, StoreError>;
+    /// Whether anybody of `by` (at most [`MANY`]) follows `user`.
+    async fn followed_by_any(&self, user: UserId, by: &[UserId]) -> Result<bool, StoreError>;
+    /// Notices of `user` with a sequence below `before`, newest first.
+    async fn notices(&self, user: UserId, before: u64, limit: usize) -> Result<Vec<Notice<UserId>>, StoreError>;
+    /// The counts of all blocks of a waitlist, by block.
+    async fn block_counts(&self, home: Home) -> Result<Vec<BlockCount>, StoreError>;
+    /// One block of a waitlist.
+    async fn block(&self, home: Home, block: u32) -> Result<Option<TicketBlock>, StoreError>;
+    /// A live room; absent once it ended.
+    async fn live_room(&self, room: RoomId) -> Result<Option<Card>, StoreError>;
+    /// Live rooms by id, after `after`.
+    async fn live_rooms(&self, after: Option<RoomId>, limit: usize) -> Result<Vec<Card>, StoreError>;
+}

@@ -1,0 +1,166 @@
+//! Read tables: projections that the relay writes from outbox rows, and that reads without a decision use.
+//!
+//! Each row is written by **one** entity only. An adapter keeps the source's sequence beside each row and changes
+//! nothing if an event is not newer, so repeats and late zombies do no harm; a removal is therefore a row that says so
+//! (a tombstone), never a missing row. A change names its version; adapters read all older ones.
+
+use crate::id::{Home, RoomId, UserId};
+use crate::person::{About, Brief, Notice, Standing};
+use crate::rooms::Card;
+use mitalk_cluster::{DecodeError, Outgoing, wire};
+use serde::{Deserialize, Serialize};
+
+/// Tickets in a block.
+pub const BLOCK_TICKETS: u64 = 4_096;
+/// Bytes of a block's bitmap.
+pub const BLOCK_BYTES: usize = (BLOCK_TICKETS / 8) as usize;
+
+const VERSION: u16 = 1;
+
+/// A change of one row.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Change {
+    /// Table `profile`, key `user`, written by the user.
+    Profile(Profile),
+    /// Table `handle`, key `handle`, written by the handle.
+    Handle(Handle),
+    /// Table `follow`, key (`follower`, `followee`) and its reverse, written by the follower.
+    Follow(Follow),
+    /// Table `notice`, key (`user`, `notice.seq`), written by the user.
+    Notice(NoticeOf),
+    /// Table `ticket_block`, key (`home`, `block`), written by the block.
+    TicketBlock(TicketBlock),
+    /// Table `live_room`, key `room`, written by the room.
+    LiveRoom(LiveRoom),
+}
+
+/// What lists and profile pages show of a person.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Profile {
+    /// Who.
+    pub user: UserId,
+    /// Waiting, active or suspended.
+    pub standing: Standing,
+    /// Unique handle.
+    pub handle: Option<String>,
+    /// What they write.
+    pub about: About,
+    /// Who invited them.
+    pub invited_by: Option<UserId>,
+    /// Whether people they invited may show by whom.
+    pub shown_as_inviter: bool,
+}
+
+impl Profile {
+    /// Enough to show them in a list.
+    pub fn brief(&self) -> Brief {
+        Brief {
+            id: self.user,
+            name: self.about.name.clone(),
+            handle: self.handle.clone(),
+            headline: self.about.headline.clone(),
+        }
+    }
+}
+
+/// Whose a handle is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Handle {
+    /// Lower case.
+    pub handle: String,
+    /// Absent: nobody's any more.
+    pub user: Option<UserId>,
+}
+
+/// Somebody follows somebody.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Follow {
+    /// Who follows.
+    pub follower: UserId,
+    /// Whom.
+    pub followee: UserId,
+    /// Not any more if false.
+    pub follows: bool,
+}
+
+/// A notice of a person.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NoticeOf {
+    /// Whose.
+    pub user: UserId,
+    /// It.
+    pub notice: Notice<UserId>,
+}
+
+/// Who still waits among [`BLOCK_TICKETS`] tickets in a row.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TicketBlock {
+    /// Of which waitlist.
+    pub home: Home,
+    /// Holds the tickets from `block * BLOCK_TICKETS + 1` on.
+    pub block: u32,
+    /// Bits set.
+    pub waiting: u32,
+    /// [`BLOCK_BYTES`]; bit `i % 8` of byte `i / 8` is the block's `i`-th ticket (from 0), set while it waits.
+    #[serde(with = "serde_bytes")]
+    pub bitmap: Vec<u8>,
+}
+
+/// A live room, for the hallway.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LiveRoom {
+    /// It lives, and this is what the hallway shows.
+    Put(Box<Card>),
+    /// It ended.
+    Remove {
+        /// Which.
+        room: RoomId,
+    },
+}
+
+/// As stored: with its version.
+#[derive(Serialize, Deserialize)]
+struct Versioned<T> {
+    v: u16,
+    row: T,
+}
+
+impl Change {
+    /// The table's name.
+    pub fn table(&self) -> &'static str {
+        match self {
+            Self::Profile(_) => "profile",
+            Self::Handle(_) => "handle",
+            Self::Follow(_) => "follow",
+            Self::Notice(_) => "notice",
+            Self::TicketBlock(_) => "ticket_block",
+            Self::LiveRoom(_) => "live_room",
+        }
+    }
+
+    /// The change as an outbox row.
+    pub fn outgoing(&self) -> Outgoing {
+        Outgoing::table(self.table(), &Versioned { v: VERSION, row: self })
+    }
+
+    /// Reads the payload of an event that a relay gave to a table.
+    ///
+    /// # Errors
+    /// No change, or one of a newer release.
+    pub fn read(payload: &[u8]) -> Result<Self, DecodeError> {
+        let read: Versioned<Self> = wire::decode(payload)?;
+        if read.v == VERSION {
+            Ok(read.row)
+        } else {
+            Err(DecodeError(format!("a read table's change of version {}, newer than {VERSION}", read.v)))
+        }
+    }
+}
+
+impl std::fmt::Debug for TicketBlock {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "TicketBlock({}-{}, {} waiting)", self.home, self.block, self.waiting)
+    }
+}

@@ -1,0 +1,168 @@
+//! The failing wrapper around the ports of this crate.
+//!
+//! Waiting for events and sending text messages are left alone: the first has no outcome, the second is not repeated by a
+//! suite.
+
+use crate::id::{Home, RoomId, UserId};
+use crate::number::PhoneKey;
+use crate::person::Notice;
+use crate::ports::{AllowEntry, AllowList, Batch, BlockCount, EventSource, FollowCounts, Mark, Reads};
+use crate::rooms::Card;
+use crate::tables::{Profile, TicketBlock};
+use async_trait::async_trait;
+use mitalk_cluster::store::{Event, StoreError};
+use mitalk_cluster::testing::Faulty;
+
+#[async_trait]
+impl<P: AllowList> AllowList for Faulty<P> {
+    async fn import(&self, entries: &[AllowEntry]) -> Result<(), StoreError> {
+        let entries = entries.to_vec();
+        self.plain(move |port| {
+            let entries = entries.clone();
+            async move { port.import(&entries).await }
+        })
+        .await
+    }
+
+    async fn find(&self, phone: &PhoneKey) -> Result<Option<AllowEntry>, StoreError> {
+        let phone = phone.clone();
+        self.read(move |port| {
+            let phone = phone.clone();
+            async move { port.find(&phone).await }
+        })
+        .await
+    }
+
+    async fn remove(&self, phone: &PhoneKey) -> Result<bool, StoreError> {
+        let phone = phone.clone();
+        self.plain(move |port| {
+            let phone = phone.clone();
+            async move { port.remove(&phone).await }
+        })
+        .await
+    }
+
+    async fn count(&self) -> Result<(u64, u64), StoreError> {
+        self.read(|port| async move { port.count().await }).await
+    }
+}
+
+#[async_trait]
+impl<P: EventSource> EventSource for Faulty<P> {
+    async fn poll(&self, group: &str, topic: &str, max: usize) -> Result<Batch, StoreError> {
+        let (group, topic) = (group.to_owned(), topic.to_owned());
+        self.read(move |port| {
+            let (group, topic) = (group.clone(), topic.clone());
+            async move { port.poll(&group, &topic, max).await }
+        })
+        .await
+    }
+
+    async fn commit(&self, group: &str, topic: &str, mark: &Mark) -> Result<(), StoreError> {
+        let (group, topic, mark) = (group.to_owned(), topic.to_owned(), mark.clone());
+        self.plain(move |port| {
+            let (group, topic, mark) = (group.clone(), topic.clone(), mark.clone());
+            async move { port.commit(&group, &topic, &mark).await }
+        })
+        .await
+    }
+
+    async fn dead_letter(&self, topic: &str, event: &Event, reason: &str) -> Result<(), StoreError> {
+        let (topic, event, reason) = (topic.to_owned(), event.clone(), reason.to_owned());
+        self.plain(move |port| {
+            let (topic, event, reason) = (topic.clone(), event.clone(), reason.clone());
+            async move { port.dead_letter(&topic, &event, &reason).await }
+        })
+        .await
+    }
+
+    async fn changed(&self) {
+        self.port().changed().await;
+    }
+}
+
+#[async_trait]
+impl<P: Reads> Reads for Faulty<P> {
+    async fn profiles(&self, users: &[UserId]) -> Result<Vec<Profile>, StoreError> {
+        let users = users.to_vec();
+        self.read(move |port| {
+            let users = users.clone();
+            async move { port.profiles(&users).await }
+        })
+        .await
+    }
+
+    async fn handle(&self, handle: &str) -> Result<Option<UserId>, StoreError> {
+        let handle = handle.to_owned();
+        self.read(move |port| {
+            let handle = handle.clone();
+            async move { port.handle(&handle).await }
+        })
+        .await
+    }
+
+    async fn followers(
+        &self,
+        user: UserId,
+        after: Option<UserId>,
+        limit: usize,
+    ) -> Result<Vec<UserId>, StoreError> {
+        self.read(move |port| async move { port.followers(user, after, limit).await }).await
+    }
+
+    async fn following(
+        &self,
+        user: UserId,
+        after: Option<UserId>,
+        limit: usize,
+    ) -> Result<Vec<UserId>, StoreError> {
+        self.read(move |port| async move { port.following(user, after, limit).await }).await
+    }
+
+    async fn follow_counts(&self, user: UserId) -> Result<FollowCounts, StoreError> {
+        self.read(move |port| async move { port.follow_counts(user).await }).await
+    }
+
+    async fn followed_among(&self, follower: UserId, among: &[UserId]) -> Result<Vec<UserId>, StoreError> {
+        let among = among.to_vec();
+        self.read(move |port| {
+            let among = among.clone();
+            async move { port.followed_among(follower, &among).await }
+        })
+        .await
+    }
+
+    async fn followed_by_any(&self, user: UserId, by: &[UserId]) -> Result<bool, StoreError> {
+        let by = by.to_vec();
+        self.read(move |port| {
+            let by = by.clone();
+            async move { port.followed_by_any(user, &by).await }
+        })
+        .await
+    }
+
+    async fn notices(
+        &self,
+        user: UserId,
+        before: u64,
+        limit: usize,
+    ) -> Result<Vec<Notice<UserId>>, StoreError> {
+        self.read(move |port| async move { port.notices(user, before, limit).await }).await
+    }
+
+    async fn block_counts(&self, home: Home) -> Result<Vec<BlockCount>, StoreError> {
+        self.read(move |port| async move { port.block_counts(home).await }).await
+    }
+
+    async fn block(&self, home: Home, block: u32) -> Result<Option<TicketBlock>, StoreError> {
+        self.read(move |port| async move { port.block(home, block).await }).await
+    }
+
+    async fn live_room(&self, room: RoomId) -> Result<Option<Card>, StoreError> {
+        self.read(move |port| async move { port.live_room(room).await }).await
+    }
+
+    async fn live_rooms(&self, after: Option<RoomId>, limit: usize) -> Result<Vec<Card>, StoreError> {
+        self.read(move |port| async move { port.live_rooms(after, limit).await }).await
+    }
+}

@@ -1,0 +1,304 @@
+//! All ports in memory: the reference for what they mean.
+
+use crate::id::{Home, RoomId, UserId};
+use crate::number::{PhoneKey, PhoneNumber};
+use crate::person::Notice;
+use crate::ports::{
+    AllowEntry, AllowList, Batch, BlockCount, Delivered, EventSource, FollowCounts, Mark, Message, Reads, Sms,
+    SmsError, SmsMessage,
+};
+use crate::rooms::Card;
+use crate::tables::{Change, LiveRoom, Profile, TicketBlock};
+use async_trait::async_trait;
+use mitalk_cluster::store::{Event, EventLog, ReadTables};
+use mitalk_cluster::{EntityId, StoreError};
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use tokio::sync::Notify;
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// A row and the sequence of the event that wrote it.
+type Rows<K, V> = BTreeMap<K, (u64, V)>;
+
+/// The read tables.
+#[derive(Default)]
+pub struct Tables(Mutex<Content>);
+
+#[derive(Default)]
+struct Content {
+    profiles: Rows<UserId, Profile>,
+    handles: Rows<String, Option<UserId>>,
+    following: Rows<(UserId, UserId), bool>,
+    notices: Rows<(UserId, u64), Notice<UserId>>,
+    blocks: Rows<(Home, u32), TicketBlock>,
+    rooms: Rows<RoomId, Option<Card>>,
+}
+
+/// Puts a row unless what is there is as new.
+fn put<K: Ord, V>(rows: &mut Rows<K, V>, key: K, sequence: u64, value: V) {
+    if rows.get(&key).is_none_or(|(newest, _)| *newest < sequence) {
+        rows.insert(key, (sequence, value));
+    }
+}
+
+#[async_trait]
+impl ReadTables for Tables {
+    async fn apply(&self, table: &str, event: &Event) -> Result<(), StoreError> {
+        let change = Change::read(&event.payload).map_err(|error| StoreError::Corrupt(error.to_string()))?;
+        if change.table() != table {
+            return Err(StoreError::Corrupt(format!("a change of {} in {table}", change.table())));
+        }
+        let (mut content, sequence) = (lock(&self.0), event.sequence);
+        match change {
+            Change::Profile(row) => put(&mut content.profiles, row.user, sequence, row),
+            Change::Handle(row) => put(&mut content.handles, row.handle, sequence, row.user),
+            Change::Follow(row) => {
+                put(&mut content.following, (row.follower, row.followee), sequence, row.follows);
+            }
+            Change::Notice(row) => {
+                put(&mut content.notices, (row.user, row.notice.seq), sequence, row.notice);
+            }
+            Change::TicketBlock(row) => put(&mut content.blocks, (row.home, row.block), sequence, row),
+            Change::LiveRoom(LiveRoom::Put(card)) => {
+                put(&mut content.rooms, card.room, sequence, Some(*card));
+            }
+            Change::LiveRoom(LiveRoom::Remove { room }) => put(&mut content.rooms, room, sequence, None),
+        }
+        Ok(())
+    }
+}
+
+impl Tables {
+    /// People with `follower` in the first place of those pairs that hold, by `pick`.
+    fn follows(&self, holds: impl Fn(&(UserId, UserId)) -> bool) -> Vec<(UserId, UserId)> {
+        let content = lock(&self.0);
+        let rows = content.following.iter().filter(|(pair, (_, follows))| *follows && holds(pair));
+        rows.map(|(pair, _)| *pair).collect()
+    }
+}
+
+fn page(mut users: Vec<UserId>, after: Option<UserId>, limit: usize) -> Vec<UserId> {
+    users.sort_unstable();
+    users.into_iter().filter(|user| after.is_none_or(|after| *user > after)).take(limit).collect()
+}
+
+#[async_trait]
+impl Reads for Tables {
+    async fn profiles(&self, users: &[UserId]) -> Result<Vec<Profile>, StoreError> {
+        let content = lock(&self.0);
+        Ok(users.iter().filter_map(|user| content.profiles.get(user)).map(|(_, row)| row.clone()).collect())
+    }
+
+    async fn handle(&self, handle: &str) -> Result<Option<UserId>, StoreError> {
+        Ok(lock(&self.0).handles.get(handle).and_then(|(_, user)| *user))
+    }
+
+    async fn followers(
+        &self,
+        user: UserId,
+        after: Option<UserId>,
+        limit: usize,
+    ) -> Result<Vec<UserId>, StoreError> {
+        let pairs = self.follows(|(_, followee)| *followee == user);
+        Ok(page(pairs.into_iter().map(|(follower, _)| follower).collect(), after, limit))
+    }
+
+    async fn following(
+        &self,
+        user: UserId,
+        after: Option<UserId>,
+        limit: usize,
+    ) -> Result<Vec<UserId>, StoreError> {
+        let pairs = self.follows(|(follower, _)| *follower == user);
+        Ok(page(pairs.into_iter().map(|(_, followee)| followee).collect(), after, limit))
+    }
+
+    async fn follow_counts(&self, user: UserId) -> Result<FollowCounts, StoreError> {
+        Ok(FollowCounts {
+            followers: self.follows(|(_, followee)| *followee == user).len() as u64,
+            following: self.follows(|(follower, _)| *follower == user).len() as u64,
+        })
+    }
+
+    async fn followed_among(&self, follower: UserId, among: &[UserId]) -> Result<Vec<UserId>, StoreError> {
+        let content = lock(&self.0);
+        let follows =
+            |followee: &&UserId| content.following.get(&(follower, **followee)).is_some_and(|(_, follows)| *follows);
+        Ok(among.iter().filter(follows).copied().collect())
+    }
+
+    async fn followed_by_any(&self, user: UserId, by: &[UserId]) -> Result<bool, StoreError> {
+        let content = lock(&self.0);
+        Ok(by.iter().any(|by| content.following.get(&(*by, user)).is_some_and(|(_, follows)| *follows)))
+    }
+
+    async fn notices(
+        &self,
+        user: UserId,
+        before: u64,
+        limit: usize,
+    ) -> Result<Vec<Notice<UserId>>, StoreError> {
+        let content = lock(&self.0);
+        let rows = content.notices.range((user, 0)..(user, before)).rev().take(limit);
+        Ok(rows.map(|(_, (_, notice))| notice.clone()).collect())
+    }
+
+    async fn block_counts(&self, home: Home) -> Result<Vec<BlockCount>, StoreError> {
+        let content = lock(&self.0);
+        let rows = content.blocks.range((home, 0)..=(home, u32::MAX));
+        Ok(rows.map(|(_, (_, row))| BlockCount { block: row.block, waiting: row.waiting }).collect())
+    }
+
+    async fn block(&self, home: Home, block: u32) -> Result<Option<TicketBlock>, StoreError> {
+        Ok(lock(&self.0).blocks.get(&(home, block)).map(|(_, row)| row.clone()))
+    }
+
+    async fn live_room(&self, room: RoomId) -> Result<Option<Card>, StoreError> {
+        Ok(lock(&self.0).rooms.get(&room).and_then(|(_, card)| card.clone()))
+    }
+
+    async fn live_rooms(&self, after: Option<RoomId>, limit: usize) -> Result<Vec<Card>, StoreError> {
+        let content = lock(&self.0);
+        let rows = content.rooms.iter().filter(|(room, _)| after.is_none_or(|after| **room > after));
+        Ok(rows.filter_map(|(_, (_, card))| card.clone()).take(limit).collect())
+    }
+}
+
+/// The event log, both sides.
+#[derive(Default)]
+pub struct Log {
+    content: Mutex<LogContent>,
+    appended: Notify,
+}
+
+#[derive(Default)]
+struct LogContent {
+    topics: HashMap<String, Vec<Event>>,
+    offsets: HashMap<(String, String), u64>,
+    recorded: HashMap<(String, String, EntityId), u64>,
+    dead: HashMap<String, Vec<(Event, String)>>,
+}
+
+impl Log {
+    /// Everything that was appended to a topic, repeats included.
+    pub fn topic(&self, topic: &str) -> Vec<Event> {
+        lock(&self.content).topics.get(topic).cloned().unwrap_or_default()
+    }
+
+    /// The dead letters of a topic, with their reasons.
+    pub fn dead(&self, topic: &str) -> Vec<(Event, String)> {
+        lock(&self.content).dead.get(topic).cloned().unwrap_or_default()
+    }
+}
+
+#[async_trait]
+impl EventLog for Log {
+    async fn append(&self, topic: &str, event: &Event) -> Result<(), StoreError> {
+        lock(&self.content).topics.entry(topic.to_owned()).or_default().push(event.clone());
+        self.appended.notify_waiters();
+        Ok(())
+    }
+}
+
+#[async_trait]
+impl EventSource for Log {
+    async fn poll(&self, group: &str, topic: &str, max: usize) -> Result<Batch, StoreError> {
+        let content = lock(&self.content);
+        let name = (group.to_owned(), topic.to_owned());
+        let from = content.offsets.get(&name).copied().unwrap_or(0);
+        let events = content.topics.get(topic).map_or(&[][..], Vec::as_slice);
+        let events = events.iter().enumerate().skip(from as usize).take(max);
+        let delivered = |(index, event): (usize, &Event)| {
+            let source = (name.0.clone(), name.1.clone(), event.source.clone());
+            let recorded = content.recorded.get(&source).copied().unwrap_or(0);
+            Delivered { offset: index as u64 + 1, event: event.clone(), recorded }
+        };
+        Ok(events.map(delivered).collect())
+    }
+
+    async fn commit(&self, group: &str, topic: &str, mark: &Mark) -> Result<(), StoreError> {
+        let mut content = lock(&self.content);
+        let offset = content.offsets.entry((group.to_owned(), topic.to_owned())).or_default();
+        *offset = mark.offset.max(*offset);
+        let source = (group.to_owned(), topic.to_owned(), mark.source.clone());
+        let recorded = content.recorded.entry(source).or_default();
+        *recorded = mark.sequence.max(*recorded);
+        Ok(())
+    }
+
+    async fn dead_letter(&self, topic: &str, event: &Event, reason: &str) -> Result<(), StoreError> {
+        let mut content = lock(&self.content);
+        content.dead.entry(topic.to_owned()).or_default().push((event.clone(), reason.to_owned()));
+        Ok(())
+    }
+
+    async fn changed(&self) {
+        self.appended.notified().await;
+    }
+}
+
+/// The allow-list.
+#[derive(Default)]
+pub struct Allowed(Mutex<BTreeMap<PhoneKey, bool>>);
+
+#[async_trait]
+impl AllowList for Allowed {
+    async fn import(&self, entries: &[AllowEntry]) -> Result<(), StoreError> {
+        lock(&self.0).extend(entries.iter().map(|entry| (entry.phone.clone(), entry.enabled)));
+        Ok(())
+    }
+
+    async fn find(&self, phone: &PhoneKey) -> Result<Option<AllowEntry>, StoreError> {
+        Ok(lock(&self.0).get(phone).map(|enabled| AllowEntry { phone: phone.clone(), enabled: *enabled }))
+    }
+
+    async fn remove(&self, phone: &PhoneKey) -> Result<bool, StoreError> {
+        Ok(lock(&self.0).remove(phone).is_some())
+    }
+
+    async fn count(&self) -> Result<(u64, u64), StoreError> {
+        let entries = lock(&self.0);
+        Ok((entries.len() as u64, entries.values().filter(|enabled| **enabled).count() as u64))
+    }
+}
+
+/// A provider of text messages that keeps them.
+#[derive(Default)]
+pub struct Messages {
+    sent: Mutex<Vec<SmsMessage>>,
+    arrived: Notify,
+}
+
+impl Messages {
+    /// All messages, repeats included.
+    pub fn sent(&self) -> Vec<SmsMessage> {
+        lock(&self.sent).clone()
+    }
+
+    /// Waits for the `nth` code (from 1) that was sent to a number.
+    pub async fn code(&self, to: &PhoneNumber, nth: usize) -> String {
+        let code = |message: &SmsMessage| match &message.message {
+            Message::Code { code } if message.to == *to => Some(code.clone()),
+            _ => None,
+        };
+        loop {
+            let arrived = self.arrived.notified();
+            if let Some(code) = lock(&self.sent).iter().filter_map(code).nth(nth - 1) {
+                return code;
+            }
+            arrived.await;
+        }
+    }
+}
+
+#[async_trait]
+impl Sms for Messages {
+    async fn send(&self, message: SmsMessage) -> Result<(), SmsError> {
+        lock(&self.sent).push(message);
+        self.arrived.notify_waiters();
+        Ok(())
+    }
+}

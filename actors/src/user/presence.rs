@@ -1,0 +1,107 @@
+//! Live sockets and the room a person is in: memory only, told anew by the nodes after the account moved.
+//!
+//! Claims are ordered by their arrival here. A person is in one room on one device: a later claim evicts the earlier one,
+//! and its node is told; a release by a session that was evicted changes nothing.
+
+use super::state::{Live, State};
+use super::{Effect, Event, Refusal, Reply, Tell, User};
+use crate::id::{DeviceId, RoomId, SessionId, SocketId};
+use mitalk_cluster::{Context, Decision, NodeId};
+use serde::{Deserialize, Serialize};
+
+/// An attached socket.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SocketAt {
+    /// Where.
+    pub node: NodeId,
+    /// Which.
+    pub socket: SocketId,
+    /// On which device.
+    pub device: DeviceId,
+}
+
+/// Somebody's place in a room.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RoomClaim {
+    /// Which room.
+    pub room: RoomId,
+    /// By which media session.
+    pub session: SessionId,
+    /// On which device.
+    pub device: DeviceId,
+    /// Whose forwarder holds the session.
+    pub node: NodeId,
+}
+
+/// What happened.
+#[derive(Clone, Debug)]
+pub enum Change {
+    /// A socket is there.
+    Attached(SocketAt),
+    /// A socket is gone.
+    Detached(SocketId),
+    /// They are in a room, or in none.
+    Room(Option<RoomClaim>),
+}
+
+impl Change {
+    pub(super) fn fold(&self, live: &mut Live) {
+        match self {
+            Self::Attached(socket) => live.sockets.push(socket.clone()),
+            Self::Detached(socket) => live.sockets.retain(|other| other.socket != *socket),
+            Self::Room(claim) => live.room.clone_from(claim),
+        }
+    }
+}
+
+pub(super) fn attach(
+    state: &State,
+    socket: SocketAt,
+    most: usize,
+    cx: &Context,
+) -> Result<Decision<User>, Refusal> {
+    state.in_use()?;
+    let summary = state.summary(cx)?;
+    let sockets = &state.live.sockets;
+    if sockets.iter().any(|other| other.socket == socket.socket) {
+        return Ok(Decision::reply(summary));
+    }
+    let mut decision = Decision::reply(summary);
+    let same_device = sockets.iter().filter(|other| other.device == socket.device);
+    let over = (sockets.len() >= most).then(|| sockets.first()).flatten();
+    let give_way: Vec<_> = match same_device.cloned().collect::<Vec<_>>() {
+        none if none.is_empty() => over.cloned().into_iter().collect(),
+        same => same,
+    };
+    for old in give_way {
+        decision = decision.event(Event::Live(Change::Detached(old.socket))).effect(Effect::Close(old));
+    }
+    Ok(decision.event(Event::Live(Change::Attached(socket))))
+}
+
+pub(super) fn detach(state: &State, socket: SocketId) -> Decision<User> {
+    let known = state.live.sockets.iter().any(|other| other.socket == socket);
+    let decision = Decision::reply(Reply::Done);
+    if known { decision.event(Event::Live(Change::Detached(socket))) } else { decision }
+}
+
+pub(super) fn claim(state: &State, claim: RoomClaim) -> Result<Decision<User>, Refusal> {
+    state.active()?;
+    let earlier = state.live.room.clone();
+    if earlier.as_ref() == Some(&claim) {
+        return Ok(Decision::reply(Reply::Claimed { evicted: None }));
+    }
+    let evicted = earlier.filter(|earlier| earlier.session != claim.session);
+    let decision = Decision::reply(Reply::Claimed { evicted: evicted.clone() })
+        .event(Event::Live(Change::Room(Some(claim))))
+        .effect(state.tell(Tell::Changed));
+    Ok(evicted.into_iter().fold(decision, |decision, evicted| decision.effect(Effect::Evict(evicted))))
+}
+
+pub(super) fn release(state: &State, session: SessionId) -> Decision<User> {
+    let decision = Decision::reply(Reply::Done);
+    if state.live.room.as_ref().is_none_or(|claim| claim.session != session) {
+        return decision;
+    }
+    decision.event(Event::Live(Change::Room(None))).effect(state.tell(Tell::Changed))
+}

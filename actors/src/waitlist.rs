@@ -1,0 +1,343 @@
+//! The waitlist of a home: tickets in order of arrival, and who is called next.
+//!
+//! Three entities share the work, so that none grows with the crowd: the [`Waitlist`] counts tickets and admissions, a
+//! [`Block`](block::Block) keeps who of 4,096 tickets still waits (its bitmap is also a read row, of which positions are
+//! made), and a [`Ticket`](ticket::Ticket) remembers whose it is.
+//!
+//! Somebody who joins gets the next number; the message may be repeated, and then a number is given twice. The account
+//! keeps the first and has the other crossed out, so nothing is counted twice and no memory of everybody is needed.
+//! Admitting the next N is a walk over the blocks from the head, one bounded call at a time; it goes on by itself after any
+//! crash, because each step is a row of an outbox. Nobody is called twice: a call clears the bit.
+
+pub mod block;
+pub mod position;
+pub mod ticket;
+
+use crate::events::{Actor, Audit, Message};
+use crate::id::UserId;
+use crate::tables::BLOCK_TICKETS;
+use block::Block;
+use mitalk_cluster::{Context, Decision, Entity, Outgoing, Timer, Timestamp};
+use serde::{Deserialize, Serialize};
+use std::collections::VecDeque;
+use std::time::Duration;
+use ticket::Ticket;
+
+/// People called by one commit of a block: each is an outbox row of it.
+const CALLED_AT_ONCE: u64 = 64;
+/// The newest arrivals are remembered, so that most repeats get their number again.
+const RECENT: usize = 64;
+const RATE: &str = "rate";
+const HOUR_MS: u64 = 60 * 60 * 1_000;
+/// A rate calls people at most so often.
+const RATE_EVERY: Duration = Duration::from_secs(1);
+
+/// The entity type; its key is the home.
+pub enum Waitlist {}
+
+/// As stored.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct State {
+    /// Tickets given, which is also the newest one's number.
+    issued: u64,
+    /// The block that is called from; all before it are empty.
+    head: u32,
+    /// People still to be called.
+    owed: u64,
+    /// Number of the newest call to a block.
+    calls: u64,
+    /// Its answer is not here yet.
+    calling: bool,
+    /// Called, ever.
+    admitted: u64,
+    rate: Option<Rate>,
+    recent: VecDeque<(UserId, u64)>,
+}
+
+/// So many people per hour.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct Rate {
+    per_hour: u32,
+    since: Timestamp,
+    /// Of those due since then.
+    given: u64,
+}
+
+impl Rate {
+    /// How many are due by `now`, beside those given.
+    fn due(&self, now: Timestamp) -> u64 {
+        let elapsed = now.0.saturating_sub(self.since.0);
+        (elapsed.saturating_mul(u64::from(self.per_hour)) / HOUR_MS).saturating_sub(self.given)
+    }
+
+    /// When the next one is due, but not before `RATE_EVERY` after the last.
+    fn next(&self) -> Timestamp {
+        let one = ((self.given + 1) * HOUR_MS).div_ceil(u64::from(self.per_hour.max(1)));
+        let last = self.given * HOUR_MS / u64::from(self.per_hour.max(1));
+        let soonest = last + RATE_EVERY.as_millis() as u64;
+        self.since + Duration::from_millis(one.max(soonest))
+    }
+}
+
+/// What is asked of it.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Command {
+    /// Somebody waits from now on.
+    Take {
+        /// Who.
+        user: UserId,
+    },
+    /// An operator admits the next ones.
+    AdmitNext {
+        /// How many.
+        count: u64,
+    },
+    /// The phase is open: admit everybody who waits.
+    AdmitAll,
+    /// An operator admits so many per hour; 0 stops it.
+    SetRate {
+        /// How many.
+        per_hour: u32,
+    },
+    /// Some are due by the rate.
+    RateDue,
+    /// A block has carried out a call.
+    Called {
+        /// Which call.
+        call: u64,
+        /// How many people it called.
+        count: u64,
+        /// Nobody waits in it, and nobody ever will.
+        empty: bool,
+    },
+    /// How does it stand?
+    Show,
+}
+
+/// What it answers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Reply {
+    /// Tickets given, ever.
+    pub issued: u64,
+    /// The block that is called from.
+    pub head: u32,
+    /// People still to be called.
+    pub owed: u64,
+    /// Called, ever.
+    pub admitted: u64,
+    /// Per hour; 0 without a rate.
+    pub rate_per_hour: u32,
+}
+
+/// It never refuses.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+pub enum Refusal {}
+
+/// What happened.
+#[derive(Clone, Copy, Debug)]
+pub enum Event {
+    /// Somebody has the next number.
+    Issued {
+        /// Who.
+        user: UserId,
+    },
+    /// More people are to be called.
+    Owed {
+        /// All that are to be called now.
+        owed: u64,
+    },
+    /// A block is asked to call.
+    Calling,
+    /// A block has called.
+    Called {
+        /// How many.
+        count: u64,
+        /// The head moves on.
+        next: bool,
+    },
+    /// The operator's rate.
+    RateSet {
+        /// 0 without.
+        per_hour: u32,
+        /// When.
+        at: Timestamp,
+    },
+    /// So many were due by it.
+    RateGiven {
+        /// How many.
+        count: u64,
+    },
+    /// Only said to the audit.
+    Recorded,
+}
+
+impl Entity for Waitlist {
+    const KIND: &'static str = "waitlist";
+    const VERSION: u16 = 1;
+    type State = State;
+    type Command = Command;
+    type Event = Event;
+    type Reply = Reply;
+    type Refusal = Refusal;
+    type Effect = crate::effects::None;
+
+    fn decide(state: &State, command: Command, cx: &mut Context) -> Result<Decision<Self>, Refusal> {
+        Ok(match command {
+            Command::Take { user } => take(state, user, cx),
+            Command::AdmitNext { count } => {
+                let audit = Audit::new(Actor::Operator, "waitlist_admitted").count(count).outgoing();
+                owe(state, state.owed.saturating_add(count), cx).event(Event::Recorded).send(audit)
+            }
+            Command::AdmitAll => owe(state, u64::MAX, cx),
+            Command::SetRate { per_hour } => set_rate(state, per_hour, cx),
+            Command::RateDue => rate_due(state, cx),
+            Command::Called { call, count, empty } => called(state, call, count, empty, cx),
+            Command::Show => Decision::reply(state.view()),
+        })
+    }
+
+    fn fold(state: &mut State, event: &Event) {
+        match *event {
+            Event::Issued { user } => {
+                state.issued += 1;
+                state.recent.push_back((user, state.issued));
+                if state.recent.len() > RECENT {
+                    state.recent.pop_front();
+                }
+            }
+            Event::Owed { owed } => state.owed = owed,
+            Event::Calling => {
+                state.calls += 1;
+                state.calling = true;
+            }
+            Event::Called { count, next } => {
+                state.calling = false;
+                state.admitted += count;
+                state.owed = state.owed.saturating_sub(count);
+                state.head += u32::from(next);
+            }
+            Event::RateSet { per_hour: 0, .. } => state.rate = None,
+            Event::RateSet { per_hour, at } => state.rate = Some(Rate { per_hour, since: at, given: 0 }),
+            Event::RateGiven { count } => {
+                if let Some(rate) = &mut state.rate {
+                    rate.given += count;
+                }
+            }
+            Event::Recorded => {}
+        }
+    }
+
+    fn timers(state: &State) -> Vec<Timer> {
+        let due = state.rate.iter().map(|rate| rate.next());
+        // One name per due time: a timer's row is never written again under the same key.
+        due.map(|due| Timer { name: RATE.to_owned(), due }).collect()
+    }
+
+    fn on_timer(name: &str) -> Option<Command> {
+        (name == RATE).then_some(Command::RateDue)
+    }
+
+    fn remembers(command: &Command) -> bool {
+        matches!(command, Command::AdmitNext { .. })
+    }
+}
+
+impl State {
+    fn view(&self) -> Reply {
+        Reply {
+            issued: self.issued,
+            head: self.head,
+            owed: self.owed,
+            admitted: self.admitted,
+            rate_per_hour: self.rate.map_or(0, |rate| rate.per_hour),
+        }
+    }
+}
+
+/// The block that a ticket is in.
+pub fn block_of(ticket: u64) -> u32 {
+    u32::try_from((ticket - 1) / BLOCK_TICKETS).expect("2^44 tickets are more than there are people")
+}
+
+/// The key of a block or a ticket: both are numbered within their home.
+pub fn key(home: &str, number: u64) -> String {
+    format!("{home}-{number}")
+}
+
+fn take(state: &State, user: UserId, cx: &Context) -> Decision<Waitlist> {
+    if state.recent.iter().any(|(recent, _)| *recent == user) {
+        // The number is on its way, or was taken back: the first message of this person did everything.
+        return Decision::reply(state.view());
+    }
+    let ticket = state.issued + 1;
+    let home = &cx.id.key;
+    Decision::reply(state.view())
+        .event(Event::Issued { user })
+        // The block first: nobody may be called, or leave, before they are counted.
+        .send(Outgoing::to::<Block>(
+            &key(home, u64::from(block_of(ticket))),
+            &block::Command::Fill { ticket },
+        ))
+        .send(Outgoing::to::<Ticket>(&key(home, ticket), &ticket::Command::Issue { number: ticket, user }))
+}
+
+/// Owes so many calls, and begins to call unless that is under way.
+fn owe(state: &State, owed: u64, cx: &Context) -> Decision<Waitlist> {
+    // More than there are tickets can not be called.
+    let owed = owed.min(state.issued.saturating_sub(state.admitted));
+    let decision = Decision::reply(Reply { owed, ..state.view() }).event(Event::Owed { owed });
+    if state.calling || owed == 0 { decision } else { call(decision, state.head, state.calls + 1, owed, cx) }
+}
+
+fn call(
+    decision: Decision<Waitlist>,
+    head: u32,
+    call: u64,
+    owed: u64,
+    cx: &Context,
+) -> Decision<Waitlist> {
+    let count = owed.min(CALLED_AT_ONCE);
+    decision.event(Event::Calling).send(Outgoing::to::<Block>(
+        &key(&cx.id.key, u64::from(head)),
+        &block::Command::Call { call, count },
+    ))
+}
+
+fn called(state: &State, answered: u64, count: u64, empty: bool, cx: &Context) -> Decision<Waitlist> {
+    if !state.calling || answered != state.calls {
+        return Decision::reply(state.view());
+    }
+    let last = state.issued == 0 || state.head == block_of(state.issued);
+    let next = empty && !last;
+    let owed = state.owed.saturating_sub(count);
+    let decision = Decision::reply(state.view()).event(Event::Called { count, next });
+    if owed == 0 {
+        return decision;
+    }
+    if count == 0 && !next {
+        // The end of the line: what is still owed finds nobody, and is not kept for those who come later.
+        return decision.event(Event::Owed { owed: 0 });
+    }
+    call(decision, state.head + u32::from(next), state.calls + 1, owed, cx)
+}
+
+fn set_rate(state: &State, per_hour: u32, cx: &Context) -> Decision<Waitlist> {
+    let audit = Audit::new(Actor::Operator, "waitlist_rate_set").count(u64::from(per_hour)).outgoing();
+    Decision::reply(Reply { rate_per_hour: per_hour, ..state.view() })
+        .event(Event::RateSet { per_hour, at: cx.now })
+        .send(audit)
+}
+
+fn rate_due(state: &State, cx: &Context) -> Decision<Waitlist> {
+    let count = state.rate.map_or(0, |rate| rate.due(cx.now));
+    if count == 0 {
+        return Decision::reply(state.view());
+    }
+    // Owed, and called soon: a rate that finds nobody waiting does not save itself up.
+    owe(state, state.owed.saturating_add(count), cx).event(Event::RateGiven { count })
+}
+
+#[cfg(test)]
+mod tests;
