@@ -2,8 +2,11 @@
 import './style/tokens.css';
 import './style/base.css';
 import './style/controls.css';
+import './style/fields.css';
+import './style/people.css';
 import './style/screens.css';
 import './style/room.css';
+import './style/bar.css';
 import { effect } from '@preact/signals';
 import { render } from 'preact';
 import { App } from './app';

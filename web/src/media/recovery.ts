@@ -35,7 +35,8 @@ export function next(phase: Phase, happened: Happened): Step {
   if (phase === 'over') return 'none';
   switch (happened.what) {
     case 'connection':
-      if (happened.state === 'failed') return phase === 'rejoining' ? 'retry' : 'rejoin';
+      // A closed one was closed by the server: somebody who was sent out hears so on the live socket as well.
+      if (happened.state === 'failed' || happened.state === 'closed') return phase === 'rejoining' ? 'retry' : 'rejoin';
       return happened.state === 'disconnected' && phase === 'live' ? 'restart' : 'none';
     case 'live_socket_back':
       // The network may have changed under a connection that has not noticed yet.
@@ -47,7 +48,10 @@ export function next(phase: Phase, happened: Happened): Step {
 
 function refused(phase: Phase, code: string, status: number): Step {
   if (FINAL.has(code)) return 'give_up';
-  if (code.startsWith('resume_')) return 'forget_token';
+  if (code.startsWith('resume_')) {
+    // Who opens the page may come in anew. Nobody is brought back by themselves after they were sent out.
+    return phase === 'joining' || code === 'resume_invalid' ? 'forget_token' : 'give_up';
+  }
   if (phase === 'restarting' && status >= 400 && status < 500 && status !== 429) return 'rejoin';
   if (code === NETWORK || status >= 500 || status === 429 || status === 408) return 'retry';
   return 'give_up';

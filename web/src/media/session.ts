@@ -96,6 +96,7 @@ export class MediaSession {
       this.#session = joined.session;
       await peer.answer(joined.sdp);
       await peer.speak(this.#track);
+      clearTimeout(this.#noSound);
       this.#noSound = setTimeout(() => this.#owner.noSound(), NO_SOUND_MS);
       this.#owner.joined(joined);
     } catch (error) {

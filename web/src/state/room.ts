@@ -12,7 +12,7 @@ import { t } from '../i18n';
 import { stop as stopPlayback } from '../media/playback';
 import type { Phase } from '../media/recovery';
 import { MediaSession } from '../media/session';
-import { myId } from './account';
+import { me, myId } from './account';
 import { live } from './live';
 import { noteChanges } from './room-news';
 import { memberOf } from './room-reducer';
@@ -68,6 +68,11 @@ export function join(id: string): void {
   });
 }
 
+/** Another window took over: what this one has is closed, the place is not given up. */
+export function abandon(): void {
+  if (roomId.peek()) close();
+}
+
 export async function leave(): Promise<void> {
   const id = roomId.value;
   if (!id) return;
@@ -79,7 +84,7 @@ export async function leave(): Promise<void> {
 /** From the live socket. */
 export function received(message: ServerMessage): void {
   const state = sync.value;
-  if (message.type === 'left_room' && message.room === roomId.value) left(message.why);
+  if (message.type === 'left_room') left(message.room, message.why);
   if (!state) return;
   if (message.type === 'room_snapshot' && message.room.id === state.base.id) {
     update(seq.snapshot(state, message.room));
@@ -93,9 +98,13 @@ export function received(message: ServerMessage): void {
   }
 }
 
-function left(why: LeftWhy): void {
+function left(id: string, why: LeftWhy): void {
   // One's own doing has been done here already; a lost network is what the session recovers from.
   if (why === 'left') return;
+  const last = farewell.value;
+  // The connection was closed before the reason came.
+  if (last?.id === id && why !== 'lost_connection') farewell.value = { ...last, why, problem: undefined };
+  if (id !== roomId.value) return;
   if (why === 'lost_connection') media?.sessionLost();
   else end(why);
 }
@@ -156,7 +165,22 @@ function joined({ room: snapshot, resume_token, resumed }: Joined): void {
   update(seq.start(myId.value, snapshot));
   if (wasOnStage && !resumed && snapshot.my_role === 'listener') toast(t('room.back_in_audience'));
   live.send({ type: 'watch', room: snapshot.id, after: snapshot.seq });
+  void reopenMicrophone();
 }
+
+/** On stage with an open microphone that this page does not have: after a reload, or when it was unplugged. */
+async function reopenMicrophone(): Promise<void> {
+  const member = room.value && memberOf(room.value, myId.value);
+  if (!member || member.muted) return;
+  if (await microphone.open()) {
+    await microphone.follow(room.value ? memberOf(room.value, myId.value) : undefined, media);
+    return;
+  }
+  const muted = (base: RoomSnapshot) => memberOf(base, myId.value)?.muted !== false;
+  await act({ change: 'stage', member: { ...member, muted: true } }, muted, (id) => rooms.mute(id, true));
+}
+
+microphone.onLost = () => void reopenMicrophone();
 
 /** `own`: this person's own doing, which they need not be told about. */
 function update(next: seq.RoomSync, own = false): void {
@@ -194,6 +218,7 @@ function close(): void {
   media = undefined;
   stopPlayback();
   void microphone.follow(undefined, undefined);
+  if (me.value && me.value.room === roomId.value) me.value = { ...me.value, room: null };
   roomId.value = null;
   sync.value = null;
   asked.value = new Set();

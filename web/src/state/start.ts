@@ -13,6 +13,8 @@ import { memberOf } from './room-reducer';
 import { go, place, roomPath } from './route';
 import { toast } from './toasts';
 
+/** So often the account is asked for again while it cannot be had. */
+const OFFLINE_RETRY_MS = 5_000;
 const HALLWAY_QUIET_MS = 1_000;
 
 export function start(): void {
@@ -23,6 +25,14 @@ export function start(): void {
       live.close();
       void current.leave();
     }
+  });
+  effect(() => {
+    if (live.state.value === 'elsewhere') current.abandon();
+  });
+  effect(() => {
+    if (accountState.value !== 'offline') return;
+    const timer = setTimeout(load, OFFLINE_RETRY_MS);
+    return () => clearTimeout(timer);
   });
   effect(followRoom);
   addEventListener('online', () => accountState.value === 'offline' && void load());

@@ -12,6 +12,8 @@ import { settings } from './settings';
 class Microphone {
   readonly opening = signal(false);
   readonly error = signal<MicError | null>(null);
+  /** It was unplugged, or the person took the permission back. */
+  onLost: () => void = () => undefined;
   #stream: MediaStream | undefined;
   #meter: Meter | undefined;
 
@@ -21,7 +23,11 @@ class Microphone {
     this.opening.value = true;
     try {
       this.#stream = await openMicrophone(settings.value.microphone || undefined);
+      this.#meter?.close();
       this.#meter = new Meter(this.#stream);
+      const track = this.#stream.getAudioTracks()[0];
+      // Not fired by our own stop().
+      if (track) track.onended = () => this.onLost();
       this.error.value = null;
       return true;
     } catch (error) {

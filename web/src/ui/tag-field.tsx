@@ -22,7 +22,8 @@ export function TagField({ label, hint, value, most, maxLength }: TagFieldProps)
     draft.value = '';
   };
   const typed = (event: KeyboardEvent) => {
-    if (event.key !== 'Enter' && event.key !== ',') return;
+    // Enter also ends a word that is being composed.
+    if (event.isComposing || (event.key !== 'Enter' && event.key !== ',')) return;
     event.preventDefault();
     take();
   };

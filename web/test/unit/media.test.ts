@@ -60,8 +60,10 @@ describe('recovery', () => {
     expect(next('rejoining', refused('overloaded', 503))).toBe('retry');
   });
 
-  test('a resume token that is not taken is forgotten, a closed door is final', () => {
-    expect(next('rejoining', refused('resume_refused', 403))).toBe('forget_token');
+  test('a resume token that is not taken is forgotten, but brings nobody back who was sent out', () => {
+    expect(next('joining', refused('resume_refused', 403))).toBe('forget_token');
+    expect(next('rejoining', refused('resume_refused', 403))).toBe('give_up');
+    expect(next('rejoining', refused('resume_invalid', 422))).toBe('forget_token');
     for (const code of ['room_banned', 'room_ended', 'room_social', 'not_active']) {
       expect(next('rejoining', refused(code, 403))).toBe('give_up');
     }
