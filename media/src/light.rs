@@ -261,11 +261,9 @@ impl Client {
         loop {
             match self.dtls.poll_output(&mut buffer) {
                 dimpl::Output::Packet(packet) => wire.send_copy(packet, remote),
-                dimpl::Output::PeerCert(certificate) => {
-                    if sdp::fingerprint(certificate) != self.promised {
-                        self.state = State::Closed;
-                        return;
-                    }
+                dimpl::Output::PeerCert(certificate) if sdp::fingerprint(certificate) != self.promised => {
+                    self.state = State::Closed;
+                    return;
                 }
                 dimpl::Output::KeyingMaterial(material, profile) => {
                     let agreed = Profile::agreed(profile).and_then(|profile| contexts(profile, &material));

@@ -63,15 +63,15 @@ pub struct Context {
 
 #[derive(Debug)]
 enum Cipher {
-    Gcm {
-        key: LessSafeKey,
-        salt: [u8; 12],
-    },
-    Cm {
-        key: EncryptingKey,
-        salt: [u8; 14],
-        mac: hmac::Key,
-    },
+    Gcm { key: LessSafeKey, salt: [u8; 12] },
+    Cm(Box<CounterMode>),
+}
+
+#[derive(Debug)]
+struct CounterMode {
+    key: EncryptingKey,
+    salt: [u8; 14],
+    mac: hmac::Key,
 }
 
 /// The contexts of both directions from DTLS keying material (RFC 5764, 4.2): `(client's, server's)`, named
@@ -93,11 +93,11 @@ impl Context {
             derive(master, salt, LABEL_SALT, &mut session_salt)?;
             derive(master, salt, LABEL_AUTH, &mut auth)?;
             let mac = hmac::Key::new(hmac::HMAC_SHA1_FOR_LEGACY_USE_ONLY, &auth);
-            Cipher::Cm {
+            Cipher::Cm(Box::new(CounterMode {
                 key: counter_mode(&key)?,
                 salt: session_salt,
                 mac,
-            }
+            }))
         } else {
             let mut session_salt = [0; 12];
             derive(master, salt, LABEL_SALT, &mut session_salt)?;
@@ -133,9 +133,9 @@ impl Context {
                 rest[..MAX_TAG_BYTES].copy_from_slice(tag.as_ref());
                 len + MAX_TAG_BYTES
             }
-            Cipher::Cm { key, salt, mac } => {
-                cm_crypt(key, salt, packet, header, len, index);
-                let tag = cm_tag(mac, &packet[..len], index);
+            Cipher::Cm(cm) => {
+                cm.crypt(packet, header, len, index);
+                let tag = cm.tag(&packet[..len], index);
                 packet[len..len + CM_TAG_BYTES].copy_from_slice(&tag.as_ref()[..CM_TAG_BYTES]);
                 len + CM_TAG_BYTES
             }
@@ -156,18 +156,18 @@ impl Context {
                 let clear = key.open_in_place(nonce, Aad::from(&*head), body).ok()?.len();
                 Some(header + clear)
             }
-            Cipher::Cm { key, salt, mac } => {
+            Cipher::Cm(cm) => {
                 let len = packet
                     .len()
                     .checked_sub(CM_TAG_BYTES)
                     .filter(|len| *len >= header)?;
-                let tag = cm_tag(mac, &packet[..len], index);
+                let tag = cm.tag(&packet[..len], index);
                 aws_lc_rs::constant_time::verify_slices_are_equal(
                     &tag.as_ref()[..CM_TAG_BYTES],
                     &packet[len..],
                 )
                 .ok()?;
-                cm_crypt(key, salt, packet, header, len, index);
+                cm.crypt(packet, header, len, index);
                 Some(len)
             }
         }
@@ -185,25 +185,27 @@ fn gcm_nonce(salt: &[u8; 12], packet: &[u8], index: u64) -> Nonce {
     Nonce::assume_unique_for_key(iv)
 }
 
-/// RFC 3711, 4.1.1.
-fn cm_crypt(key: &EncryptingKey, salt: &[u8; 14], packet: &mut [u8], header: usize, len: usize, index: u64) {
-    let mut iv = [0; 16];
-    iv[4..8].copy_from_slice(&packet[8..12]);
-    iv[8..14].copy_from_slice(&index.to_be_bytes()[2..]);
-    for (byte, salt) in iv.iter_mut().zip(salt) {
-        *byte ^= salt;
+impl CounterMode {
+    /// RFC 3711, 4.1.1: encrypts and decrypts.
+    fn crypt(&self, packet: &mut [u8], header: usize, len: usize, index: u64) {
+        let mut iv = [0; 16];
+        iv[4..8].copy_from_slice(&packet[8..12]);
+        iv[8..14].copy_from_slice(&index.to_be_bytes()[2..]);
+        for (byte, salt) in iv.iter_mut().zip(&self.salt) {
+            *byte ^= salt;
+        }
+        let iv = EncryptionContext::Iv128(iv.into());
+        let done = self.key.less_safe_encrypt(&mut packet[header..len], iv);
+        done.expect("counter mode takes any length");
     }
-    let iv = EncryptionContext::Iv128(iv.into());
-    key.less_safe_encrypt(&mut packet[header..len], iv)
-        .expect("counter mode takes any length");
-}
 
-/// RFC 3711, 4.2: over the packet and the roll-over counter.
-fn cm_tag(mac: &hmac::Key, packet: &[u8], index: u64) -> hmac::Tag {
-    let mut context = hmac::Context::with_key(mac);
-    context.update(packet);
-    context.update(&((index >> 16) as u32).to_be_bytes());
-    context.sign()
+    /// RFC 3711, 4.2: over the packet and the roll-over counter.
+    fn tag(&self, packet: &[u8], index: u64) -> hmac::Tag {
+        let mut context = hmac::Context::with_key(&self.mac);
+        context.update(packet);
+        context.update(&((index >> 16) as u32).to_be_bytes());
+        context.sign()
+    }
 }
 
 /// RFC 3711, 4.3: the key stream of AES in counter mode, its start made of label and salt.

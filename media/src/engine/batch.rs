@@ -114,22 +114,27 @@ impl Batch {
         // SAFETY: both are plain data of the system's, for which zero is a valid value.
         let mut headers: [libc::mmsghdr; BATCH] = unsafe { zeroed() };
         let mut vectors: [libc::iovec; BATCH] = unsafe { zeroed() };
-        for at in from..to {
-            vectors[at].iov_base = self.buffers[at].as_mut_ptr().cast();
-            vectors[at].iov_len = self.lengths[at];
-            let header = &mut headers[at].msg_hdr;
-            header.msg_name = ptr::from_mut(&mut self.addresses[at]).cast();
-            header.msg_namelen = self.addresses[at].len();
-            header.msg_iov = &mut vectors[at];
-            header.msg_iovlen = 1;
+        for (at, (header, vector)) in headers
+            .iter_mut()
+            .zip(&mut vectors)
+            .enumerate()
+            .take(to)
+            .skip(from)
+        {
+            vector.iov_base = self.buffers[at].as_mut_ptr().cast();
+            vector.iov_len = self.lengths[at];
+            header.msg_hdr.msg_name = ptr::from_mut(&mut self.addresses[at]).cast();
+            header.msg_hdr.msg_namelen = self.addresses[at].len();
+            header.msg_hdr.msg_iov = vector;
+            header.msg_hdr.msg_iovlen = 1;
         }
         let result = call(&mut headers[from..to]);
-        for at in from..to {
-            let truncated = headers[at].msg_hdr.msg_flags & libc::MSG_TRUNC != 0;
-            self.lengths[at] = if truncated {
+        for (length, header) in self.lengths.iter_mut().zip(&headers).take(to).skip(from) {
+            let truncated = header.msg_hdr.msg_flags & libc::MSG_TRUNC != 0;
+            *length = if truncated {
                 usize::MAX
             } else {
-                headers[at].msg_len as usize
+                header.msg_len as usize
             };
         }
         result
