@@ -3,6 +3,8 @@
 //! What goes through the shard's logic is proven on a simulated network (`src/shard/tests.rs`); here are the edges that a
 //! simulation leaves out.
 
+#![allow(clippy::unwrap_used, reason = "a test's helpers fail by panicking, like the test")]
+
 use mitalk_media::light::{Client, Crowd, Heard, Identity, Person, State};
 use mitalk_media::{
     Config, Engine, Error, Events, Gone, Handle, Join, Metrics, Rights, RoomKey, SessionEvent, SessionKey,
