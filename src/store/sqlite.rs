@@ -12,13 +12,17 @@
 //! Deliberately missing: encryption of the file (numbers are encrypted one by one before they get here) and a backup
 //! command (SQLite's own tools copy a live file safely).
 
+mod allow_list;
 mod entity;
+mod events;
 mod fault;
 mod file;
 mod lease;
 mod metrics;
 mod readers;
+mod reads;
 mod schema;
+mod tables;
 mod timer;
 mod value;
 mod writer;
@@ -33,6 +37,7 @@ use mitalk_cluster::store::StoreError;
 use readers::Readers;
 use rusqlite::Connection;
 pub use schema::SCHEMA;
+use tokio::sync::Notify;
 use writer::Writer;
 
 /// A handle to the open database; every store port is implemented on it. Cheap to clone. Dropping the last one waits
@@ -47,6 +52,8 @@ struct Inner {
     writer: Writer,
     readers: Readers,
     path: PathBuf,
+    /// Told after every append to the event log.
+    appended: Notify,
     _lock: file::Lock,
 }
 
@@ -64,11 +71,13 @@ impl Store {
         };
         let writer = Writer::start(opened.writer, metrics.clone()).map_err(io)?;
         let readers = Readers::start(opened.readers, metrics).map_err(io)?;
+        let appended = Notify::new();
         Ok(Store {
             inner: Arc::new(Inner {
                 writer,
                 readers,
                 path: path.into(),
+                appended,
                 _lock: opened.lock,
             }),
         })

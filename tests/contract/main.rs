@@ -3,6 +3,7 @@
 //! The suites themselves live with the ports, in `mitalk_cluster::testing::contract` and
 //! `mitalk_actors::testing::contract`.
 
+mod actors;
 mod cluster;
 mod sqlite;
 

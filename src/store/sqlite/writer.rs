@@ -210,7 +210,7 @@ impl Group {
                 return Err(at_work(error));
             }
         }
-        failpoints::GROUP_BEFORE.reach();
+        failpoints::GROUP.before();
         let begun = Instant::now();
         if let Err(error) = self.execute("COMMIT") {
             self.roll_back();
@@ -222,7 +222,7 @@ impl Group {
         self.metrics.commit_time.observe(begun.elapsed().as_secs_f64());
         self.metrics.commits.inc();
         self.metrics.group.observe(group.len() as f64);
-        failpoints::GROUP_AFTER.reach();
+        failpoints::GROUP.after();
         Ok(())
     }
 
