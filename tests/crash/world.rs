@@ -1,0 +1,206 @@
+//! A server that keeps dying, and the persistence of those who use it.
+
+use std::collections::VecDeque;
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail};
+use mitalk::client::{AdminClient, Client, Error};
+use mitalk::wire::problem::Problem;
+use rusqlite::{Connection, params};
+use tokio::time::sleep;
+
+use crate::server::{LogTail, Server};
+use crate::texts::Texts;
+
+/// Until then a request has its answer, kills and restarts included.
+const PATIENCE: Duration = Duration::from_secs(90);
+/// Between two looks at what will come.
+pub(crate) const LOOK_AGAIN: Duration = Duration::from_millis(25);
+/// The configuration: small waits where the product has long ones, and no limits that many sign-ups from one address meet.
+const CONFIGURATION: &str = r#"
+[http]
+listen = "127.0.0.1:0"
+[operations]
+listen = "127.0.0.1:0"
+[media]
+bind = ["127.0.0.1:0"]
+[storage]
+data_dir = "data"
+[sms]
+file = "sms.jsonl"
+[log]
+format = "json"
+[rates]
+per_address_rps = 100000
+per_address_burst = 100000
+per_account_rps = 100000
+per_account_burst = 100000
+[limits.codes]
+resend_after_s = 1
+resend_after_max_s = 1
+per_number_and_day = 1000
+per_address_and_hour = 100000
+[limits.rooms]
+grace_s = 1
+empty_stage_s = 1
+"#;
+
+/// One run: a directory, the server over it, and what was acknowledged.
+pub(crate) struct World {
+    home: tempfile::TempDir,
+    server: Option<Server>,
+    /// Fail points of the starts to come.
+    to_die_at: VecDeque<String>,
+    kills: usize,
+    log: LogTail,
+    /// What the outside got.
+    pub(crate) texts: Texts,
+    /// What the script was told, and what must therefore hold.
+    pub(crate) ledger: crate::check::Ledger,
+}
+
+/// Both clients of the server as it runs now.
+pub(crate) struct Clients {
+    pub(crate) app: Client,
+    pub(crate) admin: AdminClient,
+}
+
+impl World {
+    /// A fresh database with an event in it that nobody can read, and the first server that is to die.
+    pub(crate) async fn new(to_die_at: VecDeque<String>) -> Result<World> {
+        let home = tempfile::tempdir()?;
+        std::fs::write(home.path().join("mitalk.toml"), CONFIGURATION)?;
+        let texts = Texts {
+            path: home.path().join("sms.jsonl"),
+        };
+        let log = LogTail::default();
+        let first = Server::start(home.path(), "", &log)
+            .await?
+            .context("killed without a reason")?;
+        first.kill().await?;
+        let ledger = crate::check::Ledger::default();
+        let mut world = World {
+            home,
+            server: None,
+            to_die_at,
+            kills: 0,
+            log,
+            texts,
+            ledger,
+        };
+        world.poison()?;
+        world.start().await?;
+        Ok(world)
+    }
+
+    /// The database file.
+    pub(crate) fn database(&self) -> PathBuf {
+        self.home.path().join("data/mitalk.db")
+    }
+
+    pub(crate) fn kills(&self) -> usize {
+        self.kills
+    }
+
+    pub(crate) fn all_killed(&self) -> bool {
+        self.to_die_at.is_empty()
+    }
+
+    /// For the message of a failure.
+    pub(crate) fn story(&self) -> String {
+        format!("killed {} times; the log's end:\n{}", self.kills, self.log.text())
+    }
+
+    /// One more kill, from outside and at no special place, and then a server that lives.
+    pub(crate) async fn restart_for_good(&mut self) -> Result<()> {
+        self.to_die_at.clear();
+        if let Some(server) = self.server.take() {
+            server.kill().await?;
+        }
+        self.start().await
+    }
+
+    /// Asks until the service answers; `Err` inside is its refusal. An answer that was lost, a server that died and one
+    /// that has no time are no answers: the same request is sent again.
+    pub(crate) async fn ask<T>(
+        &mut self,
+        what: &str,
+        request: impl AsyncFn(&Clients) -> Result<T, Error>,
+    ) -> Result<Result<T, Problem>> {
+        let begun = Instant::now();
+        loop {
+            let clients = self.clients().await?;
+            match request(&clients).await {
+                Ok(answer) => return Ok(Ok(answer)),
+                Err(Error::Problem(problem)) if !is_busy(&problem) => return Ok(Err(*problem)),
+                Err(error) if begun.elapsed() > PATIENCE => bail!("{what}: {error}"),
+                Err(_) => sleep(LOOK_AGAIN).await,
+            }
+        }
+    }
+
+    /// Like [`World::ask`], for what must not be refused.
+    pub(crate) async fn insist<T>(
+        &mut self,
+        what: &str,
+        request: impl AsyncFn(&Clients) -> Result<T, Error>,
+    ) -> Result<T> {
+        self.ask(what, request)
+            .await?
+            .map_err(|problem| anyhow::anyhow!("{what}: refused: {problem:?}"))
+    }
+
+    /// Clients of the server that runs now; starts it again if it died.
+    async fn clients(&mut self) -> Result<Clients> {
+        let is_dead = match &mut self.server {
+            Some(server) => server.is_killed()?,
+            None => true,
+        };
+        if is_dead {
+            self.kills += 1;
+            self.start().await?;
+        }
+        let server = self.server.as_ref().context("a server was started")?;
+        let token = std::fs::read_to_string(self.home.path().join("data/admin-token"))?;
+        let admin = AdminClient::new(&server.operations, token.trim())?;
+        Ok(Clients {
+            app: Client::new(&server.app)?,
+            admin,
+        })
+    }
+
+    /// Starts servers until one is ready: some die while they start.
+    async fn start(&mut self) -> Result<()> {
+        loop {
+            let points = self.to_die_at.pop_front().unwrap_or_default();
+            self.server = Server::start(self.home.path(), &points, &self.log).await?;
+            match self.server {
+                Some(_) => return Ok(()),
+                None => self.kills += 1,
+            }
+        }
+    }
+
+    /// Puts an event that nobody can read in front of every consumer, so that there is a dead letter.
+    fn poison(&self) -> Result<()> {
+        let database = Connection::open(self.database())?;
+        for topic in [mitalk_actors::events::NOTICES, mitalk_actors::events::INVITES] {
+            database.execute(
+                "INSERT INTO topic (name, next) VALUES (?1, 2) ON CONFLICT DO NOTHING",
+                [topic],
+            )?;
+            database.execute(
+                "INSERT INTO event (topic, position, kind, key, sequence, at, payload, trace)
+                 VALUES (?1, 1, 'user', 'poison', 1, 0, x'c1', '') ON CONFLICT DO NOTHING",
+                params![topic],
+            )?;
+        }
+        Ok(())
+    }
+}
+
+/// Answers that only ask for patience. `code_rate_limited` is not among them: it says something about the number.
+fn is_busy(problem: &Problem) -> bool {
+    matches!(problem.status, 408 | 502..=504) || problem.code == "rate_limited"
+}
