@@ -2,7 +2,7 @@
  * The frame: who is not signed in sees the way in, who waits sees their place, everybody else has three places, a room
  * over them, and what goes on in passing.
  */
-import { useEffect } from 'preact/hooks';
+import { useEffect, useRef } from 'preact/hooks';
 import { t } from './i18n';
 import { EditProfile, Setup } from './screens/edit-profile';
 import { Hallway } from './screens/hallway';
@@ -108,6 +108,12 @@ function Places() {
     document.addEventListener('keydown', pressed);
     return () => document.removeEventListener('keydown', pressed);
   }, [open, column]);
+  const before = useRef(open);
+  useEffect(() => {
+    // The sheet went down: what it became is the next thing to reach.
+    if (before.current && !open) document.querySelector<HTMLElement>('.mini-main')?.focus({ preventScroll: true });
+    before.current = open;
+  }, [open]);
   return (
     <div class="frame">
       <div class="places" inert={open && !column}>

@@ -2,7 +2,7 @@
 import type { ComponentChildren } from 'preact';
 import { useEffect, useRef } from 'preact/hooks';
 import { problemText, t } from '../i18n';
-import { back } from '../state/route';
+import { back, route } from '../state/route';
 import { Button, IconButton } from './button';
 import { Icon, type IconName } from './icon';
 
@@ -16,9 +16,11 @@ interface PageProps {
 
 export function Page({ title, backTo, actions, children }: PageProps) {
   const heading = useRef<HTMLHeadingElement>(null);
+  // A room over it has the title; it comes back when the room goes.
+  const covered = route.value.name === 'room';
   useEffect(() => {
-    document.title = `${title} · ${t('app.name')}`;
-  }, [title]);
+    if (!covered) document.title = `${title} · ${t('app.name')}`;
+  }, [title, covered]);
   useEffect(() => {
     // A screen that is new under the finger is also new for the ear.
     if (document.activeElement === document.body || !document.activeElement?.isConnected) {

@@ -2,7 +2,7 @@
 // `node test/browser/behaviour.mjs` after a build.
 import assert from 'node:assert/strict';
 import { chromium } from 'playwright-core';
-import { install, problem, serve } from './mock.mjs';
+import { answerOffer, install, problem, serve } from './mock.mjs';
 import { hands, ME, room } from './people.mjs';
 
 const PORT = Number(process.env.PORT ?? 4191);
@@ -18,6 +18,11 @@ async function enter(page) {
 /** Waits until the page says so; a wrong page fails by the tool's own limit. */
 const sees = (page, selector) => page.locator(selector).first().waitFor();
 const gone = (page, selector) => page.locator(selector).first().waitFor({ state: 'detached' });
+
+async function until(holds) {
+  const limit = Date.now() + 30_000;
+  while (!(await holds())) assert.ok(Date.now() < limit, 'it did not come to be within 30 s');
+}
 
 const tests = {
   async 'escape minimises, the mini-player opens again, back closes the sheet'(page) {
@@ -111,6 +116,39 @@ const tests = {
     await page.waitForFunction(() => window.__tracks.every((track) => track.readyState === 'ended'));
   },
 
+  async 'a real connection: slots play, the microphone is sent and stopped without renegotiation'(page, service) {
+    const joined = { session: 's1', room: speaker.room, resume_token: 't', resumed: false };
+    const answer = async (request) => ({
+      ...joined,
+      sdp: await page.evaluate(answerOffer, request.postDataJSON().sdp),
+    });
+    service.answer('POST /v1/rooms/*/join', answer);
+    await enter(page);
+    await sees(page, '.room[data-connection=live]');
+    await page.waitForFunction(
+      () =>
+        [...document.querySelectorAll('audio')].filter((audio) => !audio.paused && audio.currentTime > 0).length === 3,
+    );
+    const received = () =>
+      page.evaluate(async () => {
+        const all = [...(await window.__far.getStats()).values()];
+        return all
+          .filter((entry) => entry.type === 'inbound-rtp')
+          .reduce((sum, entry) => sum + entry.packetsReceived, 0);
+      });
+    assert.equal(await received(), 0);
+    await page.keyboard.press('m');
+    await until(async () => (await received()) > 20);
+    await page.keyboard.press('m');
+    await sees(page, `[data-person=${ME.id}][data-muted=true]`);
+    await until(async () => {
+      const before = await received();
+      await page.evaluate(() => new Promise((done) => setTimeout(done, 300)));
+      return (await received()) === before;
+    });
+    assert.equal(await page.evaluate(() => window.__far.signalingState), 'stable');
+  },
+
   async 'the shell opens without a network, and says that there is none'(page, _, context) {
     await page.goto('/');
     await sees(page, '.card');
@@ -128,6 +166,10 @@ const tests = {
 
 const scenario = {
   'M opens the microphone and closes it; a moderator closes it too': speaker,
+  'a real connection: slots play, the microphone is sent and stopped without renegotiation': {
+    ...speaker,
+    realPeer: true,
+  },
   'the microphone is let go when the person steps back': speaker,
   'keys typed into a field do nothing else': moderator,
   'a dialog takes the focus, Escape closes only it, and the focus goes back': moderator,

@@ -91,6 +91,8 @@ export async function install(page, scenario) {
     const request = route.request();
     const answer = find(request.method(), new URL(request.url()).pathname);
     if (answer === 'hang') return;
+    if (typeof answer === 'function')
+      return route.fulfill({ contentType: 'application/json', body: JSON.stringify(await answer(request)) });
     if (answer === 'abort') return route.abort();
     const { status = 200, body } = answer;
     const type = status >= 400 ? 'application/problem+json' : 'application/json';
@@ -108,10 +110,8 @@ export async function install(page, scenario) {
       if (message.type === 'ping') socket.send(JSON.stringify({ type: 'pong' }));
     });
   });
-  await page.addInitScript(fakeMedia, {
-    speaking: scenario.speaking ?? { 1: 0.16, 2: 0.03 },
-    microphone: scenario.microphone ?? 'tone',
-  });
+  await page.addInitScript(fakeMicrophone, scenario.microphone ?? 'tone');
+  if (!scenario.realPeer) await page.addInitScript(fakePeer, scenario.speaking ?? { 1: 0.16, 2: 0.03 });
   await page.addInitScript(
     ({ settings, signedIn }) => {
       localStorage.setItem('mitalk.settings', JSON.stringify(settings));
@@ -140,7 +140,7 @@ export async function install(page, scenario) {
 }
 
 /** Runs in the page. */
-function fakeMedia({ speaking, microphone }) {
+function fakePeer(speaking) {
   class FakePeer extends EventTarget {
     connectionState = 'new';
     iceConnectionState = 'new';
@@ -188,8 +188,10 @@ function fakeMedia({ speaking, microphone }) {
     }
   }
   window.RTCPeerConnection = FakePeer;
-  const open = navigator.mediaDevices?.getUserMedia.bind(navigator.mediaDevices);
-  if (!open) return;
+}
+
+/** Runs in the page. */
+function fakeMicrophone(microphone) {
   navigator.mediaDevices.getUserMedia = async () => {
     if (microphone === 'denied') throw new DOMException('', 'NotAllowedError');
     const context = new AudioContext();
@@ -200,4 +202,27 @@ function fakeMedia({ speaking, microphone }) {
     window.__tracks = [...(window.__tracks ?? []), ...out.stream.getTracks()];
     return out.stream;
   };
+}
+
+/** Runs in the page: another end of the connection, which sends a tone on each slot and counts what it receives. */
+export async function answerOffer(sdp) {
+  const far = new RTCPeerConnection();
+  window.__far = far;
+  await far.setRemoteDescription({ type: 'offer', sdp });
+  const context = new AudioContext();
+  for (const [slot, transceiver] of far.getTransceivers().slice(1).entries()) {
+    const tone = context.createOscillator();
+    const out = context.createMediaStreamDestination();
+    tone.frequency.value = 440 + 110 * slot;
+    tone.connect(out);
+    tone.start();
+    transceiver.direction = 'sendonly';
+    await transceiver.sender.replaceTrack(out.stream.getAudioTracks()[0]);
+  }
+  await far.setLocalDescription();
+  await new Promise((done) => {
+    if (far.iceGatheringState === 'complete') done();
+    far.onicegatheringstatechange = () => far.iceGatheringState === 'complete' && done();
+  });
+  return far.localDescription.sdp;
 }
