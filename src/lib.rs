@@ -1,6 +1,16 @@
 //! Mi Talk, the service: API, adapters, wire types, typed client, configuration, telemetry and the composition root.
 
+pub mod api;
+pub mod cli;
+pub mod client;
+pub mod config;
+pub mod doctor;
 pub mod failpoints;
+pub mod node;
+mod ops;
+pub mod secrets;
+pub mod server;
 pub mod sms;
 pub mod store;
+pub mod telemetry;
 pub mod wire;

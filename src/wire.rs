@@ -5,6 +5,7 @@
 //! their unit in the name, and an unknown field in a request is refused by name.
 //! They deliberately lack behaviour: limits and rules live in `actors`, checks of form at the edge in `api`.
 
+pub mod admin;
 pub mod auth;
 pub mod invites;
 pub mod live;

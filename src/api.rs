@@ -1,0 +1,124 @@
+//! The application's HTTP edge: `/v1`, the live socket, the OpenAPI document and the web app.
+//!
+//! Thin on purpose: it parses, authenticates, limits, asks [`Mitalk`] one thing and gives the answer its wire form.
+//! The order of layers is [`edge`]'s; what can go wrong is [`codes`]' table; the wire types are [`crate::wire`].
+//!
+//! Invariants: everything that is not a success is a problem document; every route is in the OpenAPI document, because
+//! both come from the same list; nothing is decided here that two nodes could decide differently.
+
+mod caller;
+pub mod codes;
+mod context;
+mod edge;
+mod etag;
+mod extract;
+mod headers;
+mod language;
+mod live;
+mod metrics;
+mod openapi;
+mod present;
+mod problem;
+mod rates;
+mod routes;
+mod tokens;
+mod web;
+
+pub(crate) use caller::{bearer, derive as derive_request};
+pub use context::Context;
+pub(crate) use edge::{Edge, edge};
+pub(crate) use extract::{Json, Path, Query};
+pub use metrics::Metrics;
+pub use openapi::document as openapi_document;
+pub use problem::{Error, MEDIA_TYPE as PROBLEM_MEDIA_TYPE};
+pub use rates::Limiter;
+pub use tokens::Tokens;
+
+use crate::config::{Config, Http, Rates};
+use axum::Router;
+use axum::response::IntoResponse;
+use live::Sockets;
+use mitalk_actors::id::UserId;
+use mitalk_actors::{Limits, Mitalk};
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+use tower_http::compression::CompressionLayer;
+
+/// The domain's deadline is so much shorter than the request's: its own answer says more than a cut.
+const DEADLINE_MARGIN: Duration = Duration::from_millis(500);
+
+/// The application's HTTP edge. Cheap to clone.
+#[derive(Clone)]
+pub struct Api(Arc<Inner>);
+
+struct Inner {
+    mitalk: Mitalk,
+    tokens: Tokens,
+    http: Http,
+    rates: Rates,
+    limits: Limits,
+    deadline: Duration,
+    accounts: Limiter<UserId>,
+    metrics: Metrics,
+    sockets: Sockets,
+    /// Origins of web pages that may open live sockets, beside the host that was asked.
+    origins: Vec<String>,
+}
+
+impl Api {
+    /// For the domain, with the address in fact listened on.
+    pub fn new(config: &Config, listening: SocketAddr, mitalk: Mitalk, tokens: Tokens, metrics: Metrics) -> Self {
+        let rates = &config.rates;
+        let timeout = Duration::from_millis(config.http.request_timeout_ms);
+        let origins = std::iter::once(config.http.url(listening)).chain(config.http.allowed_origins.iter().cloned());
+        Self(Arc::new(Inner {
+            mitalk,
+            tokens,
+            http: config.http.clone(),
+            rates: rates.clone(),
+            limits: config.limits.clone(),
+            deadline: timeout.saturating_sub(DEADLINE_MARGIN).max(timeout / 2),
+            accounts: Limiter::new(rates.per_account_rps, rates.per_account_burst, rates.remembered),
+            metrics,
+            sockets: Sockets::new(config.limits.live.per_node),
+            origins: origins.collect(),
+        }))
+    }
+
+    /// Everything that the application's listener serves.
+    pub fn router(&self) -> Router {
+        let rates = &self.0.rates;
+        let outermost = Arc::new(Edge {
+            http: self.0.http.clone(),
+            addresses: Limiter::new(rates.per_address_rps, rates.per_address_burst, rates.remembered),
+            metrics: self.0.metrics.clone(),
+        });
+        let (routes, _) = openapi::routes().split_for_parts();
+        routes
+            .fallback(web::serve)
+            .with_state(self.clone())
+            .layer(axum::middleware::from_fn_with_state(outermost, edge))
+            .layer(axum::middleware::from_fn_with_state(self.0.http.public_url.starts_with("https:"), headers::secure))
+            .layer(CompressionLayer::new())
+    }
+
+    /// Tells all live sockets to move and closes them, at the latest after `limit`.
+    pub async fn drain(&self, limit: Duration) {
+        self.0.sockets.drain(limit).await;
+    }
+
+    /// A fresh access token: for test accounts, which sign in without a code.
+    pub(crate) fn tokens(&self) -> &Tokens {
+        &self.0.tokens
+    }
+}
+
+/// `GET /openapi.json`.
+#[utoipa::path(
+    get, path = "/openapi.json", tag = "meta", security(()),
+    responses((status = 200, description = "This document", content_type = "application/json")),
+)]
+async fn openapi_json() -> impl IntoResponse {
+    axum::Json(openapi_document())
+}

@@ -1,0 +1,110 @@
+//! The outermost layer of both listeners: what every request gets and every response has.
+//!
+//! In order: the context (id, trace, language, address), the address's rate limit, the time limit, a net for panics;
+//! then, on the way out, the problem document for everything that went wrong, the request id, metrics and one log line.
+
+use super::context::REQUEST_ID;
+use super::extract::BodyLimit;
+use super::metrics::Metrics;
+use super::problem::{Error, MEDIA_TYPE};
+use super::rates::Limiter;
+use super::{Context, codes};
+use crate::config::Http;
+use crate::server::Peer;
+use axum::extract::{MatchedPath, Request, State};
+use axum::http::header::{ALLOW, CONTENT_TYPE, WWW_AUTHENTICATE};
+use axum::http::{HeaderName, HeaderValue};
+use axum::middleware::Next;
+use axum::response::Response;
+use futures::FutureExt as _;
+use std::net::IpAddr;
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use tracing::Instrument as _;
+
+/// Paths that are not the API: not limited by address, not in the log. A page loads dozens of files at once.
+const API_PREFIX: &str = "/v1/";
+
+/// What the layer needs to know.
+pub struct Edge {
+    /// The listener's settings.
+    pub http: Http,
+    /// Requests per address.
+    pub addresses: Limiter<IpAddr>,
+    /// Requests, answers and refusals are counted here.
+    pub metrics: Metrics,
+}
+
+/// The layer, for [`axum::middleware::from_fn_with_state`].
+pub async fn edge(State(edge): State<Arc<Edge>>, mut request: Request, next: Next) -> Response {
+    let started = Instant::now();
+    let peer = request.extensions().get::<Peer>().copied().unwrap_or_default();
+    let context = Context::read(request.headers(), peer.0, &edge.http);
+    let route = request.extensions().get::<MatchedPath>().map_or("other", |path| path.as_str()).to_owned();
+    let method = request.method().clone();
+    let limited = request.uri().path().starts_with(API_PREFIX);
+    request.extensions_mut().insert(context.clone());
+    request.extensions_mut().insert(BodyLimit(edge.http.max_body_bytes));
+
+    let span = tracing::info_span!("request", id = %context.request_id, %method, route);
+    let mut response = match edge.addresses.check(&context.address) {
+        Err(wait) if limited => {
+            axum::response::IntoResponse::into_response(Error::new(codes::RATE_LIMITED).retry_after(wait))
+        }
+        _ => answer(request, next, Duration::from_millis(edge.http.request_timeout_ms)).instrument(span.clone()).await,
+    };
+    response = finished(response, &context);
+    let _in_span = span.enter();
+    let status = response.status();
+    edge.metrics.answered(&method, &route, status, started.elapsed());
+    let elapsed_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
+    if status.is_server_error() {
+        tracing::warn!(status = status.as_u16(), elapsed_ms, "request failed");
+    } else if limited {
+        tracing::debug!(status = status.as_u16(), elapsed_ms, "request");
+    }
+    response
+}
+
+/// The handler's answer, in time and without panics.
+async fn answer(request: Request, next: Next, limit: Duration) -> Response {
+    let guarded = AssertUnwindSafe(next.run(request)).catch_unwind();
+    let error = match tokio::time::timeout(limit, guarded).await {
+        Ok(Ok(response)) => return response,
+        // The panic hook has logged where.
+        Ok(Err(_)) => codes::INTERNAL,
+        Err(_) => codes::TIMED_OUT,
+    };
+    axum::response::IntoResponse::into_response(Error::new(error))
+}
+
+/// Writes the problem document where one is due, and the headers that every response has.
+fn finished(response: Response, context: &Context) -> Response {
+    let mut response = match response.extensions().get::<Error>() {
+        Some(error) => error.response(context.language, &context.request_id),
+        None if is_bare_error(&response) => {
+            let mut problem =
+                Error::new(codes::of_status(response.status())).response(context.language, &context.request_id);
+            if let Some(allow) = response.headers().get(ALLOW) {
+                problem.headers_mut().insert(ALLOW, allow.clone());
+            }
+            problem
+        }
+        None => response,
+    };
+    let headers = response.headers_mut();
+    if let Ok(id) = HeaderValue::from_str(&context.request_id) {
+        headers.insert(HeaderName::from_static(REQUEST_ID), id);
+    }
+    if response.status() == axum::http::StatusCode::UNAUTHORIZED {
+        response.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+    }
+    response
+}
+
+fn is_bare_error(response: &Response) -> bool {
+    let status = response.status();
+    let written = response.headers().get(CONTENT_TYPE).is_some_and(|kind| kind == MEDIA_TYPE);
+    (status.is_client_error() || status.is_server_error()) && !written
+}

@@ -1,0 +1,181 @@
+//! What handlers take in: JSON bodies, path parameters and query strings, with problems instead of axum's plain texts.
+
+use super::codes;
+use super::problem::Error;
+use axum::body::Bytes;
+use axum::extract::rejection::{PathRejection, QueryRejection};
+use axum::extract::{FromRequest, FromRequestParts, Request};
+use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE};
+use axum::http::request::Parts;
+use serde::de::DeserializeOwned;
+use std::time::Duration;
+
+/// The largest body that is read; the configuration lowers it.
+#[derive(Clone, Copy, Debug)]
+pub struct BodyLimit(pub usize);
+
+/// A body must have arrived within so long after its head.
+const BODY_TIMEOUT: Duration = Duration::from_secs(5);
+/// Without a configured limit (in tests of a part).
+const DEFAULT_BODY_BYTES: usize = 64 * 1024;
+
+/// A JSON body of type `T`.
+pub struct Json<T>(pub T);
+
+impl<T: DeserializeOwned, S: Sync> FromRequest<S> for Json<T> {
+    type Rejection = Error;
+
+    async fn from_request(request: Request, _: &S) -> Result<Self, Error> {
+        if !is_json(&request) {
+            return Err(codes::UNSUPPORTED_MEDIA_TYPE.into());
+        }
+        let most = request.extensions().get::<BodyLimit>().map_or(DEFAULT_BODY_BYTES, |limit| limit.0);
+        let body = tokio::time::timeout(BODY_TIMEOUT, read(request, most))
+            .await
+            .map_err(|_| Error::new(codes::REQUEST_TOO_SLOW))??;
+        parse(&body).map(Self)
+    }
+}
+
+fn is_json(request: &Request) -> bool {
+    let media_type = request.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let essence = media_type.split(';').next().unwrap_or_default().trim();
+    essence.eq_ignore_ascii_case("application/json")
+}
+
+async fn read(request: Request, most: usize) -> Result<Bytes, Error> {
+    let too_large = || Error::new(codes::BODY_TOO_LARGE).detail(format!("At most {most} bytes are taken"));
+    let announced = request.headers().get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<usize>().ok());
+    if announced.is_some_and(|length| length > most) {
+        return Err(too_large());
+    }
+    // One byte more tells a body at the limit from one above it; other errors are the connection's.
+    match axum::body::to_bytes(request.into_body(), most).await {
+        Ok(body) => Ok(body),
+        Err(error) if std::error::Error::source(&error).is_some_and(|e| e.is::<http_body_util::LengthLimitError>()) => {
+            Err(too_large())
+        }
+        Err(_) => Err(Error::new(codes::BAD_REQUEST).detail("The body broke off")),
+    }
+}
+
+fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, Error> {
+    let mut json = serde_json::Deserializer::from_slice(body);
+    let value = serde_path_to_error::deserialize(&mut json).map_err(|error| {
+        let field = pointer(error.path());
+        let error = error.into_inner();
+        if error.is_data() {
+            Error::field(codes::UNPROCESSABLE, field, without_position(&error.to_string()))
+        } else {
+            malformed(&error)
+        }
+    })?;
+    json.end().map_err(|error| malformed(&error))?;
+    Ok(value)
+}
+
+fn malformed(error: &serde_json::Error) -> Error {
+    Error::new(codes::MALFORMED_JSON).detail(format!(
+        "Not JSON at line {}, column {}: {}",
+        error.line(),
+        error.column(),
+        without_position(&error.to_string())
+    ))
+}
+
+/// serde_json's text without ` at line 1 column 2`, which says nothing to people who built the body with a library.
+fn without_position(text: &str) -> String {
+    text.rsplit_once(" at line ").map_or(text, |(text, _)| text).to_owned()
+}
+
+/// RFC 6901.
+fn pointer(path: &serde_path_to_error::Path) -> String {
+    use serde_path_to_error::Segment;
+    path.iter()
+        .map(|segment| match segment {
+            Segment::Seq { index } => format!("/{index}"),
+            Segment::Map { key } => format!("/{}", key.replace('~', "~0").replace('/', "~1")),
+            Segment::Enum { variant } => format!("/{variant}"),
+            Segment::Unknown => "/?".to_owned(),
+        })
+        .collect()
+}
+
+/// Path parameters. What does not parse does not exist: 404.
+pub struct Path<T>(pub T);
+
+impl<T: DeserializeOwned + Send, S: Send + Sync> FromRequestParts<S> for Path<T> {
+    type Rejection = Error;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Error> {
+        axum::extract::Path::from_request_parts(parts, state)
+            .await
+            .map(|axum::extract::Path(value)| Self(value))
+            .map_err(|_: PathRejection| codes::NOT_FOUND.into())
+    }
+}
+
+/// A query string. An unknown or wrong parameter is an error: a misspelt filter must not pass for none.
+pub struct Query<T>(pub T);
+
+impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Query<T> {
+    type Rejection = Error;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Error> {
+        axum::extract::Query::from_request_parts(parts, state)
+            .await
+            .map(|axum::extract::Query(value)| Self(value))
+            .map_err(|error: QueryRejection| {
+                let detail = std::error::Error::source(&error).map_or_else(|| error.to_string(), ToString::to_string);
+                Error::new(codes::UNPROCESSABLE).detail(format!("In the query string: {detail}"))
+            })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::wire::people::ProfilePatch;
+    use axum::body::Body;
+
+    async fn take(content_type: &str, body: impl Into<Body>) -> Result<Json<ProfilePatch>, Error> {
+        let request = Request::builder().header(CONTENT_TYPE, content_type).extension(BodyLimit(100));
+        Json::from_request(request.body(body.into()).unwrap(), &()).await
+    }
+
+    #[tokio::test]
+    async fn each_kind_of_bad_body_has_its_code() {
+        let json = "application/json; charset=utf-8";
+        assert!(take(json, r#"{"name":"Ann"}"#).await.is_ok());
+        for (body, code) in [
+            ("", codes::MALFORMED_JSON),
+            ("{", codes::MALFORMED_JSON),
+            (r#"{} {}"#, codes::MALFORMED_JSON),
+            ("\u{0}", codes::MALFORMED_JSON),
+            (r#"{"nmae":"Ann"}"#, codes::UNPROCESSABLE),
+            (r#"{"topics":[1]}"#, codes::UNPROCESSABLE),
+            ("[]", codes::UNPROCESSABLE),
+            (&format!(r#"{{"name":"{}"}}"#, "x".repeat(100)), codes::BODY_TOO_LARGE),
+        ] {
+            let error = take(json, body.to_owned()).await.err().unwrap();
+            assert_eq!(error.code().code, code.code, "{body}");
+        }
+        let error = take("text/plain", "{}").await.err().unwrap();
+        assert_eq!(error.code(), codes::UNSUPPORTED_MEDIA_TYPE);
+    }
+
+    #[tokio::test]
+    async fn the_field_at_fault_is_named() {
+        let error = take("application/json", r#"{"topics":["a",1]}"#).await.err().unwrap();
+        let problem = error.document(super::super::language::Language::En, None);
+        assert_eq!(problem.field.as_deref(), Some("/topics/1"));
+        assert_eq!(problem.detail.as_deref(), Some("invalid type: integer `1`, expected a string"));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_body_that_never_comes_is_given_up() {
+        let body = Body::from_stream(futures::stream::pending::<Result<Bytes, std::io::Error>>());
+        let error = take("application/json", body).await.err().unwrap();
+        assert_eq!(error.code(), codes::REQUEST_TOO_SLOW);
+    }
+}

@@ -1,0 +1,76 @@
+//! `mitalk serve`.
+
+use super::{Failure, SourceArgs, banner};
+use crate::node::Node;
+use crate::telemetry;
+use anyhow::Context as _;
+use clap::Args;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+
+/// Ended by a second signal, as shells count it: 128 + SIGINT.
+const INTERRUPTED: i32 = 130;
+
+/// `mitalk serve`.
+#[derive(Debug, Args)]
+pub(super) struct Serve {
+    /// The app's address; short for --set http.listen=...
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    listen: Option<SocketAddr>,
+    /// Where state is kept; short for --set storage.data_dir=...
+    #[arg(long, value_name = "DIRECTORY")]
+    data_dir: Option<PathBuf>,
+}
+
+impl Serve {
+    pub(super) fn run(self, mut sources: SourceArgs) -> Result<(), Failure> {
+        sources.set.extend(self.listen.map(|address| format!("http.listen=\"{address}\"")));
+        sources.set.extend(self.data_dir.map(|path| format!("storage.data_dir=\"{}\"", path.display())));
+        let config = sources.load()?;
+        telemetry::start(&config.log).map_err(|error| anyhow::anyhow!("logging cannot start: {error}"))?;
+        let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().context("no runtime")?;
+        let served = runtime.block_on(async {
+            let mut signals = Signals::new()?;
+            let node = tokio::select! {
+                started = Node::start(&config) => started.context("Mi Talk did not start")?,
+                () = signals.next() => return Ok(()),
+            };
+            banner::show(node.addresses());
+            signals.next().await;
+            tracing::info!("stopping; a second signal ends at once");
+            tokio::select! {
+                () = node.stop() => {}
+                () = signals.next() => {
+                    tracing::warn!("ended at once");
+                    std::process::exit(INTERRUPTED);
+                }
+            }
+            tracing::info!("stopped");
+            anyhow::Ok(())
+        });
+        // What still runs on blocking threads is not waited for: everything that matters has been stopped above.
+        runtime.shutdown_background();
+        Ok(served?)
+    }
+}
+
+/// SIGINT and SIGTERM.
+struct Signals {
+    interrupt: Signal,
+    terminate: Signal,
+}
+
+impl Signals {
+    fn new() -> anyhow::Result<Self> {
+        let listen = |kind| signal(kind).context("cannot listen for signals");
+        Ok(Self { interrupt: listen(SignalKind::interrupt())?, terminate: listen(SignalKind::terminate())? })
+    }
+
+    async fn next(&mut self) {
+        tokio::select! {
+            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => {}
+        }
+    }
+}

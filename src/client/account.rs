@@ -1,0 +1,66 @@
+//! The caller's own account and notices.
+
+use super::{Client, Error};
+use crate::wire::Page;
+use crate::wire::auth::Devices;
+use crate::wire::people::{HandleRequest, Me, Notice, NoticesRead, ProfilePatch};
+use reqwest::Method;
+
+impl Client {
+    /// The account.
+    ///
+    /// # Errors
+    /// [`Error`].
+    pub async fn me(&self) -> Result<Me, Error> {
+        self.get(&["v1", "me"]).await
+    }
+
+    /// Changes the profile.
+    ///
+    /// # Errors
+    /// [`Error`].
+    pub async fn patch_profile(&self, patch: &ProfilePatch) -> Result<Me, Error> {
+        self.send(Method::PATCH, &["v1", "me", "profile"], patch).await
+    }
+
+    /// Chooses or changes the handle.
+    ///
+    /// # Errors
+    /// [`Error`].
+    pub async fn set_handle(&self, handle: &str) -> Result<Me, Error> {
+        let request = HandleRequest { handle: handle.to_owned() };
+        self.send(Method::PUT, &["v1", "me", "handle"], &request).await
+    }
+
+    /// The devices that are signed in.
+    ///
+    /// # Errors
+    /// [`Error`].
+    pub async fn devices(&self) -> Result<Devices, Error> {
+        self.get(&["v1", "me", "devices"]).await
+    }
+
+    /// Signs a device out.
+    ///
+    /// # Errors
+    /// [`Error`].
+    pub async fn revoke_device(&self, id: &str) -> Result<(), Error> {
+        self.act(Method::DELETE, &["v1", "me", "devices", id]).await
+    }
+
+    /// Notices, newest first.
+    ///
+    /// # Errors
+    /// [`Error`].
+    pub async fn notices(&self, cursor: Option<&str>, limit: Option<usize>) -> Result<Page<Notice>, Error> {
+        self.page(&["v1", "notices"], cursor, limit).await
+    }
+
+    /// Marks notices as read.
+    ///
+    /// # Errors
+    /// [`Error`].
+    pub async fn notices_read(&self, up_to: u64) -> Result<(), Error> {
+        self.act_with(Method::PUT, &["v1", "notices", "read"], &NoticesRead { up_to }).await
+    }
+}

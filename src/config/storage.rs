@@ -1,0 +1,37 @@
+//! Where state lives.
+
+use serde::{Deserialize, Serialize};
+use std::path::PathBuf;
+
+/// Which store keeps the state.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Store {
+    /// One file in the data directory, for one process.
+    #[default]
+    Sqlite,
+}
+
+/// Where state lives.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Storage {
+    /// The data directory: database, secrets and the operators' token. It is made when it is missing; a relative path
+    /// starts where the process was started. Back it up as a whole.
+    pub data_dir: PathBuf,
+    /// `sqlite`: one file in the data directory, for one process.
+    pub store: Store,
+}
+
+impl Default for Storage {
+    fn default() -> Self {
+        Self { data_dir: PathBuf::from("var"), store: Store::Sqlite }
+    }
+}
+
+impl Storage {
+    /// The database file.
+    pub fn database(&self) -> PathBuf {
+        self.data_dir.join("mitalk.db")
+    }
+}

@@ -1,0 +1,206 @@
+//! Starting a node: see [`super`].
+
+use super::{Addresses, Node, Served};
+use crate::api::{Api, Metrics as ApiMetrics, Tokens};
+use crate::config::{Config, Store as StoreKind};
+use crate::ops::{self, Operations};
+use crate::secrets::{self, Secrets};
+use crate::server::Server;
+use crate::sms;
+use crate::store::sqlite::{self, Migrate, Options, Store};
+use mitalk_actors::id::Home;
+use mitalk_actors::{Mitalk, rooms};
+use mitalk_cluster::{Builder, Ports, SystemClock};
+use mitalk_media::{Engine, Events};
+use prometheus::Registry;
+use std::io;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Why a node did not start. Every text says what to do; nothing is left half started.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// A listener's port is busy, or its address is not of this machine.
+    #[error("cannot listen on {address} ({key}): {source}{}", listen_advice(source, key))]
+    Listen {
+        /// Which.
+        address: SocketAddr,
+        /// The key that sets it.
+        key: &'static str,
+        /// The system's words.
+        source: io::Error,
+    },
+    /// The data directory cannot be made.
+    #[error("cannot make the data directory {}: {source}; set storage.data_dir to one that can be written", path.display())]
+    DataDirectory {
+        /// Which.
+        path: PathBuf,
+        /// The system's words.
+        source: io::Error,
+    },
+    /// The database cannot be opened.
+    #[error(transparent)]
+    Store(#[from] sqlite::OpenError),
+    /// The secrets cannot be read or made.
+    #[error(transparent)]
+    Secrets(#[from] secrets::Error),
+    /// The keys in them cannot be used.
+    #[error(transparent)]
+    Keys(#[from] mitalk_actors::secrets::Error),
+    /// Text messages cannot be sent.
+    #[error("text messages: {0}; see sms.file")]
+    Sms(#[source] io::Error),
+    /// The media engine did not start.
+    #[error("audio: {0}")]
+    Media(#[from] mitalk_media::StartError),
+    /// The domain or the cluster did not start.
+    #[error(transparent)]
+    Domain(#[from] mitalk_actors::mitalk::StartError),
+    /// Two parts claim one metric, which is a bug.
+    #[error("metrics: {0}")]
+    Metrics(#[from] prometheus::Error),
+    /// A thread of the runtime broke, which is a bug.
+    #[error("starting was interrupted: {0}")]
+    Interrupted(#[from] tokio::task::JoinError),
+}
+
+fn listen_advice(error: &io::Error, key: &str) -> String {
+    match error.kind() {
+        io::ErrorKind::AddrInUse => {
+            format!("; another program uses that port: stop it, or choose another one with --set {key}=ADDRESS:PORT")
+        }
+        io::ErrorKind::AddrNotAvailable => "; this machine has no such address: 0.0.0.0 means all".to_owned(),
+        io::ErrorKind::PermissionDenied => "; ports below 1024 need a privilege".to_owned(),
+        _ => String::new(),
+    }
+}
+
+impl Node {
+    /// Starts everything that the configuration says.
+    ///
+    /// # Errors
+    /// [`StartError`].
+    pub async fn start(config: &Config) -> Result<Self, StartError> {
+        let app = listen("app", "http.listen", config.http.listen, config.http.max_connections).await?;
+        let operations =
+            listen("operations", "operations.listen", config.operations.listen, config.http.max_connections).await?;
+        let registry = Registry::new();
+        let store = open_store(config, &registry).await?;
+        let data_dir = config.storage.data_dir.clone();
+        let token_path = config.admin.token_path(&data_dir);
+        let (secrets, admin_token) = tokio::task::spawn_blocking(move || {
+            Ok::<_, secrets::Error>((Secrets::load_or_create(&data_dir)?, secrets::admin_token(&token_path)?))
+        })
+        .await??;
+
+        let media_metrics = mitalk_media::Metrics::register(&registry)?;
+        let (engine, events) = Engine::start(config.media.clone(), media_metrics)?;
+        let mitalk = start_domain(config, &registry, store, &secrets, &engine, events).await?;
+
+        let metrics = ApiMetrics::new(&registry)?;
+        let lifetime = Duration::from_secs(config.auth.access_token_s);
+        let tokens = Tokens::new(&secrets, lifetime, Arc::new(SystemClock));
+        let api = Api::new(config, app.address, mitalk.clone(), tokens, metrics.clone());
+        let parts = ops::Parts {
+            mitalk: mitalk.clone(),
+            media: engine.handle(),
+            api: api.clone(),
+            registry,
+            metrics,
+            admin_token,
+        };
+        let addresses = Addresses {
+            app: config.http.url(app.address),
+            operations: format!("http://{}", operations.address),
+            media: engine.candidates(),
+            data: config.storage.data_dir.clone(),
+        };
+        let drain = Duration::from_millis(config.operations.drain_timeout_ms);
+        let operations = Served::start(operations.server, Operations::new(config, parts).router(), drain);
+        let app = Served::start(app.server, api.router(), drain);
+        tracing::info!(
+            app = addresses.app,
+            operations = addresses.operations,
+            media = ?addresses.media,
+            version = env!("CARGO_PKG_VERSION"),
+            "ready"
+        );
+        Ok(Self { addresses, api, mitalk, engine, app, operations, drain })
+    }
+}
+
+struct Listening {
+    server: Server,
+    address: SocketAddr,
+}
+
+async fn listen(
+    name: &'static str,
+    key: &'static str,
+    address: SocketAddr,
+    max_connections: usize,
+) -> Result<Listening, StartError> {
+    let failed = |source| StartError::Listen { address, key, source };
+    let server = Server::bind(name, address, max_connections).await.map_err(failed)?;
+    let address = server.address().map_err(failed)?;
+    Ok(Listening { server, address })
+}
+
+/// The one place that chooses a store.
+async fn open_store(config: &Config, registry: &Registry) -> Result<Store, StartError> {
+    let StoreKind::Sqlite = config.storage.store;
+    let metrics = sqlite::Metrics::new(registry)?;
+    let storage = config.storage.clone();
+    let store = tokio::task::spawn_blocking(move || {
+        std::fs::create_dir_all(&storage.data_dir)
+            .map_err(|source| StartError::DataDirectory { path: storage.data_dir.clone(), source })?;
+        let options = Options { migrate: Migrate::Apply, ..Options::default() };
+        Ok::<_, StartError>(Store::open(&storage.database(), &options, metrics)?)
+    });
+    store.await?
+}
+
+async fn start_domain(
+    config: &Config,
+    registry: &Registry,
+    store: Store,
+    secrets: &Secrets,
+    engine: &Engine,
+    events: Events,
+) -> Result<Mitalk, StartError> {
+    let clock = Arc::new(SystemClock);
+    let shared = Arc::new(store);
+    let ports = Ports {
+        lease: shared.clone(),
+        entity: shared.clone(),
+        timer: shared.clone(),
+        events: shared.clone(),
+        tables: shared.clone(),
+    };
+    let cluster = Builder::new(
+        config.cluster.clone(),
+        ports,
+        clock.clone(),
+        mitalk_cluster::Metrics::new(registry)?,
+    );
+    let room_metrics = rooms::Metrics::default();
+    room_metrics.register(registry)?;
+    let sms = sms::Log::new(&config.sms).map_err(StartError::Sms)?;
+    let parts = mitalk_actors::mitalk::Parts {
+        cluster,
+        clock,
+        reads: shared.clone(),
+        allow_list: shared.clone(),
+        sms: Arc::new(sms),
+        source: shared,
+        limits: config.limits.clone(),
+        secrets: secrets.domain()?,
+        home: Home::default(),
+        homes: vec![Home::default()],
+        media: (engine.handle(), events),
+        metrics: room_metrics,
+    };
+    Ok(Mitalk::start(parts).await?)
+}

@@ -1,0 +1,304 @@
+//! The service's secrets: files in the data directory that nobody else may read, made on the first start.
+//!
+//! `secrets.json` has the lookup key (never rotated, see [`mitalk_actors::secrets`]) and the master keys, newest first,
+//! from which everything else is derived; `admin-token` is what operators show. The files are written whole and synced
+//! before they get their name, so a crash leaves either none or a complete one; two processes that start at once agree
+//! on whoever was first.
+//!
+//! Invariants: no key is printed or logged; a file that others may read or that is damaged is refused, never replaced:
+//! new keys in its place would lose every account.
+
+use aws_lc_rs::hkdf;
+use base64::Engine as _;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+use mitalk_actors::secrets::{self, KEY_BYTES, MAX_MASTERS, Master};
+use serde::{Deserialize, Serialize};
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Write as _};
+use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// The file's name in the data directory.
+pub const FILE: &str = "secrets.json";
+/// The version of the file's format.
+const VERSION: u16 = 1;
+/// Read and write for the owner only.
+const MODE: u32 = 0o600;
+/// Any right of people who are neither the owner nor in the group.
+const OTHERS: u32 = 0o007;
+/// Bytes of the operators' token.
+const TOKEN_BYTES: usize = 32;
+/// The shortest operators' token that is accepted, in characters.
+const MIN_TOKEN_CHARS: usize = 24;
+
+/// Secrets that cannot be read or made. What to do is in the text.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The system refused.
+    #[error("{}: {source}; the data directory must be writable for the user that runs mitalk", path.display())]
+    Io {
+        /// Which file.
+        path: PathBuf,
+        /// Its words.
+        source: io::Error,
+    },
+    /// Others may read it.
+    #[error("{} can be read by everybody: run chmod 600 on it, and consider its keys known", .0.display())]
+    Open(PathBuf),
+    /// It is not what was written.
+    #[error(
+        "{} is damaged or from a newer release ({reason}): restore it from a backup. Do not delete it: without its keys \
+         no account can be found again", path.display()
+    )]
+    Damaged {
+        /// Which file.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// Too many keys are valid at once.
+    #[error("{MAX_MASTERS} master keys are valid already: remove the oldest, once nothing uses it, before adding one")]
+    TooManyKeys,
+}
+
+/// All keys, as read from the file.
+pub struct Secrets {
+    lookup: [u8; KEY_BYTES],
+    masters: Vec<Master>,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Stored {
+    version: u16,
+    lookup: String,
+    masters: Vec<StoredMaster>,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct StoredMaster {
+    kid: String,
+    key: String,
+}
+
+impl Secrets {
+    /// Reads the keys of a data directory, and makes them first if there are none.
+    ///
+    /// # Errors
+    /// [`Error`].
+    pub fn load_or_create(data_dir: &Path) -> Result<Self, Error> {
+        let path = data_dir.join(FILE);
+        if !path.exists() {
+            fs::create_dir_all(data_dir).map_err(io_error(data_dir))?;
+            let fresh = Self { lookup: secrets::random(), masters: vec![new_master()] };
+            write_new(&path, fresh.encode().as_bytes())?;
+            tracing::info!(path = %path.display(), "made new secrets");
+        }
+        Self::load(data_dir)
+    }
+
+    /// Reads the keys of a data directory.
+    ///
+    /// # Errors
+    /// [`Error`], also if there are none.
+    pub fn load(data_dir: &Path) -> Result<Self, Error> {
+        let path = data_dir.join(FILE);
+        let text = read_private(&path)?;
+        Self::decode(&text).map_err(|reason| Error::Damaged { path, reason })
+    }
+
+    /// Adds a master key that signs and seals from the next start on; older ones stay valid.
+    ///
+    /// # Errors
+    /// [`Error`]; [`Error::TooManyKeys`] leaves everything as it was.
+    pub fn rotate(data_dir: &Path) -> Result<Arc<str>, Error> {
+        let mut secrets = Self::load(data_dir)?;
+        if secrets.masters.len() >= MAX_MASTERS {
+            return Err(Error::TooManyKeys);
+        }
+        let master = new_master();
+        let kid = master.kid.clone();
+        secrets.masters.insert(0, master);
+        replace(&data_dir.join(FILE), secrets.encode().as_bytes())?;
+        Ok(kid)
+    }
+
+    /// The keys of the domain.
+    ///
+    /// # Errors
+    /// What is wrong with the master keys.
+    pub fn domain(&self) -> Result<secrets::Secrets, secrets::Error> {
+        secrets::Secrets::new(self.lookup, &self.masters)
+    }
+
+    /// One key per master for `purpose`, with its id, newest first. `purpose` is a constant of its user, and none of the
+    /// purposes of [`mitalk_actors::secrets`].
+    pub fn derived(&self, purpose: &str) -> Vec<(Arc<str>, [u8; KEY_BYTES])> {
+        let salt = hkdf::Salt::new(hkdf::HKDF_SHA256, b"mitalk/edge/1");
+        self.masters
+            .iter()
+            .map(|master| {
+                let mut key = [0; KEY_BYTES];
+                salt.extract(&master.key)
+                    .expand(&[purpose.as_bytes()], hkdf::HKDF_SHA256)
+                    .and_then(|okm| okm.fill(&mut key))
+                    .expect("32 bytes are within what HKDF-SHA256 gives");
+                (master.kid.clone(), key)
+            })
+            .collect()
+    }
+
+    fn encode(&self) -> String {
+        let stored = Stored {
+            version: VERSION,
+            lookup: STANDARD.encode(self.lookup),
+            masters: self
+                .masters
+                .iter()
+                .map(|master| StoredMaster { kid: master.kid.to_string(), key: STANDARD.encode(master.key) })
+                .collect(),
+        };
+        serde_json::to_string_pretty(&stored).expect("text and numbers are always JSON") + "\n"
+    }
+
+    fn decode(text: &str) -> Result<Self, String> {
+        // serde_json quotes what it does not like: keep its place, not its words, out of logs.
+        let stored: Stored = serde_json::from_str(text)
+            .map_err(|error| format!("not understood at line {} column {}", error.line(), error.column()))?;
+        if stored.version != VERSION {
+            return Err(format!("version {}, this release reads {VERSION}", stored.version));
+        }
+        let key = |text: &str| {
+            let bytes = STANDARD.decode(text).map_err(|_| "a key is not base64".to_owned())?;
+            <[u8; KEY_BYTES]>::try_from(bytes).map_err(|_| format!("a key has not {KEY_BYTES} bytes"))
+        };
+        let masters = stored
+            .masters
+            .iter()
+            .map(|master| Ok(Master { kid: master.kid.as_str().into(), key: key(&master.key)? }))
+            .collect::<Result<Vec<_>, String>>()?;
+        let secrets = Self { lookup: key(&stored.lookup)?, masters };
+        secrets.domain().map_err(|error| error.to_string())?;
+        Ok(secrets)
+    }
+}
+
+/// Reads the operators' token, and makes it first if the file is missing.
+///
+/// # Errors
+/// [`Error`]; a token that is too short to be safe is [`Error::Damaged`].
+pub fn admin_token(path: &Path) -> Result<String, Error> {
+    if !path.exists() {
+        let token = URL_SAFE_NO_PAD.encode(secrets::random::<TOKEN_BYTES>());
+        write_new(path, format!("{token}\n").as_bytes())?;
+    }
+    let token = read_private(path)?.trim().to_owned();
+    if token.len() < MIN_TOKEN_CHARS {
+        let reason = format!("a token of fewer than {MIN_TOKEN_CHARS} characters");
+        return Err(Error::Damaged { path: path.to_owned(), reason });
+    }
+    Ok(token)
+}
+
+fn new_master() -> Master {
+    let id: [u8; 6] = secrets::random();
+    Master { kid: URL_SAFE_NO_PAD.encode(id).into(), key: secrets::random() }
+}
+
+fn io_error(path: &Path) -> impl FnOnce(io::Error) -> Error {
+    let path = path.to_owned();
+    move |source| Error::Io { path, source }
+}
+
+fn read_private(path: &Path) -> Result<String, Error> {
+    let mode = fs::metadata(path).map_err(io_error(path))?.permissions().mode();
+    if mode & OTHERS != 0 {
+        return Err(Error::Open(path.to_owned()));
+    }
+    fs::read_to_string(path).map_err(io_error(path))
+}
+
+/// Gives complete content its name, unless the name is taken: then whoever was first has won.
+fn write_new(path: &Path, content: &[u8]) -> Result<(), Error> {
+    let temporary = write_beside(path, content)?;
+    let linked = fs::hard_link(&temporary, path);
+    let _ = fs::remove_file(&temporary);
+    match linked {
+        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(io_error(path)(error)),
+        _ => sync_directory(path),
+    }
+}
+
+fn replace(path: &Path, content: &[u8]) -> Result<(), Error> {
+    let temporary = write_beside(path, content)?;
+    fs::rename(temporary, path).map_err(io_error(path))?;
+    sync_directory(path)
+}
+
+fn write_beside(path: &Path, content: &[u8]) -> Result<PathBuf, Error> {
+    let temporary = path.with_extension(format!("new-{}", std::process::id()));
+    let mut file = OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(true)
+        .mode(MODE)
+        .open(&temporary)
+        .map_err(io_error(&temporary))?;
+    file.write_all(content).and_then(|()| file.sync_all()).map_err(io_error(&temporary))?;
+    Ok(temporary)
+}
+
+fn sync_directory(path: &Path) -> Result<(), Error> {
+    let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    File::open(directory).and_then(|directory| directory.sync_all()).map_err(io_error(directory))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_start_makes_what_later_ones_read() {
+        let dir = tempfile::tempdir().unwrap();
+        let first = Secrets::load_or_create(dir.path()).unwrap();
+        let second = Secrets::load_or_create(dir.path()).unwrap();
+        assert_eq!(first.derived("test"), second.derived("test"));
+        let mode = fs::metadata(dir.path().join(FILE)).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, MODE);
+        let token = admin_token(&dir.path().join("admin-token")).unwrap();
+        assert_eq!(token, admin_token(&dir.path().join("admin-token")).unwrap());
+        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 2, "no temporary file is left");
+    }
+
+    #[test]
+    fn a_rotation_keeps_the_old_key_valid_and_is_bounded() {
+        let dir = tempfile::tempdir().unwrap();
+        let before = Secrets::load_or_create(dir.path()).unwrap().derived("test");
+        let kid = Secrets::rotate(dir.path()).unwrap();
+        let after = Secrets::load(dir.path()).unwrap().derived("test");
+        assert_eq!(after[0].0, kid);
+        assert_eq!(after[1], before[0]);
+        for _ in 2..MAX_MASTERS {
+            Secrets::rotate(dir.path()).unwrap();
+        }
+        assert!(matches!(Secrets::rotate(dir.path()), Err(Error::TooManyKeys)));
+    }
+
+    #[test]
+    fn damaged_newer_or_open_files_are_refused_and_kept() {
+        let dir = tempfile::tempdir().unwrap();
+        Secrets::load_or_create(dir.path()).unwrap();
+        let path = dir.path().join(FILE);
+        let good = fs::read_to_string(&path).unwrap();
+        for bad in ["", "{", &good.replace("\"version\": 1", "\"version\": 2"), &good[..good.len() / 2]] {
+            fs::write(&path, bad).unwrap();
+            assert!(matches!(Secrets::load_or_create(dir.path()), Err(Error::Damaged { .. })), "{bad}");
+            assert_eq!(fs::read_to_string(&path).unwrap(), bad);
+        }
+        fs::write(&path, good).unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).unwrap();
+        assert!(matches!(Secrets::load_or_create(dir.path()), Err(Error::Open(_))));
+    }
+}

@@ -1,0 +1,207 @@
+//! The admin API on the operations listener: what operators see and do. Used by `mitalk admin` and by tests.
+
+use super::invites::Invites;
+use super::people::Me;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+/// Who becomes active on sign-up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Phase {
+    /// Numbers on the allow-list that are registered and enabled.
+    Employees,
+    /// The allow-list, people holding an invite, and whom operators admit.
+    ClosedTest,
+    /// Everyone.
+    Open,
+}
+
+/// The phase, as asked and as set.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PhaseIs {
+    /// Now.
+    pub phase: Phase,
+}
+
+/// A number for the allow-list.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct AllowEntry {
+    /// E.164.
+    pub phone: String,
+    /// Registered numbers that are not enabled wait.
+    #[serde(default = "yes")]
+    pub enabled: bool,
+}
+
+fn yes() -> bool {
+    true
+}
+
+/// Registers numbers: all of them or none.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct AllowImport {
+    /// At most 1,000 at a time.
+    pub entries: Vec<AllowEntry>,
+}
+
+/// How many numbers are on the allow-list.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct AllowCount {
+    /// All.
+    pub registered: u64,
+    /// Those that may come in.
+    pub enabled: u64,
+}
+
+/// The waitlist.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Waitlist {
+    /// People who wait.
+    pub waiting: u64,
+    /// The block of tickets that is called from.
+    pub head: u64,
+    /// Called by admissions of the next N and by rate, ever.
+    pub admitted: u64,
+    /// Still to be called by admissions under way.
+    pub owed: u64,
+    /// Admitted per hour by itself; 0 without a rate.
+    pub per_hour: u32,
+}
+
+/// Whom to admit: `{"count": 10}`, `{"phone": "+49..."}`, `{"user": "..."}` or `{"per_hour": 100}`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Admit {
+    /// The next so many.
+    Count(u64),
+    /// The person with this number.
+    Phone(String),
+    /// The person with this id.
+    User(String),
+    /// So many per hour from now on; 0 stops it.
+    PerHour(u32),
+}
+
+/// A live room, as operators see it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct LiveRoom {
+    /// Opaque.
+    pub id: String,
+    /// Title.
+    pub title: String,
+    /// `open`, `social` or `closed`.
+    pub visibility: super::rooms::Visibility,
+    /// People on stage.
+    pub stage_count: u32,
+    /// People in the audience.
+    pub audience_count: u32,
+    /// Milliseconds since 1970.
+    pub started_at_ms: u64,
+}
+
+/// All live rooms.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct LiveRooms {
+    /// Newest first.
+    pub rooms: Vec<LiveRoom>,
+}
+
+/// An account, as operators see it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Account {
+    /// As its owner sees it.
+    pub me: Me,
+    /// When it signed up, milliseconds since 1970.
+    pub created_at_ms: u64,
+    /// The last digits of its number.
+    pub phone_hint: String,
+    /// Signed-in devices.
+    pub devices: usize,
+}
+
+/// Stops an account, or lets it go on.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Suspend {
+    /// Stop it: all its devices are signed out.
+    pub suspended: bool,
+}
+
+/// Gives somebody more invites to give.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Grant {
+    /// Who.
+    pub user: String,
+    /// How many more.
+    pub grant: u32,
+}
+
+/// What is left to give.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Granted {
+    /// Now.
+    pub left: u32,
+}
+
+/// Somebody's invites: the same form as their giver sees.
+pub type InvitesOf = Invites;
+
+/// Makes active accounts without a phone, for load tests; only where `admin.test_admission` is set.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct TestAccounts {
+    /// How many.
+    pub count: usize,
+    /// What their numbers start with, e.g. `+1555010`.
+    pub prefix: String,
+}
+
+/// A test account, signed in.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct TestAccount {
+    /// Opaque.
+    pub user: String,
+    /// Its one device.
+    pub tokens: super::auth::Tokens,
+}
+
+/// All that were made.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct TestAccountsMade {
+    /// In no particular order.
+    pub accounts: Vec<TestAccount>,
+}
+
+/// `/healthz`: the process answers.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Health {
+    /// Always `ok`.
+    pub status: String,
+    /// The release.
+    pub version: String,
+}
+
+/// `/readyz`: whether the node can take requests; the status is 503 when it cannot.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Readiness {
+    /// All of the below.
+    pub ready: bool,
+    /// What is in the way, for people.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// Whether the node's lease holds.
+    pub lease_holds: bool,
+    /// Shards that answer here.
+    pub shards: usize,
+    /// Entities in memory.
+    pub entities: usize,
+    /// Open media sessions.
+    pub media_sessions: usize,
+    /// The node is stopping.
+    pub stopping: bool,
+}

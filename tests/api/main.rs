@@ -1,0 +1,17 @@
+//! The API against the real binary: a process of its own on free ports and an empty directory for each test.
+//!
+//! What is asked over HTTP here is what clients and operators may rely on: every route in good and bad cases, problem
+//! documents for everything that goes wrong, the live socket, the operations listener, and the process itself (bad
+//! configuration, busy port, second process, signals). Audio is not: the browser and cheat tests have it.
+
+mod admin;
+mod bad_input;
+mod documented;
+mod invites;
+mod live;
+mod offer;
+mod people;
+mod process;
+mod rooms;
+mod server;
+mod sign_in;
