@@ -72,6 +72,7 @@ impl Worker {
     pub(crate) fn run(mut self) {
         let mut now = Instant::now();
         while !self.inbox.is_stopped() {
+            // Counted from the last turn's time, so at most one turn late: not worth a second look at the clock.
             let due = self
                 .shard
                 .due()

@@ -95,10 +95,16 @@ impl Shard {
             return Err(Error::SessionExists);
         }
         let rights = purpose.rights.clone();
-        let new = || Session::new(&self.setup, purpose, offer, now);
-        let made = catch_unwind(AssertUnwindSafe(new));
-        let (mut session, sdp) = made.unwrap_or_else(|_| Err(broken_offer(&mut self.counts)))?;
-        session.poll(now, wire);
+        let new = || {
+            let (mut session, sdp) = Session::new(&self.setup, purpose, offer, now)?;
+            session.poll(now, wire);
+            Ok((session, sdp))
+        };
+        let made = catch_unwind(AssertUnwindSafe(new)).unwrap_or_else(|_| {
+            self.counts.panics += 1;
+            Err(broken_offer())
+        });
+        let (session, sdp) = made?;
         let member = self.free.pop().unwrap_or_else(|| {
             self.sessions.push(None);
             Member(self.sessions.len() as u32 - 1)
@@ -128,19 +134,17 @@ impl Shard {
         wire: &mut impl Wire,
     ) -> Result<Answer, Error> {
         let member = *self.by_key.get(&key).ok_or(Error::NoSuchSession)?;
-        let session = self.sessions[member.0 as usize]
-            .as_mut()
-            .ok_or(Error::NoSuchSession)?;
-        let before = session.ufrag.clone();
-        let negotiate = || session.restart(&self.setup, offer);
-        let answered = catch_unwind(AssertUnwindSafe(negotiate));
-        let answered = answered.unwrap_or_else(|_| Err(broken_offer(&mut self.counts)));
-        let ufrag = session.ufrag.clone();
+        let answered = self.guarded(member, |session, setup| {
+            let before = session.ufrag.clone();
+            let answered = session.restart(setup, offer);
+            session.poll(now, wire);
+            (before, session.ufrag.clone(), answered)
+        });
+        let (before, ufrag, answered) = answered.ok_or_else(broken_offer)?;
         if ufrag != before {
             self.by_ufrag.remove(&before);
             self.by_ufrag.insert(ufrag, member);
         }
-        session.poll(now, wire);
         let (sdp, forgotten) = answered?;
         self.forget(member, forgotten);
         self.settle(member, now, wire);
@@ -151,9 +155,7 @@ impl Shard {
     /// Ends a session with a goodbye. Unknown ones are none of our business any more.
     pub(crate) fn leave(&mut self, key: SessionKey, now: Instant, wire: &mut impl Wire) {
         if let Some(&member) = self.by_key.get(&key) {
-            if let Some(session) = self.sessions[member.0 as usize].as_mut() {
-                session.close(now, wire);
-            }
+            self.guarded(member, |session, _| session.close(now, wire));
             self.end(member, Gone::Removed, wire);
         }
     }
@@ -410,7 +412,6 @@ impl Shard {
 }
 
 /// An offer that made a parser panic.
-fn broken_offer(counts: &mut Counts) -> Error {
-    counts.panics += 1;
+fn broken_offer() -> Error {
     Error::BadOffer("the SDP cannot be answered".to_owned())
 }

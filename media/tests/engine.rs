@@ -3,7 +3,10 @@
 //! What goes through the shard's logic is proven on a simulated network (`src/shard/tests.rs`); here are the edges that a
 //! simulation leaves out.
 
-#![allow(clippy::unwrap_used, reason = "a test's helpers fail by panicking, like the test")]
+#![allow(
+    clippy::unwrap_used,
+    reason = "a test's helpers fail by panicking, like the test"
+)]
 
 use mitalk_media::light::{Client, Crowd, Heard, Identity, Person, State};
 use mitalk_media::{
@@ -12,7 +15,7 @@ use mitalk_media::{
 };
 use rand::SeedableRng;
 use rand::rngs::StdRng;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -211,6 +214,24 @@ async fn a_restart_from_another_socket_goes_on() {
     world.until("audio again", |people| packets(&people[listener]) > before + 20);
     let slots = world.crowd.people()[listener].client.slots();
     assert!(slots.iter().all(|slot| slot.breaks == 0), "{slots:?}");
+}
+
+#[tokio::test]
+async fn ipv6_works_beside_ipv4() {
+    let ipv6: IpAddr = Ipv6Addr::LOCALHOST.into();
+    if std::net::UdpSocket::bind((ipv6, 0)).is_err() {
+        println!("no IPv6 here; nothing tried");
+        return;
+    }
+    let mut world = World::new(Config {
+        bind: vec![SocketAddr::new(LOOPBACK, 0), SocketAddr::new(ipv6, 0)],
+        ..config()
+    });
+    let (speaker, listener) = (world.join(speaks(1)).await, world.join(Rights::Listen).await);
+    world.crowd.move_away(listener, ipv6).unwrap();
+    world.until_up();
+    world.speak(speaker);
+    world.until("audio by IPv6", |people| packets(&people[listener]) > 20);
 }
 
 #[tokio::test]

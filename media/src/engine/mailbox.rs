@@ -176,3 +176,30 @@ impl Notes {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_full_queue_refuses_work_and_lets_those_who_leave_through() {
+        let (mailbox, mut inbox) = mailbox().unwrap();
+        let stats = || Command::Stats {
+            reply: oneshot::channel().0,
+        };
+        for _ in 0..COMMANDS {
+            mailbox.send(stats()).unwrap();
+        }
+        assert_eq!(mailbox.send(stats()), Err(Error::Overloaded));
+        mailbox.leave(SessionKey(1));
+        mailbox.rights_changed();
+        assert_eq!(inbox.take_leaving(), [SessionKey(1)]);
+        assert_eq!(inbox.take_leaving(), []);
+        assert!(inbox.take_rights_changed() && !inbox.take_rights_changed());
+        assert!(inbox.has_commands());
+        assert_eq!(std::iter::from_fn(|| inbox.next_command()).count(), COMMANDS);
+        assert!(!inbox.has_commands());
+        drop(inbox);
+        assert_eq!(mailbox.send(stats()), Err(Error::Stopped));
+    }
+}

@@ -384,3 +384,43 @@ fn what_is_no_opus_goes_nowhere() {
         Verdict::Forwarded(1)
     );
 }
+
+/// `cargo test --release -p mitalk-media --lib -- --ignored --nocapture`
+#[test]
+#[ignore = "a benchmark: prints figures and asserts none"]
+fn what_rewriting_costs_beside_sealing_alone() {
+    const LISTENERS: usize = 1000;
+    const ROUNDS: u32 = 200;
+    struct Nowhere([u8; MAX_DATAGRAM_BYTES]);
+    impl Wire for Nowhere {
+        fn buffer(&mut self) -> &mut [u8; MAX_DATAGRAM_BYTES] {
+            &mut self.0
+        }
+        fn send(&mut self, _: usize, _: SocketAddr) {}
+    }
+    let mut world = World::new(&[3; LISTENERS]);
+    let mut wire = Nowhere([0; MAX_DATAGRAM_BYTES]);
+    let payload = [0x78; 100];
+    let per_packet = |time: Duration| time.as_nanos() / u128::from(ROUNDS) / LISTENERS as u128;
+    let started = Instant::now();
+    for n in 1..=ROUNDS {
+        world.now += PACKET;
+        let packet = Packet {
+            timestamp: n * opus::FRAME,
+            level: Some(-20),
+            payload: &payload,
+        };
+        world.room.packet(member(0), packet, world.now, &mut wire);
+    }
+    let whole = per_packet(started.elapsed());
+    let mut packet = [0x78; 124 + 16];
+    let started = Instant::now();
+    for n in 1..=u64::from(ROUNDS) {
+        packet[2..4].copy_from_slice(&(n as u16).to_be_bytes());
+        for person in &world.people {
+            person.opening.seal(&mut packet, 24, 124, n);
+        }
+    }
+    let sealing = per_packet(started.elapsed());
+    println!("{whole} ns per packet and listener, of which sealing alone takes {sealing}");
+}

@@ -14,6 +14,9 @@ use std::net::SocketAddr;
 /// Addresses of one client per ICE generation. Four interfaces behind NATs that change their minds make fewer.
 pub(crate) const MAX_PATHS: usize = 32;
 
+/// Checks of ours that may be unanswered at a time, per address: 4 s of them.
+const MAX_ASKED: usize = 4;
+
 /// What a STUN message turned out to be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Check {
@@ -28,8 +31,8 @@ pub(crate) enum Check {
 #[derive(Debug)]
 struct Path {
     address: SocketAddr,
-    /// The newest check that was sent there.
-    asked: Option<TransactionId>,
+    /// The newest checks that were sent there, oldest first. Several, for an answer may take longer than our patience.
+    asked: Vec<TransactionId>,
     /// One of our checks was answered from there.
     valid: bool,
     /// When it was nominated, in order; 0 for never.
@@ -93,7 +96,10 @@ impl Paths {
     /// A check was sent.
     pub(crate) fn asked(&mut self, to: SocketAddr, id: TransactionId) {
         if let Some(path) = self.known.iter_mut().find(|path| path.address == to) {
-            path.asked = Some(id);
+            if path.asked.len() == MAX_ASKED {
+                path.asked.remove(0);
+            }
+            path.asked.push(id);
         }
     }
 
@@ -111,7 +117,7 @@ impl Paths {
         match (message.class(), at) {
             (Class::Success, Some(at)) => {
                 let path = &mut self.known[at];
-                path.valid |= path.asked == Some(message.transaction());
+                path.valid |= path.asked.contains(&message.transaction());
             }
             // Checks only go to known addresses: an answer to none of them.
             (Class::Success, None) => return Check::Forged,
@@ -134,7 +140,7 @@ impl Paths {
     fn learn(&mut self, address: SocketAddr) -> usize {
         self.known.push(Path {
             address,
-            asked: None,
+            asked: Vec::new(),
             valid: false,
             nominated: 0,
         });
