@@ -52,8 +52,7 @@ export const rooms = {
   create: (body: wire.CreateRoom, key: string) => call<wire.RoomSnapshot>('POST', '/v1/rooms', { key, body }),
   get: (id: string) => call<wire.RoomSnapshot>('GET', room(id)),
   patch: (id: string, body: wire.RoomPatch) => call<wire.RoomAck>('PATCH', room(id), { body }),
-  join: (id: string, body: { sdp: string; resume_token?: string; socket?: string }) =>
-    call<wire.Joined>('POST', `${room(id)}/join`, { body }),
+  join: (id: string, body: wire.JoinRequest) => call<wire.Joined>('POST', `${room(id)}/join`, { body }),
   restartIce: (id: string, session: string, sdp: string) =>
     call<{ sdp: string }>('POST', `${room(id)}/sessions/${enc(session)}/ice`, { body: { sdp } }),
   leave: (id: string) => call<void>('POST', `${room(id)}/leave`, { repeatable: true }),
