@@ -9,7 +9,7 @@ mod batch;
 pub(crate) mod mailbox;
 pub(crate) mod udp;
 
-use crate::handle::Directory;
+use crate::directory::Directory;
 use crate::metrics::{Counts, Metrics, SocketCounts};
 use crate::session::{Purpose, Setup};
 use crate::shard::Shard;

@@ -1,5 +1,6 @@
 //! The asynchronous edge: what callers hold.
 
+use crate::directory::{Directory, Entry};
 use crate::engine::Worker;
 use crate::engine::mailbox::{Command, Mailbox, mailbox};
 use crate::engine::udp::{self, Sockets};
@@ -8,9 +9,8 @@ use crate::{
     Answer, Config, Error, Join, Metrics, Rights, RoomKey, SessionEvent, SessionKey, StartError, Stats, dtls,
     offer, rights,
 };
-use std::collections::HashMap;
 use std::net::{SocketAddr, UdpSocket};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::thread::JoinHandle;
 use tokio::sync::{mpsc, oneshot};
 
@@ -282,62 +282,5 @@ impl Events {
     /// and refuses joins as full in the end.
     pub async fn next(&mut self) -> Option<SessionEvent> {
         self.queue.recv().await
-    }
-}
-
-/// All sessions of the node, from the join's first moment until their end was told. Never asked for a packet.
-#[derive(Debug)]
-pub(crate) struct Directory {
-    sessions: Mutex<HashMap<SessionKey, Entry>>,
-    max: usize,
-}
-
-#[derive(Debug)]
-struct Entry {
-    room: RoomKey,
-    shard: usize,
-    rights: Arc<rights::Cell>,
-}
-
-impl Directory {
-    fn new(max: usize) -> Self {
-        Self {
-            sessions: Mutex::default(),
-            max,
-        }
-    }
-
-    fn enter(&self, session: SessionKey, entry: Entry) -> Result<(), Error> {
-        let mut sessions = self.lock();
-        if sessions.contains_key(&session) {
-            return Err(Error::SessionExists);
-        }
-        if sessions.len() >= self.max {
-            return Err(Error::Full);
-        }
-        sessions.insert(session, entry);
-        Ok(())
-    }
-
-    fn with<T>(&self, session: SessionKey, look: impl FnOnce(&Entry) -> T) -> Result<T, Error> {
-        self.lock().get(&session).map(look).ok_or(Error::NoSuchSession)
-    }
-
-    /// Closes the rights of everybody in a room. Returns those for whom this was the first time, and their shards.
-    fn close_room(&self, room: RoomKey) -> Vec<(SessionKey, usize)> {
-        let sessions = self.lock();
-        let inside = sessions
-            .iter()
-            .filter(|(_, entry)| entry.room == room && entry.rights.close());
-        inside.map(|(session, entry)| (*session, entry.shard)).collect()
-    }
-
-    pub(crate) fn forget(&self, session: SessionKey) {
-        self.lock().remove(&session);
-    }
-
-    /// Nothing can be half-done in there when a panic comes.
-    fn lock(&self) -> MutexGuard<'_, HashMap<SessionKey, Entry>> {
-        self.sessions.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -17,6 +17,7 @@
 #![cfg_attr(not(feature = "client"), allow(unreachable_pub))]
 
 mod config;
+mod directory;
 mod dtls;
 mod egress;
 mod engine;

@@ -300,10 +300,7 @@ async fn a_full_node_a_bad_offer_and_a_stopped_engine_say_so() {
         Err(Error::NoSuchSession)
     );
     world.engine.shutdown();
-    assert_eq!(
-        world.handle.restart(SessionKey(1), offer).await,
-        Err(Error::Stopped)
-    );
+    assert_eq!(world.handle.join(join(3, &offer)).await, Err(Error::Stopped));
     assert_eq!(world.handle.stats().await, Default::default());
 }
 
