@@ -64,15 +64,6 @@ export class Peer {
     return this.#slots.map((slot) => slot.getContributingSources());
   }
 
-  /** Packets received on all slots. */
-  async packetsReceived(): Promise<number> {
-    let packets = 0;
-    for (const entry of (await this.#pc.getStats()).values()) {
-      if (entry.type === 'inbound-rtp') packets += (entry as RTCInboundRtpStreamStats).packetsReceived ?? 0;
-    }
-    return packets;
-  }
-
   close(): void {
     this.#pc.onconnectionstatechange = null;
     this.#pc.oniceconnectionstatechange = null;

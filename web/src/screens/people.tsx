@@ -76,7 +76,7 @@ function FindByHandle() {
   );
 }
 
-export function PersonList({ of, which }: { of: string; which: Which }) {
+function PersonList({ of, which }: { of: string; which: Which }) {
   const list = useMemo(() => new PagedList<PersonBrief>((cursor) => people.list(of, which, cursor)), [of, which]);
   useEffect(() => void list.reload(), [list]);
   const items = list.items.value;

@@ -14,6 +14,7 @@ import type { Phase } from '../media/recovery';
 import { MediaSession } from '../media/session';
 import { me, myId } from './account';
 import { live } from './live';
+import * as resume from './resume';
 import { noteChanges } from './room-news';
 import { memberOf } from './room-reducer';
 import * as seq from './room-sync';
@@ -23,7 +24,6 @@ import { microphone } from './voice';
 const OVERLAY_MS = 6_000;
 /** A place in the queue is asked for at most this often. */
 const PLACE_EVERY_MS = 3_000;
-const RESUME_KEY = 'mitalk.resume';
 
 export type Connection = 'none' | 'connecting' | 'live' | 'reconnecting' | 'no_sound';
 
@@ -48,7 +48,6 @@ let overlayIds = 0;
 let placeTimer: ReturnType<typeof setTimeout> | undefined;
 
 export const levels = (): Map<number, number> => media?.levels() ?? new Map();
-export const rejoinable = (): string | null => readResume()?.room ?? null;
 
 export function join(id: string): void {
   if (roomId.value === id) return;
@@ -56,8 +55,7 @@ export function join(id: string): void {
   farewell.value = null;
   roomId.value = id;
   connection.value = 'connecting';
-  const resume = readResume();
-  media = new MediaSession(id, resume?.room === id ? resume.token : undefined, {
+  media = new MediaSession(id, resume.tokenFor(id), {
     socket: () => live.id,
     phase: phaseChanged,
     noSound: () => {
@@ -159,7 +157,7 @@ export async function refresh(): Promise<void> {
 }
 
 function joined({ room: snapshot, resume_token, resumed }: Joined): void {
-  sessionStorage.setItem(RESUME_KEY, JSON.stringify({ room: snapshot.id, token: resume_token }));
+  resume.remember(snapshot.id, resume_token);
   const before = sync.value;
   const wasOnStage = before && memberOf(before.base, myId.value);
   update(seq.start(myId.value, snapshot));
@@ -212,7 +210,7 @@ function end(why: LeftWhy, problem?: ApiError): void {
 }
 
 function close(): void {
-  sessionStorage.removeItem(RESUME_KEY);
+  resume.forget();
   if (roomId.value) live.send({ type: 'unwatch', room: roomId.value });
   media?.close();
   media = undefined;
@@ -223,9 +221,4 @@ function close(): void {
   sync.value = null;
   asked.value = new Set();
   connection.value = 'none';
-}
-
-function readResume(): { room: string; token: string } | null {
-  const text = sessionStorage.getItem(RESUME_KEY);
-  return text ? (JSON.parse(text) as { room: string; token: string }) : null;
 }

@@ -7,10 +7,11 @@ import { keepAwake, showOnLockScreen } from '../media/lock-screen';
 import { accountState, load, me, myId, noticed, setMe } from './account';
 import { addNotice, hallway } from './hallway';
 import { live, onLive } from './live';
+import { rejoinable } from './resume';
 import * as current from './room';
 import { toggleMute } from './room-actions';
 import { memberOf } from './room-reducer';
-import { go, place, roomPath } from './route';
+import { go, place, roomPath, route } from './route';
 import { toast } from './toasts';
 
 /** So often the account is asked for again while it cannot be had. */
@@ -34,9 +35,21 @@ export function start(): void {
     const timer = setTimeout(load, OFFLINE_RETRY_MS);
     return () => clearTimeout(timer);
   });
+  effect(comeBack);
   effect(followRoom);
   addEventListener('online', () => accountState.value === 'offline' && void load());
   void load();
+}
+
+let cameBack = false;
+
+/** A reloaded page is in its room again without being asked, unless it was sent to another one. */
+function comeBack(): void {
+  if (cameBack || accountState.value !== 'ready') return;
+  cameBack = true;
+  const room = rejoinable();
+  const at = route.peek();
+  if (room && (at.name !== 'room' || at.id === room)) current.join(room);
 }
 
 let opened = false;

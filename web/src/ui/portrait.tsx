@@ -35,7 +35,7 @@ export function initials(name: string): string {
 
 interface PortraitProps {
   person: { id: string; name: string };
-  size: 'tiny' | 'small' | 'medium' | 'large' | 'huge';
+  size: 'small' | 'medium' | 'large' | 'huge';
 }
 
 export function Portrait({ person, size }: PortraitProps) {

@@ -107,6 +107,23 @@ const tests = {
     await service.heard((message) => message.type === 'watch' && message.after === 10 && message.room === 'eur1', 2);
   },
 
+  async 'a reload comes back to the room by itself, also when it was minimised'(page, service) {
+    const tokens = [];
+    service.answer('POST /v1/rooms/*/join', (request) => {
+      tokens.push(request.postDataJSON().resume_token);
+      return { session: 's1', sdp: 'answer', room: room(), resume_token: `t${tokens.length}`, resumed: true };
+    });
+    await enter(page);
+    await page.reload();
+    await sees(page, '.room[data-connection=live]');
+    await page.keyboard.press('Escape');
+    await sees(page, '.mini');
+    await page.reload();
+    await sees(page, '.mini');
+    await until(() => tokens.length === 3);
+    assert.deepEqual(tokens, [undefined, 't1', 't2']);
+  },
+
   async 'the microphone is let go when the person steps back'(page, service) {
     await enter(page);
     await page.keyboard.press('m');

@@ -2,22 +2,20 @@
  * What is shown where a room goes, as a sheet on a phone and as a column on a desk: the room one is in, the room that a
  * link leads to, or how the last one ended.
  */
-import { useEffect } from 'preact/hooks';
 import { t } from '../../i18n';
-import { connection, farewell, join, rejoinable, room, roomId } from '../../state/room';
+import { connection, farewell, room, roomId } from '../../state/room';
 import { route } from '../../state/route';
+import { Button } from '../../ui/button';
 import { Empty, Loading } from '../../ui/page';
+import { leaveQuietly } from './bar';
 import { FarewellScreen } from './farewell';
+import { RoomHead } from './head';
 import { Live } from './live';
 import { Preview } from './preview';
 
 export function RoomPanel() {
   const current = route.value;
   const asked = current.name === 'room' ? current.id : null;
-  useEffect(() => {
-    // A reloaded page comes back to its place by itself.
-    if (asked && asked === rejoinable() && !roomId.value) join(asked);
-  }, [asked]);
   const here = roomId.value;
   const gone = farewell.value;
   if (asked && asked !== here && gone?.id !== asked) return <Preview key={asked} id={asked} />;
@@ -28,9 +26,15 @@ export function RoomPanel() {
 
 function Connecting() {
   return (
-    <div class="room-wait">
-      <Loading />
-      <p>{connection.value === 'reconnecting' ? t('room.reconnecting') : t('room.connecting')}</p>
+    <div class="room">
+      <RoomHead />
+      <div class="room-wait" role="status">
+        <Loading />
+        <p>{connection.value === 'reconnecting' ? t('room.reconnecting') : t('room.connecting')}</p>
+        <Button icon="leave" onPress={leaveQuietly}>
+          {t('room.leave')}
+        </Button>
+      </div>
     </div>
   );
 }
