@@ -78,7 +78,7 @@ impl Config {
         if self
             .bind
             .iter()
-            .any(|a| usize::from(a.port()) + self.threads > usize::from(u16::MAX))
+            .any(|a| usize::from(a.port()) + self.threads - 1 > usize::from(u16::MAX))
         {
             return wrong(
                 "bind",

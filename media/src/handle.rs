@@ -279,7 +279,7 @@ impl std::fmt::Debug for Handle {
 
 impl Events {
     /// The next event; `None` once the engine has stopped. An engine whose events are not read keeps forwarding,
-    /// and refuses joins as full in the end.
+    /// and refuses joins as full in the end. Nothing is lost if the future is dropped.
     pub async fn next(&mut self) -> Option<SessionEvent> {
         self.queue.recv().await
     }

@@ -52,6 +52,46 @@ fn three_people_hear_each_other_and_not_themselves() {
     );
 }
 
+/// AES-GCM breaks at the first repeated nonce, and str0m has the same key: through mutes, silence and restarts every
+/// packet on the wire is ours, and no (SSRC, index) comes twice.
+#[test]
+fn only_the_egress_sends_rtp_and_no_nonce_repeats() {
+    let mut world = World::new(12);
+    let (speaker, listener) = (world.join(SPEAK(7), 3), world.join(SPEAK(8), 3));
+    world.run(MS(500));
+    world.speak(speaker, Some(20));
+    world.run(MS(1000));
+    world.cut(listener, true);
+    world.run(SILENT_AFTER + MS(1000));
+    world.cut(listener, false);
+    world.run(MS(3000));
+    world.set_rights(speaker, Rights::Muted(StageNumber(7)));
+    world.run(MS(200));
+    world.set_rights(speaker, SPEAK(7));
+    world.restart(listener).unwrap();
+    world.run(MS(10_000));
+    let mut nonces = HashSet::new();
+    let sent = world.network.sent_to(listener);
+    let rtp = sent
+        .iter()
+        .filter_map(|datagram| crate::light::Header::parse(datagram, 1));
+    for (header, _) in rtp {
+        assert!(
+            nonces.insert((header.ssrc, header.sequence)),
+            "{header:?} comes twice"
+        );
+    }
+    let stats = world.shard.stats(world.now);
+    let counted = stats
+        .sessions
+        .iter()
+        .find(|s| s.session == world.key(listener))
+        .unwrap()
+        .packets_out;
+    assert_eq!(nonces.len() as u64, counted);
+    assert!(counted > 900, "{counted}");
+}
+
 #[test]
 fn one_to_four_slots_are_served() {
     let mut world = World::new(2);
