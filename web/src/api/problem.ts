@@ -2,11 +2,14 @@
  * The one shape of every error: an RFC 9457 problem document, whether the server sent it or the network failed.
  * Screens look at `code` only, and translate it; they never show a server's sentence that has no code they know.
  */
-import type { Problem } from './types';
+import type { Problem as Served } from './types';
 
 /** Codes that are made here, because no answer came: everything else comes from the server. */
 export const NETWORK = 'network';
 const BAD_ANSWER = 'bad_answer';
+
+/** As served, or made here. A newer server may have codes that this app does not know. */
+export type Problem = Omit<Served, 'code'> & { code: string };
 
 export class ApiError extends Error {
   readonly problem: Problem;

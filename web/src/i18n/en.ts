@@ -1,4 +1,6 @@
 /** English: the catalogue that names all keys. Keys say place and meaning; sentences are short, plain and blame nobody. */
+import type { Problem } from '../api/types';
+
 export interface Plural {
   one?: string;
   other: string;
@@ -349,6 +351,7 @@ export const en = {
   'problem.room_social': 'This room is for people who follow one of its moderators.',
   'problem.sdp_invalid': 'This browser and the service do not understand each other. Update the browser.',
   'problem.hands_off': 'Hands are closed in this room.',
+  'problem.hands_followed_only': 'Here only people whom somebody on stage follows raise their hand.',
   'problem.hands_full': 'The queue is full. Try again in a while.',
   'problem.hand_not_up': 'That hand is down again.',
   'problem.already_on_stage': 'They are on stage already.',
@@ -357,6 +360,8 @@ export const en = {
   'problem.stage_full': 'The stage is full.',
   'problem.invitations_full': 'Too many people are invited on stage. Wait for some to answer.',
   'problem.bans_full': 'No more people can be banned from this room.',
+  'problem.pings_full': 'You have asked many people into this room. Wait for some to come.',
+  'problem.not_a_contact': 'You can ask in people who follow you and whom you follow.',
   'problem.moderators_only': 'Only moderators can do that.',
   'problem.not_in_room': 'They are not in the room any more.',
   'problem.not_yourself': 'You cannot do that to yourself.',
@@ -366,4 +371,20 @@ export const en = {
 } satisfies Record<string, string | Plural>;
 
 export type Key = keyof typeof en;
+
+/** What only a broken program is told: it is said as `problem.unknown`. */
+type Internal =
+  | 'malformed_json'
+  | 'bad_request'
+  | 'origin_refused'
+  | 'method_not_allowed'
+  | 'gone'
+  | 'body_too_large'
+  | 'unsupported_media_type'
+  | 'idempotency_key_invalid'
+  | 'too_many';
+type Wordless = Exclude<`problem.${Exclude<Problem['code'], Internal>}`, Key>;
+/** Does not compile while a code of the server has no words. */
+export const everyCodeHasWords: Wordless extends never ? true : Wordless = true;
+
 export type Catalogue = Record<Key, string | Plural>;

@@ -64,7 +64,7 @@ function Shown({ view }: { view: ProfileView }) {
             followed={view.followed}
             onChange={(on) => (followed.value = on)}
           />
-          {here && (
+          {here && followed.value && view.follows_you && (
             <Button icon="bell" onPress={() => ping(here)}>
               {t('person.ping')}
             </Button>
