@@ -31,8 +31,6 @@ mod protocol;
 mod replica;
 mod roster;
 mod service;
-#[cfg(test)]
-mod tests;
 mod token;
 mod watchers;
 

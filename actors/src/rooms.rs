@@ -32,6 +32,7 @@ use crate::forwarder::Forwarders;
 use crate::hallway::Hallway;
 use crate::id::Home;
 use crate::ports::Reads;
+use crate::supervise::Jobs;
 use crate::{Secrets, limits};
 use mitalk_cluster::Cluster;
 use std::sync::Arc;
@@ -55,6 +56,12 @@ struct Inner {
     secrets: Secrets,
     limits: limits::Rooms,
     home: Home,
-    /// Stops the keeper and the hallway's teller with the last handle.
-    _tasks: tokio::task::JoinSet<()>,
+    jobs: Jobs,
+}
+
+impl Rooms {
+    /// Ends the background work of this node. People who are in rooms stay: their sessions are the media engine's.
+    pub async fn shutdown(&self) {
+        self.0.jobs.stop().await;
+    }
 }

@@ -105,25 +105,26 @@ impl Forwarders {
         }))
     }
 
-    /// Starts the supervisor and the way of media events. Once.
+    /// Starts the supervisor. Once.
     ///
     /// # Errors
-    /// The supervisor did not start.
-    pub(crate) async fn start(
-        &self,
-        cluster: Cluster,
-        mut events: mitalk_media::Events,
-    ) -> Result<(), ractor::SpawnErr> {
-        drop(self.0.cluster.set(cluster));
+    /// It did not start.
+    pub(crate) async fn start(&self, cluster: Cluster) -> Result<(), ractor::SpawnErr> {
+        // Nobody else sets either of them.
+        let _ = self.0.cluster.set(cluster);
         let (supervisor, _) = Actor::spawn(None, Supervisor, self.0.clone()).await?;
-        drop(self.0.supervisor.set(supervisor));
-        let forwarders = self.clone();
-        tokio::spawn(async move {
-            while let Some(event) = events.next().await {
-                forwarders.media(event);
-            }
-        });
+        let _ = self.0.supervisor.set(supervisor);
         Ok(())
+    }
+
+    /// Brings the engine's events to the forwarders of their rooms, until the engine stops.
+    pub(crate) async fn run_events(self, events: Arc<tokio::sync::Mutex<mitalk_media::Events>>) {
+        let mut events = events.lock().await;
+        while let Some(event) = events.next().await {
+            self.media(event);
+        }
+        // A supervised job that returns is started again: there is nothing more to come.
+        std::future::pending::<()>().await;
     }
 
     /// Hands a message to the room's forwarder, which is started if there is none.
@@ -226,7 +227,7 @@ impl Forwarders {
 
     /// Makes the room's forwarder fail.
     #[cfg(test)]
-    pub(super) fn fail(&self, room: RoomId) {
+    pub(crate) fn fail(&self, room: RoomId) {
         self.deliver_if_running(room, Message::Fail);
     }
 }

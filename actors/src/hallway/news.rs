@@ -42,7 +42,7 @@ impl Service {
     }
 
     /// Tells the node's sockets about changes, until the task that runs it is dropped.
-    pub(crate) fn teller(&self, sockets: Arc<Sockets>) -> impl Future<Output = ()> + Send + 'static {
+    pub(crate) fn teller(&self, sockets: Arc<Sockets>) -> impl Future<Output = ()> + Send + use<> {
         let changed = self.changed.clone();
         async move {
             loop {

@@ -8,9 +8,11 @@ use crate::id::Home;
 use crate::live::Sockets;
 use crate::ports::Reads;
 use crate::room::{Limits, Room, Unkept};
+use crate::supervise::{Job, Jobs};
 use crate::{Secrets, limits};
 use mitalk_cluster::{Builder, Cluster};
 use std::sync::Arc;
+use tokio::sync::Mutex;
 
 /// What rooms need from the outside.
 pub struct Parts {
@@ -38,7 +40,7 @@ pub struct Pending {
     homes: Arc<Homes>,
     hallway: Arc<Hallway>,
     news: Arc<hallway::Service>,
-    events: mitalk_media::Events,
+    events: Arc<Mutex<mitalk_media::Events>>,
     sockets: Arc<Sockets>,
     reads: Arc<dyn Reads>,
     secrets: Secrets,
@@ -77,7 +79,7 @@ impl Rooms {
             homes,
             hallway,
             news,
-            events: parts.events,
+            events: Arc::new(Mutex::new(parts.events)),
             sockets: parts.sockets,
             reads: parts.reads,
             secrets: parts.secrets,
@@ -95,15 +97,8 @@ impl Pending {
     /// An actor did not start.
     pub async fn start(self, cluster: Cluster) -> Result<Rooms, ractor::SpawnErr> {
         self.homes.join(cluster.clone());
-        self.forwarders.start(cluster.clone(), self.events).await?;
-        let mut tasks = tokio::task::JoinSet::new();
-        tasks.spawn(keep(
-            self.homes,
-            self.reads.clone(),
-            self.news.clone(),
-            cluster.clone(),
-        ));
-        tasks.spawn(self.news.teller(self.sockets));
+        self.forwarders.start(cluster.clone()).await?;
+        let jobs = Jobs::start(self.jobs(&cluster)).await?;
         Ok(Rooms(Arc::new(Inner {
             cluster,
             forwarders: self.forwarders,
@@ -112,7 +107,23 @@ impl Pending {
             secrets: self.secrets,
             limits: self.limits,
             home: self.home,
-            _tasks: tasks,
+            jobs,
         })))
+    }
+
+    /// What runs for ever, started again if it fails ([`supervise`](crate::supervise)).
+    fn jobs(&self, cluster: &Cluster) -> Vec<Job> {
+        let (homes, reads, news) = (self.homes.clone(), self.reads.clone(), self.news.clone());
+        let cluster = cluster.clone();
+        let keep = move || keep(homes.clone(), reads.clone(), news.clone(), cluster.clone());
+        let (news, sockets) = (self.news.clone(), self.sockets.clone());
+        let (forwarders, events) = (self.forwarders.clone(), self.events.clone());
+        vec![
+            Job::new("room keeper", keep),
+            Job::new("hallway news", move || news.teller(sockets.clone())),
+            Job::new("media events", move || {
+                forwarders.clone().run_events(events.clone())
+            }),
+        ]
     }
 }

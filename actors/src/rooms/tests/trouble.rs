@@ -1,0 +1,110 @@
+//! What goes wrong on our side: a forwarder that fails, a store that is gone.
+
+use super::world::{Ask, World, titled, until, user};
+use crate::room::Refusal;
+use crate::rooms::{Error, Moderation};
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn audio_goes_on_over_a_forwarder_that_fails() {
+    let world = World::new().await;
+    let (room, host) = world.host(1, titled("t")).await;
+    let mut guest = world.guest(2, room).await;
+    let number = world.bring_on_stage(&host, &mut guest, room).await;
+    world.hears(&host, number).await;
+    world.rooms.0.forwarders.fail(room);
+    world.hears(&host, number).await;
+    until!(
+        "it is back with its people",
+        world.rooms.room(&host.caller, room).await.is_ok()
+    );
+    assert!(!world.ears.is_closed(guest.ear).await);
+    let mute = Moderation::Mute;
+    world
+        .rooms
+        .moderate(&host.caller, room, guest.caller.user, mute)
+        .await
+        .unwrap();
+    world.stops_hearing(&host, number).await;
+    guest
+        .sees("the mute", |message| {
+            matches!(message, crate::live::LiveMessage::Room {
+            change: crate::rooms::Change::Stage { member }, ..
+        } if member.person.id == user(2) && member.muted)
+        })
+        .await;
+    let token = Some(guest.joined.resume_token.clone());
+    assert!(
+        world
+            .join(&guest.caller, room, token)
+            .await
+            .unwrap()
+            .joined
+            .resumed
+    );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_forwarder_that_keeps_failing_is_given_up_and_people_come_back() {
+    let world = World::new().await;
+    let (room, host) = world.host(1, titled("t")).await;
+    until!("its sessions are closed", {
+        world.rooms.0.forwarders.fail(room);
+        world.ears.is_closed(host.ear).await
+    });
+    let token = Some(host.joined.resume_token.clone());
+    let back = world.join(&host.caller, room, token).await.unwrap();
+    assert!(back.joined.resumed, "the seat is the room's to keep");
+    assert_eq!(world.snapshot(&back, room).await.number(user(1)), Some(1));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn rights_are_taken_away_while_the_store_is_down_and_stored_when_it_is_back() {
+    let world = World::new().await;
+    let (room, host) = world.host(1, titled("t")).await;
+    let mut guest = world.guest(2, room).await;
+    let mut other = world.guest(3, room).await;
+    let number = world.bring_on_stage(&host, &mut guest, room).await;
+    let another = world.bring_on_stage(&host, &mut other, room).await;
+    world.hears(&host, number).await;
+    world.hears(&host, another).await;
+
+    world.store_is_down(true);
+    let mute = world
+        .rooms
+        .moderate(&host.caller, room, user(2), Moderation::Mute)
+        .await
+        .unwrap();
+    assert!(mute.pending);
+    world.stops_hearing(&host, number).await;
+    world.hears(&host, another).await;
+    let ban = world
+        .rooms
+        .moderate(&host.caller, room, user(3), Moderation::Ban)
+        .await
+        .unwrap();
+    assert!(ban.pending);
+    world.stops_hearing(&host, another).await;
+    until!("the transport is closed", world.ears.is_closed(other.ear).await);
+    let back = world.join(&other.caller, room, None).await.err();
+    assert_eq!(
+        back,
+        Some(Error::Refused(Refusal::Banned)),
+        "not committed yet, and it holds"
+    );
+    let shown = world.snapshot(&host, room).await;
+    assert_eq!(
+        shown.muted(user(2)),
+        Some(false),
+        "nobody is told before it is stored"
+    );
+
+    world.store_is_down(false);
+    until!("it is stored and told", {
+        let shown = world.snapshot(&host, room).await;
+        shown.muted(user(2)) == Some(true) && shown.number(user(3)).is_none()
+    });
+    let back = world.join(&other.caller, room, None).await.err();
+    assert_eq!(back, Some(Error::Refused(Refusal::Banned)));
+    world.rooms.mute(&guest.caller, room, false).await.unwrap();
+    world.hears(&host, number).await;
+}
