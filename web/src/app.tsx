@@ -220,7 +220,8 @@ function Connection() {
 function keyboard(event: KeyboardEvent, sheet: boolean): void {
   const target = event.target as HTMLElement;
   if (event.metaKey || event.ctrlKey || event.altKey || event.repeat) return;
-  if (target.closest('input, textarea, select, dialog')) return;
+  // A dialog has its own Escape, also when nothing in it has the focus.
+  if (target.closest('input, textarea, select') || document.querySelector('dialog[open]')) return;
   const key = event.key.toLowerCase();
   if (key === 'escape' && sheet) minimise();
   if (!roomId.value && !farewell.value) return;

@@ -9,7 +9,9 @@ import { Icon } from '../../ui/icon';
 import { Portrait } from '../../ui/portrait';
 
 /** The counts move every second in a large room; the faces need not. */
-const RELOAD_EVERY_MS = 3_000;
+const RELOAD_AFTER_MS = 300;
+const RELOAD_PER_LISTENER_MS = 5;
+const RELOAD_AT_MOST_MS = 10_000;
 
 interface AudienceProps {
   room: RoomSnapshot;
@@ -27,7 +29,7 @@ export function Audience({ room, onPerson }: AudienceProps) {
       timer.current ??= setTimeout(() => {
         timer.current = undefined;
         void list.reload();
-      }, RELOAD_EVERY_MS * Math.random());
+      }, reloadAfterMs(room.audience_count) * Math.random());
   }, [list, room.audience_count, room.hand_count, stage]);
   useEffect(() => () => clearTimeout(timer.current), []);
   const onStage = new Set(room.stage.map((member) => member.person.id));
@@ -45,6 +47,10 @@ export function Audience({ room, onPerson }: AudienceProps) {
       )}
     </section>
   );
+}
+
+function reloadAfterMs(listeners: number): number {
+  return Math.min(RELOAD_AFTER_MS + listeners * RELOAD_PER_LISTENER_MS, RELOAD_AT_MOST_MS);
 }
 
 interface PeopleProps {
