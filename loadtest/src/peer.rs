@@ -32,20 +32,15 @@ pub enum Role {
 /// What a speaker says.
 #[derive(Debug)]
 pub struct Voice {
-    /// Names the run.
-    pub run: u32,
-    /// Index in the run.
-    pub speaker: u32,
-    /// Start of the run, which frames tell their time from.
-    pub epoch: Instant,
+    run: u32,
+    speaker: u32,
+    epoch: Instant,
     /// When frame 0 was due; set when the peer is connected.
-    pub began: Option<Instant>,
+    began: Option<Instant>,
     /// The next frame.
-    pub next: u32,
-    /// Told when the peer is connected.
-    pub connected: Option<oneshot::Sender<Instant>>,
-    /// Says nothing any more.
-    pub hushed: bool,
+    next: u32,
+    connected: Option<oneshot::Sender<Instant>>,
+    hushed: bool,
 }
 
 /// A peer on its socket.
@@ -149,14 +144,29 @@ impl Peer {
 }
 
 impl Voice {
+    /// The voice of a speaker with this index in the run, which frames tell their time from the start (`epoch`) of.
+    /// `connected` is told when it begins to talk.
+    pub fn new(run: u32, speaker: u32, epoch: Instant, connected: oneshot::Sender<Instant>) -> Self {
+        Self {
+            run,
+            speaker,
+            epoch,
+            began: None,
+            next: 0,
+            connected: Some(connected),
+            hushed: false,
+        }
+    }
+
+    /// Says nothing any more. Returns the speaker and the last frame that was sent.
+    pub fn hush(&mut self) -> (u32, Option<u32>) {
+        self.hushed = true;
+        (self.speaker, self.next.checked_sub(1))
+    }
+
     fn due(&self) -> Option<Instant> {
         let began = self.began.filter(|_| !self.hushed)?;
         Some(began + Duration::from_millis(FRAME_MS) * self.next)
-    }
-
-    /// The last frame that was sent.
-    pub fn last(&self) -> Option<u32> {
-        self.next.checked_sub(1)
     }
 
     fn speak(&mut self, client: &mut Client, now: Instant, link: &mut Link<'_>) {

@@ -285,14 +285,15 @@ impl Loop {
     }
 
     fn hush(&mut self) -> Vec<(u32, Option<u32>)> {
-        let mut last = Vec::with_capacity(self.speakers.len());
-        for peer in self.peers.iter_mut().flatten() {
-            if let Role::Speaker(voice) = &mut peer.role {
-                voice.hushed = true;
-                last.push((voice.speaker, voice.last()));
-            }
-        }
-        last
+        let voices = self
+            .peers
+            .iter_mut()
+            .flatten()
+            .filter_map(|peer| match &mut peer.role {
+                Role::Speaker(voice) => Some(voice.hush()),
+                Role::Listener { .. } => None,
+            });
+        voices.collect()
     }
 
     fn look(&self) -> Look {
@@ -365,16 +366,7 @@ mod tests {
 
         async fn speaker(&self, speaker: u32) -> anyhow::Result<()> {
             let (connected, up) = oneshot::channel();
-            let (run, epoch) = (RUN, self.epoch);
-            let voice = Voice {
-                run,
-                speaker,
-                epoch,
-                began: None,
-                next: 0,
-                connected: Some(connected),
-                hushed: false,
-            };
+            let voice = Voice::new(RUN, speaker, self.epoch, connected);
             let rights = Rights::Speak(StageNumber(100 + speaker));
             self.join(1000 + u64::from(speaker), rights, Role::Speaker(voice))
                 .await?;

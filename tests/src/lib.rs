@@ -1,1 +1,6 @@
-//! placeholder
+//! What several test binaries need: a running server, and a light client to play with.
+//!
+//! Only for tests: an `expect` here is an assertion. What one binary needs alone lives beside it.
+
+pub mod light;
+pub mod server;

@@ -61,7 +61,9 @@ export class Server {
   async run() {
     if (!fs.existsSync(BINARY)) throw new Error(`${BINARY} is missing: run \`cargo build --bins\`, or set MITALK_BIN`);
     const flags = Object.entries(this.settings).flatMap(([key, value]) => ['--set', `${key}=${value}`]);
-    const child = spawn(BINARY, ['serve', ...flags], { cwd: this.dir, stdio: ['ignore', 'pipe', 'pipe'] });
+    // The tests' own variables are no configuration of the server.
+    const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith('MITALK_')));
+    const child = spawn(BINARY, ['serve', ...flags], { cwd: this.dir, env, stdio: ['ignore', 'pipe', 'pipe'] });
     this.#process = child;
     for (const stream of [child.stdout, child.stderr]) createInterface({ input: stream }).on('line', line => this.#read(line));
     child.once('exit', (code, signal) => this.#lines.push(`(exit code ${code}, signal ${signal})`));

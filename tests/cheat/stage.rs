@@ -1,0 +1,98 @@
+//! The stage of every scenario: somebody honest who talks, somebody who listens, and a cheat between them.
+
+use anyhow::Context;
+use mitalk::wire::rooms::{CreateRoom, HandRaising, Moderation, Visibility};
+use mitalk_load::people::Person;
+use mitalk_tests::light::{Session, Talk};
+use mitalk_tests::server::Server;
+
+/// Who talks honestly, in frames.
+pub const HONEST: u32 = 0;
+/// Who cheats, in frames.
+pub const CHEAT: u32 = 1;
+/// Half a second: what was sent before it has long been heard when the honest one has gone on for so long.
+const AFTERWARDS: u32 = 25;
+
+pub struct Stage {
+    pub server: Server,
+    pub room: String,
+    /// The honest speaker.
+    pub moderator: Person,
+    pub cheat: Person,
+    pub listener: Session,
+    pub honest: Session,
+    pub talk: Talk,
+}
+
+impl Stage {
+    /// A room in which the moderator talks and is heard; the cheat has not joined yet.
+    pub async fn set() -> anyhow::Result<Self> {
+        let server = Server::start().await?;
+        let [moderator, listener, cheat] = server.people().await?;
+        let create = CreateRoom {
+            title: "Honesty".to_owned(),
+            topics: Vec::new(),
+            language: None,
+            visibility: Visibility::Open,
+            hand_raising: HandRaising::Everyone,
+        };
+        let room = moderator.client.create_room(&create, "honesty").await?.id;
+        let honest = Session::join(&moderator, &room, None).await?;
+        moderator.client.mute(&room, false).await?;
+        let talk = honest.talk(HONEST, 0);
+        let listener = Session::join(&listener, &room, None).await?;
+        listener.hears("the moderator", |ear| !ear.frames.is_empty()).await?;
+        Ok(Self { server, room, moderator, cheat, listener, honest, talk })
+    }
+
+    /// The cheat joins, is invited on stage, and unmutes: for now they may be heard.
+    pub async fn cheat_on_stage(&self) -> anyhow::Result<Session> {
+        let session = Session::join(&self.cheat, &self.room, None).await?;
+        self.invite().await?;
+        Ok(session)
+    }
+
+    /// Brings the cheat, who has joined, on stage and lets them unmute.
+    pub async fn invite(&self) -> anyhow::Result<()> {
+        self.moderate(Moderation::InviteToStage).await?;
+        self.cheat.client.answer_stage(&self.room, true).await.context("coming on stage")?;
+        self.cheat.client.mute(&self.room, false).await.context("unmuting")?;
+        Ok(())
+    }
+
+    pub async fn moderate(&self, action: Moderation) -> anyhow::Result<()> {
+        self.moderator.client.moderate(&self.room, &self.cheat.user, action).await?;
+        Ok(())
+    }
+
+    /// Waits until the listener hears the cheat, whose next frame is `from` or later.
+    pub async fn cheat_is_heard(&self, from: u32) -> anyhow::Result<()> {
+        let heard = |ear: &mitalk_tests::light::Ear| {
+            ear.frames.iter().any(|heard| heard.frame.speaker == CHEAT && heard.frame.counter >= from)
+        };
+        self.listener.hears("the cheat, who may speak", heard).await
+    }
+
+    /// Lets half a second of honest talk go by, which carries everything to the listener that was sent before. Then no
+    /// frame of the cheat's from `first` on may have been heard, and none of the honest one's may be missing.
+    pub async fn nothing_of_the_cheat(&mut self, first: u32) -> anyhow::Result<()> {
+        let last = self.talk.goes_on(AFTERWARDS).await? - 1;
+        let arrived = |ear: &mitalk_tests::light::Ear| {
+            ear.frames.iter().any(|heard| heard.frame.speaker == HONEST && heard.frame.counter >= last - 1)
+        };
+        self.listener.hears("the honest speaker go on", arrived).await?;
+        let ear = self.listener.ear().clone();
+        let of = |speaker| {
+            let frames = ear.frames.iter().filter(move |heard| heard.frame.speaker == speaker);
+            frames.map(|heard| heard.frame.counter).collect::<Vec<_>>()
+        };
+        let cheated: Vec<_> = of(CHEAT).into_iter().filter(|counter| *counter >= first).collect();
+        assert!(cheated.is_empty(), "the cheat was heard with frames {cheated:?}, which begin at {first}");
+        assert_eq!(ear.foreign, 0, "payloads of nobody's");
+        let honest = of(HONEST);
+        let gaps: Vec<_> = honest.windows(2).filter(|pair| pair[1] != pair[0] + 1).collect();
+        assert!(gaps.is_empty(), "the honest speaker was not heard throughout: {gaps:?}");
+        println!("{} honest frames heard without a gap, none of the cheat's from {first} on", honest.len());
+        Ok(())
+    }
+}
