@@ -22,8 +22,13 @@ export function Waiting() {
       <div class="welcome-card">
         <h1>{t('waiting.title')}</h1>
         <div class="place-in-line" role="status" aria-live="polite">
-          <strong>{number(ahead)}</strong>
-          <span>{t('waiting.ahead', { n: ahead })}</span>
+          {ahead > 0 ? (
+            <>
+              <strong>{number(ahead)}</strong> <span>{t('waiting.ahead', { n: ahead })}</span>
+            </>
+          ) : (
+            <strong class="next">{t('waiting.next')}</strong>
+          )}
         </div>
         <p class="lead">{t('waiting.how_you_hear')}</p>
         <h2>{t('waiting.meanwhile')}</h2>

@@ -1,5 +1,5 @@
 /** Ties the parts together: what the live socket says goes where it belongs, and the account decides whether it is open. */
-import { effect } from '@preact/signals';
+import { effect, untracked } from '@preact/signals';
 import type { Notice, ServerMessage } from '../api/types';
 import { t } from '../i18n';
 import { noticeText } from '../i18n/notices';
@@ -21,14 +21,17 @@ const HALLWAY_QUIET_MS = 1_000;
 export function start(): void {
   onLive(dispatch);
   effect(() => {
-    if (accountState.value === 'ready') live.open();
-    else if (accountState.value === 'signed_out') {
+    const state = accountState.value;
+    // Only the account decides here: the socket's own ups and downs must not open it past its back-off.
+    untracked(() => {
+      if (state === 'ready') live.open();
+      if (state !== 'signed_out') return;
       live.close();
       void current.leave();
-    }
+    });
   });
   effect(() => {
-    if (live.state.value === 'elsewhere') current.abandon();
+    if (live.state.value === 'elsewhere') untracked(current.abandon);
   });
   effect(() => {
     if (accountState.value !== 'offline') return;
@@ -49,7 +52,7 @@ function comeBack(): void {
   cameBack = true;
   const room = rejoinable();
   const at = route.peek();
-  if (room && (at.name !== 'room' || at.id === room)) current.join(room);
+  if (room && (at.name !== 'room' || at.id === room)) untracked(() => current.join(room));
 }
 
 let opened = false;

@@ -21,7 +21,10 @@ const gone = (page, selector) => page.locator(selector).first().waitFor({ state:
 
 async function until(holds) {
   const limit = Date.now() + 30_000;
-  while (!(await holds())) assert.ok(Date.now() < limit, 'it did not come to be within 30 s');
+  while (!(await holds())) {
+    await new Promise((done) => setTimeout(done, 20));
+    assert.ok(Date.now() < limit, 'it did not come to be within 30 s');
+  }
 }
 
 const tests = {
@@ -99,6 +102,15 @@ const tests = {
     await gone(page, 'dialog');
     await sees(page, '.room');
     assert.equal(await opener.evaluate((element) => element === document.activeElement), true);
+  },
+
+  async 'a server that is away is not stormed'(page, service) {
+    await enter(page);
+    const opened = service.refuse();
+    await until(() => opened.length === 4);
+    // The first four steps of the back-off, each at least its half: timers may be late, never early.
+    assert.ok(opened[3] - opened[0] > 1_500, `four tries within ${opened[3] - opened[0]} ms`);
+    await sees(page, '.banner');
   },
 
   async 'a gap is asked for from the last change'(page, service) {

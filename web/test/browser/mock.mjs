@@ -100,7 +100,14 @@ export async function install(page, scenario) {
   });
   const sockets = [];
   const said = [];
+  const opened = [];
+  let refusing = false;
   await page.routeWebSocket('**/v1/live', (socket) => {
+    opened.push(performance.now());
+    if (refusing) {
+      socket.close({ code: 1013 });
+      return;
+    }
     sockets.push(socket);
     socket.onMessage((text) => {
       const message = JSON.parse(text);
@@ -130,6 +137,13 @@ export async function install(page, scenario) {
     tell: (message) => sockets.at(-1)?.send(JSON.stringify(message)),
     answer: (key, value) => {
       table[key] = value;
+    },
+    /** Closes the live socket and every next one; says when each came. */
+    refuse: () => {
+      refusing = true;
+      opened.length = 0;
+      sockets.at(-1)?.close({ code: 1012 });
+      return opened;
     },
     /** Waits until the page has said something like this so many times. */
     heard: async (like, times = 1) => {
