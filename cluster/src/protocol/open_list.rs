@@ -4,7 +4,12 @@
 //! * One batch under way per shard, carrying all that waited; `IF epoch = mine AND list_id = previous`; an unknown
 //!   outcome is settled by the identical batch.
 //! * What the owner knows is what it inherited once, after its compare-and-set, and what it wrote itself; the list is
-//!   never read again. An entity counts as open from the moment it asks to be noted until its removal is confirmed.
+//!   never read again.
+//! * An entity counts as open only while it is in the stored list for certain: from the confirmation of its note until
+//!   its removal is asked for. A fence is a conditional write like any other; one for an entity that the stored list
+//!   may lack could land behind a new owner that had no reason to fence. Neither side of that window needs one:
+//!   before it is noted nothing was sent, and it is removed only when nothing is under way. (The simulation found
+//!   this; the protocol's text leaves open what "in the list" means while a removal is under way.)
 
 use std::collections::{BTreeSet, HashSet};
 
@@ -34,8 +39,6 @@ pub(crate) struct OpenList {
     shard: ShardId,
     epoch: Epoch,
     list_id: Option<WriteId>,
-    /// Inherited or noted, and not confirmed as removed.
-    open: HashSet<EntityId>,
     /// In the store for certain.
     stored: HashSet<EntityId>,
     adds: BTreeSet<EntityId>,
@@ -58,13 +61,11 @@ impl OpenList {
         list_id: Option<WriteId>,
         entries: Vec<ListEntry>,
     ) -> Self {
-        let open: HashSet<EntityId> = entries.into_iter().collect();
         Self {
             shard,
             epoch,
             list_id,
-            stored: open.clone(),
-            open,
+            stored: entries.into_iter().collect(),
             adds: BTreeSet::new(),
             removes: BTreeSet::new(),
             flight: None,
@@ -74,7 +75,11 @@ impl OpenList {
 
     /// Rule 5: whether an activation of this entity must fence its row first.
     pub(crate) fn contains(&self, entity: &EntityId) -> bool {
-        self.open.contains(entity)
+        let sent = self
+            .flight
+            .as_ref()
+            .is_some_and(|f| f.write.remove.contains(entity));
+        self.stored.contains(entity) && !sent && !self.removes.contains(entity)
     }
 
     /// Asks for the entity to be noted; [`Step::Noted`] follows, at once if it is.
@@ -87,7 +92,6 @@ impl OpenList {
         if self.stored.contains(&entity) && !leaving {
             return vec![Step::Noted(entity)];
         }
-        self.open.insert(entity.clone());
         let joining = self
             .flight
             .as_ref()
@@ -102,7 +106,11 @@ impl OpenList {
     pub(crate) fn remove(&mut self, entity: EntityId, rng: &mut impl RngCore) -> Vec<Step> {
         // A wish to be noted that nobody waits for any more.
         self.adds.remove(&entity);
-        if self.open.contains(&entity) {
+        let joining = self
+            .flight
+            .as_ref()
+            .is_some_and(|f| f.write.add.contains(&entity));
+        if joining || self.contains(&entity) {
             self.removes.insert(entity);
         }
         self.next(rng)
@@ -142,9 +150,6 @@ impl OpenList {
         self.list_id = Some(write.list_id);
         for entity in write.remove {
             self.stored.remove(&entity);
-            if !self.adds.contains(&entity) {
-                self.open.remove(&entity);
-            }
         }
         self.stored.extend(write.add.iter().cloned());
         steps.extend(write.add.into_iter().map(Step::Noted));

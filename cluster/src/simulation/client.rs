@@ -28,15 +28,20 @@ impl Client {
 }
 
 /// Some commands for some entities, spread over the time of faults.
-pub(super) fn draw(rng: &mut StdRng, entities: &[EntityId], until: Ms) -> Vec<Client> {
-    let count = rng.random_range(6..16);
+/// With `timers`, each arms one.
+pub(super) fn draw(rng: &mut StdRng, entities: &[EntityId], until: Ms, timers: bool) -> Vec<Client> {
+    let count = if timers {
+        rng.random_range(20..40)
+    } else {
+        rng.random_range(6..16)
+    };
     let mut clients = vec![];
     for id in 1..=count {
         let entity = entities[rng.random_range(0..entities.len())].clone();
-        let command = if rng.random_bool(0.15) {
+        let command = if !timers && rng.random_bool(0.15) {
             Command::Delete { id }
         } else {
-            let arm_ms = rng.random_bool(0.4).then(|| rng.random_range(500..40_000));
+            let arm_ms = (timers || rng.random_bool(0.4)).then(|| rng.random_range(500..40_000));
             let other = &entities[rng.random_range(0..entities.len())];
             let pay = (rng.random_bool(0.3) && *other != entity).then(|| other.key.to_string());
             Command::Add { id, arm_ms, pay }

@@ -42,8 +42,9 @@ pub(super) fn calm(rng: &mut StdRng) -> Fate {
     }
 }
 
-/// One call under faults; `cut` is a node that the network has cut off, in one direction or both.
-pub(super) fn draw(rng: &mut StdRng, cut: bool) -> Fate {
+/// One call under faults; `cut` is a node that the network has cut off, in one direction or both; a `slow` network
+/// answers late or not at all half of the time.
+pub(super) fn draw(rng: &mut StdRng, cut: bool, slow: bool) -> Fate {
     let soon = rng.random_range(0..20);
     let late = rng.random_range(TIMEOUT..20_000);
     let (never, unanswered) = (
@@ -59,16 +60,21 @@ pub(super) fn draw(rng: &mut StdRng, cut: bool) -> Fate {
         },
     );
     if cut {
-        return if rng.random_bool(0.6) { never } else { unanswered };
+        return if rng.random_bool(if slow { 0.9 } else { 0.6 }) {
+            never
+        } else {
+            unanswered
+        };
     }
-    match rng.random_range(0..100) {
+    let from = if slow { 60 } else { 0 };
+    match rng.random_range(from..100) {
         0..80 => Fate {
             applied: Some(soon),
             repeated: None,
             heard: Heard::Answer(rng.random_range(0..20)),
         },
         // Slow, and still answered in time.
-        80..86 => {
+        80..88 => {
             let applied = rng.random_range(0..TIMEOUT - 10);
             Fate {
                 applied: Some(applied),
@@ -76,8 +82,8 @@ pub(super) fn draw(rng: &mut StdRng, cut: bool) -> Fate {
                 heard: Heard::Answer(rng.random_range(0..TIMEOUT - applied)),
             }
         }
-        86..90 => unanswered,
-        90..92 => never,
+        88..91 => unanswered,
+        91..92 => never,
         // Given up, and carried out long after.
         92..95 => Fate {
             applied: Some(late),
