@@ -27,12 +27,20 @@ pub struct Caller {
 impl Caller {
     /// How the caller's command is to be carried out.
     pub fn call(&self) -> Call {
-        Call { deadline: self.deadline, request: self.request, trace: self.trace.clone() }
+        Call {
+            deadline: self.deadline,
+            request: self.request,
+            trace: self.trace.clone(),
+        }
     }
 
     /// The same for a command that nobody repeats by request id.
     pub fn plain_call(&self) -> Call {
-        Call { deadline: self.deadline, request: None, trace: self.trace.clone() }
+        Call {
+            deadline: self.deadline,
+            request: None,
+            trace: self.trace.clone(),
+        }
     }
 }
 
@@ -50,6 +58,10 @@ pub struct Stranger {
 impl Stranger {
     /// How the stranger's command is to be carried out.
     pub fn call(&self) -> Call {
-        Call { deadline: self.deadline, request: None, trace: self.trace.clone() }
+        Call {
+            deadline: self.deadline,
+            request: None,
+            trace: self.trace.clone(),
+        }
     }
 }

@@ -7,7 +7,8 @@
 use crate::forwarder;
 use crate::id::{SocketId, UserId};
 use crate::live::Cast;
-use crate::number::PhoneKey;
+use crate::metrics::Metrics;
+use crate::number::{PhoneKey, SealedNumber};
 use crate::phone::{self, Phone};
 use crate::ports::{EventKey, Message, Sms, SmsMessage};
 use crate::secrets::{Secrets, random};
@@ -42,39 +43,61 @@ impl<E: Entity<Effect = None>> Effects<E> for Nothing {
 pub(crate) struct Codes {
     pub(crate) sms: Arc<dyn Sms>,
     pub(crate) secrets: Secrets,
-    pub(crate) under_way: Arc<Semaphore>,
+    pub(crate) metrics: Metrics,
+    under_way: Arc<Semaphore>,
 }
 
 impl Codes {
-    pub(crate) fn new(sms: Arc<dyn Sms>, secrets: Secrets) -> Self {
-        Self { sms, secrets, under_way: Arc::new(Semaphore::new(CODES_UNDER_WAY)) }
+    pub(crate) fn new(sms: Arc<dyn Sms>, secrets: Secrets, metrics: Metrics) -> Self {
+        let under_way = Arc::new(Semaphore::new(CODES_UNDER_WAY));
+        Self {
+            sms,
+            secrets,
+            metrics,
+            under_way,
+        }
     }
 }
 
 impl Effects<Phone> for Codes {
     fn run(&self, id: &EntityId, _stamp: Stamp, effects: Vec<phone::Effect>) {
         for phone::Effect::SendCode { code, number } in effects {
-            let to = match self.secrets.open_number(&PhoneKey::from(&*id.key), &number) {
-                Ok(to) => to,
-                Err(error) => {
-                    tracing::error!(%error, "one-time code not sent");
-                    continue;
-                }
-            };
-            let Ok(permit) = self.under_way.clone().try_acquire_owned() else {
-                tracing::error!("one-time code not sent: too many are under way");
-                continue;
-            };
-            let key = EventKey(format!("code/{:032x}", u128::from_be_bytes(random())));
-            let message = SmsMessage { to, message: Message::Code { code: code.0 }, key };
-            let sms = self.sms.clone();
-            tokio::spawn(async move {
-                if let Err(error) = sms.send(message).await {
-                    tracing::warn!(%error, "one-time code not sent");
-                }
-                drop(permit);
-            });
+            if let Err(why) = self.send(&PhoneKey::from(&*id.key), code, &number) {
+                self.metrics.code(false);
+                tracing::error!(%why, "one-time code not sent");
+            }
         }
+    }
+}
+
+impl Codes {
+    /// Hands a code to the provider, in a task of its own.
+    fn send(&self, key: &PhoneKey, code: phone::Secret, number: &SealedNumber) -> Result<(), String> {
+        let to = self
+            .secrets
+            .open_number(key, number)
+            .map_err(|error| error.to_string())?;
+        let permit = self
+            .under_way
+            .clone()
+            .try_acquire_owned()
+            .map_err(|_| "too many are under way")?;
+        let key = EventKey(format!("code/{:032x}", u128::from_be_bytes(random())));
+        let message = SmsMessage {
+            to,
+            message: Message::Code { code: code.0 },
+            key,
+        };
+        let (sms, metrics) = (self.sms.clone(), self.metrics.clone());
+        tokio::spawn(async move {
+            let sent = sms.send(message).await;
+            metrics.code(sent.is_ok());
+            if let Err(error) = sent {
+                tracing::warn!(%error, "one-time code not sent");
+            }
+            drop(permit);
+        });
+        Ok(())
     }
 }
 
@@ -85,18 +108,32 @@ pub(crate) struct People {
 
 impl Effects<User> for People {
     fn run(&self, id: &EntityId, _stamp: Stamp, effects: Vec<user::Effect>) {
-        let (Some(cluster), Ok(user)) = (self.cluster.get(), id.key.parse::<UserId>()) else { return };
+        let (Some(cluster), Ok(user)) = (self.cluster.get(), id.key.parse::<UserId>()) else {
+            return;
+        };
         let cast = |node: &NodeId, cast: &Cast| cluster.cast_at(node, LIVE, wire::encode(cast));
         for effect in effects {
             match effect {
                 user::Effect::Tell { sockets, tell } => tell_all(user, &sockets, &tell, &cast),
-                user::Effect::Close(at) => cast(&at.node, &Cast::Close { user, socket: at.socket }),
+                user::Effect::Close(at) => cast(
+                    &at.node,
+                    &Cast::Close {
+                        user,
+                        socket: at.socket,
+                    },
+                ),
                 user::Effect::Evict(claim) => forwarder::evict(cluster, user, &claim),
                 user::Effect::ShutOut(device) => {
-                    cluster.nodes().iter().for_each(|at| cast(&at.node, &Cast::ShutOut { user, device }));
+                    cluster
+                        .nodes()
+                        .iter()
+                        .for_each(|at| cast(&at.node, &Cast::ShutOut { user, device }));
                 }
                 user::Effect::LetIn => {
-                    cluster.nodes().iter().for_each(|at| cast(&at.node, &Cast::LetIn { user }));
+                    cluster
+                        .nodes()
+                        .iter()
+                        .for_each(|at| cast(&at.node, &Cast::LetIn { user }));
                 }
             }
         }
@@ -110,6 +147,13 @@ fn tell_all(user: UserId, sockets: &[SocketAt], tell: &Tell, cast: &impl Fn(&Nod
         by_node.entry(&at.node).or_default().push(at.socket);
     }
     for (node, sockets) in by_node {
-        cast(node, &Cast::Tell { user, sockets, tell: tell.clone() });
+        cast(
+            node,
+            &Cast::Tell {
+                user,
+                sockets,
+                tell: tell.clone(),
+            },
+        );
     }
 }

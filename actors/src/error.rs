@@ -63,7 +63,10 @@ impl From<StoreError> for Trouble {
     fn from(error: StoreError) -> Self {
         match error {
             StoreError::Corrupt(_) => Self::Corrupt,
-            error => Self::Unavailable { reason: error.to_string(), retry_after: RETRY_AFTER },
+            error => Self::Unavailable {
+                reason: error.to_string(),
+                retry_after: RETRY_AFTER,
+            },
         }
     }
 }
@@ -75,12 +78,14 @@ pub(crate) fn refusal<R: std::error::Error>(error: AskError<R>) -> Result<R, Tro
         AskError::Overloaded { retry_after } => Trouble::Overloaded { retry_after },
         AskError::TimedOut => Trouble::TimedOut,
         AskError::Unavailable { reason, retry_after } => Trouble::Unavailable { reason, retry_after },
-        AskError::NotOwner { .. } => {
-            Trouble::Unavailable { reason: "moving to another node".into(), retry_after: RETRY_AFTER }
-        }
-        AskError::Stopping => {
-            Trouble::Unavailable { reason: "the node is stopping".into(), retry_after: RETRY_AFTER }
-        }
+        AskError::NotOwner { .. } => Trouble::Unavailable {
+            reason: "moving to another node".into(),
+            retry_after: RETRY_AFTER,
+        },
+        AskError::Stopping => Trouble::Unavailable {
+            reason: "the node is stopping".into(),
+            retry_after: RETRY_AFTER,
+        },
         AskError::TooLarge => Trouble::TooLarge,
         AskError::Corrupt => Trouble::Corrupt,
     })

@@ -100,13 +100,23 @@ impl Entity for Fanout {
         let same = Ok(Decision::reply(Done));
         match (command, &state.walk) {
             (Command::Start { room, by, origin }, None) if !state.done => {
-                let walk = Walk { room, by, origin, after: None, due: cx.now };
+                let walk = Walk {
+                    room,
+                    by,
+                    origin,
+                    after: None,
+                    due: cx.now,
+                };
                 Ok(page(&walk, cx))
             }
             (Command::Page, Some(walk)) if walk.due <= cx.now => Ok(page(walk, cx)),
             (Command::Told { after, last }, Some(walk)) if walk.after == after => Ok(match last {
                 Some(last) => {
-                    let walk = Walk { after: Some(last), due: cx.now + EVERY, ..walk.clone() };
+                    let walk = Walk {
+                        after: Some(last),
+                        due: cx.now + EVERY,
+                        ..walk.clone()
+                    };
                     Decision::reply(Done).event(Event::At(walk))
                 }
                 None => Decision::reply(Done).event(Event::Over),
@@ -126,7 +136,14 @@ impl Entity for Fanout {
     }
 
     fn timers(state: &State) -> Vec<Timer> {
-        state.walk.iter().map(|walk| Timer { name: PAGE.to_owned(), due: walk.due }).collect()
+        state
+            .walk
+            .iter()
+            .map(|walk| Timer {
+                name: PAGE.to_owned(),
+                due: walk.due,
+            })
+            .collect()
     }
 
     fn on_timer(name: &str) -> Option<Command> {
@@ -135,7 +152,10 @@ impl Entity for Fanout {
 }
 
 fn page(walk: &Walk, cx: &Context) -> Decision<Fanout> {
-    let again = Walk { due: cx.now + AGAIN, ..walk.clone() };
+    let again = Walk {
+        due: cx.now + AGAIN,
+        ..walk.clone()
+    };
     Decision::reply(Done).event(Event::At(again)).effect(walk.clone())
 }
 
@@ -150,7 +170,11 @@ mod tests {
         let home = Home::default();
         let (room, by) = (RoomId::new(home, 1), UserId::new(home, 2));
         let mut fanout = Model::<Fanout>::new(&room.to_string());
-        let start = Command::Start { room, by, origin: Origin(3) };
+        let start = Command::Start {
+            room,
+            by,
+            origin: Origin(3),
+        };
         fanout.ask(start.clone()).unwrap();
         assert_eq!(fanout.effects.len(), 1);
         fanout.ask(start.clone()).unwrap();
@@ -164,12 +188,26 @@ mod tests {
         fanout.ask(Command::Told { after: None, last }).unwrap();
         fanout.fire_timers();
         assert_eq!(fanout.effects.len(), 2, "the rate");
-        fanout.ask(Command::Told { after: None, last: None }).unwrap();
+        fanout
+            .ask(Command::Told {
+                after: None,
+                last: None,
+            })
+            .unwrap();
         fanout.advance(EVERY);
         fanout.fire_timers();
-        assert_eq!(fanout.effects.last().unwrap().after, last, "a late report of the first page changed nothing");
+        assert_eq!(
+            fanout.effects.last().unwrap().after,
+            last,
+            "a late report of the first page changed nothing"
+        );
 
-        fanout.ask(Command::Told { after: last, last: None }).unwrap();
+        fanout
+            .ask(Command::Told {
+                after: last,
+                last: None,
+            })
+            .unwrap();
         assert!(fanout.timers().is_empty());
         fanout.ask(start).unwrap();
         assert_eq!(fanout.effects.len(), 3, "it is over for good");

@@ -15,15 +15,38 @@ pub const CHARS: std::ops::RangeInclusive<usize> = 3..=20;
 
 /// Handles that would look like the service itself, or like a page of it.
 const RESERVED: [&str; 24] = [
-    "about", "admin", "administrator", "api", "app", "assets", "everyone", "health", "help", "hallway", "login",
-    "me", "mitalk", "mi_talk", "moderator", "null", "official", "operator", "root", "rooms", "security", "settings",
-    "support", "system",
+    "about",
+    "admin",
+    "administrator",
+    "api",
+    "app",
+    "assets",
+    "everyone",
+    "health",
+    "help",
+    "hallway",
+    "login",
+    "me",
+    "mitalk",
+    "mi_talk",
+    "moderator",
+    "null",
+    "official",
+    "operator",
+    "root",
+    "rooms",
+    "security",
+    "settings",
+    "support",
+    "system",
 ];
 
 /// A handle in its one form (lower case), or nothing if the text is none or reserved.
 pub fn parse(text: &str) -> Option<String> {
     let handle = text.trim().trim_start_matches('@').to_ascii_lowercase();
-    let letters = handle.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_');
+    let letters = handle
+        .bytes()
+        .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_');
     let fits = CHARS.contains(&handle.len()) && handle.starts_with(|first: char| first.is_ascii_lowercase());
     (letters && fits && !RESERVED.contains(&&*handle)).then_some(handle)
 }
@@ -48,7 +71,9 @@ struct Holder {
 impl State {
     /// Whose it is at `now`: confirmed, or claimed and not expired.
     fn holder(&self, now: Timestamp) -> Option<&Holder> {
-        self.holder.as_ref().filter(|holder| holder.until.is_none_or(|until| now < until))
+        self.holder
+            .as_ref()
+            .filter(|holder| holder.until.is_none_or(|until| now < until))
     }
 }
 
@@ -120,7 +145,12 @@ fn claim(state: &State, by: UserId, until: Timestamp, cx: &Context) -> Result<De
     match state.holder(cx.now) {
         Some(holder) if holder.user != by => Err(Refusal::Taken),
         Some(Holder { until: None, .. }) => Ok(Decision::reply(Done)),
-        _ => Ok(Decision::reply(Done).event(Event { holder: Some(Holder { user: by, until: Some(until) }) })),
+        _ => Ok(Decision::reply(Done).event(Event {
+            holder: Some(Holder {
+                user: by,
+                until: Some(until),
+            }),
+        })),
     }
 }
 
@@ -130,7 +160,9 @@ fn confirm(state: &State, by: UserId, cx: &Context) -> Decision<Handle> {
         // Too late: the account has what is another's by now.
         Some(holder) if holder.user != by => Decision::reply(Done).send(Outgoing::to::<User>(
             &by.to_string(),
-            &user::Command::LoseHandle { handle: cx.id.key.to_string() },
+            &user::Command::LoseHandle {
+                handle: cx.id.key.to_string(),
+            },
         )),
         _ => changed(Some(by), cx),
     }
@@ -144,9 +176,14 @@ fn release(state: &State, by: UserId, cx: &Context) -> Decision<Handle> {
 }
 
 fn changed(user: Option<UserId>, cx: &Context) -> Decision<Handle> {
-    let row = Change::Handle(tables::Handle { handle: cx.id.key.to_string(), user });
+    let row = Change::Handle(tables::Handle {
+        handle: cx.id.key.to_string(),
+        user,
+    });
     Decision::reply(Done)
-        .event(Event { holder: user.map(|user| Holder { user, until: None }) })
+        .event(Event {
+            holder: user.map(|user| Holder { user, until: None }),
+        })
         .send(row.outgoing())
 }
 
@@ -165,7 +202,16 @@ mod tests {
     #[test]
     fn handles_have_one_form() {
         assert_eq!(parse(" @Ada_L "), Some("ada_l".into()));
-        for text in ["ab", "1abc", "_abc", "a-b", "äbc", "admin", "", "a23456789012345678901"] {
+        for text in [
+            "ab",
+            "1abc",
+            "_abc",
+            "a-b",
+            "äbc",
+            "admin",
+            "",
+            "a23456789012345678901",
+        ] {
             assert_eq!(parse(text), None, "{text}");
         }
     }
@@ -175,7 +221,10 @@ mod tests {
         let mut handle = Model::<Handle>::new("ada");
         let until = handle.now() + Duration::from_secs(600);
         handle.ask(Command::Claim { by: user(1), until }).unwrap();
-        assert_eq!(handle.ask(Command::Claim { by: user(2), until }), Err(Refusal::Taken));
+        assert_eq!(
+            handle.ask(Command::Claim { by: user(2), until }),
+            Err(Refusal::Taken)
+        );
         handle.advance(Duration::from_secs(600));
         let until = handle.now() + Duration::from_secs(600);
         handle.ask(Command::Claim { by: user(2), until }).unwrap();

@@ -220,9 +220,18 @@ mod tests {
     #[test]
     fn says_what_is_wrong() {
         assert_eq!("".parse::<RoomId>(), Err(ParseError::Length));
-        assert_eq!("A00000000000000000000000".parse::<RoomId>(), Err(ParseError::Home));
-        assert_eq!("aa-000000000000000000000".parse::<RoomId>(), Err(ParseError::Digits));
+        assert_eq!(
+            "A00000000000000000000000".parse::<RoomId>(),
+            Err(ParseError::Home)
+        );
+        assert_eq!(
+            "aa-000000000000000000000".parse::<RoomId>(),
+            Err(ParseError::Digits)
+        );
         // 62^22 - 1 is more than 128 bits.
-        assert_eq!("aazzzzzzzzzzzzzzzzzzzzzz".parse::<RoomId>(), Err(ParseError::Digits));
+        assert_eq!(
+            "aazzzzzzzzzzzzzzzzzzzzzz".parse::<RoomId>(),
+            Err(ParseError::Digits)
+        );
     }
 }

@@ -156,7 +156,13 @@ impl Entity for Invite {
     type Effect = crate::effects::None;
 
     fn decide(state: &State, command: Command, cx: &mut Context) -> Result<Decision<Self>, Refusal> {
-        if let Command::Create { id, inviter, invitee, expires_at } = command {
+        if let Command::Create {
+            id,
+            inviter,
+            invitee,
+            expires_at,
+        } = command
+        {
             return Ok(create(state, id, inviter, invitee, expires_at));
         }
         let terms = state.0.as_ref().ok_or(Refusal::NotFound)?;
@@ -189,7 +195,12 @@ impl Entity for Invite {
 
     fn timers(state: &State) -> Vec<Timer> {
         let pending = state.0.iter().filter(|terms| terms.status == Status::Pending);
-        pending.map(|terms| Timer { name: EXPIRE.to_owned(), due: terms.expires_at }).collect()
+        pending
+            .map(|terms| Timer {
+                name: EXPIRE.to_owned(),
+                due: terms.expires_at,
+            })
+            .collect()
     }
 
     fn on_timer(name: &str) -> Option<Command> {
@@ -240,13 +251,31 @@ fn create(
     }
     let to_number = matches!(invitee, Invitee::Number { .. });
     let status = Status::Pending;
-    let terms = Terms { id, inviter, invitee, expires_at, status, accepted_by: None, settled: false };
+    let terms = Terms {
+        id,
+        inviter,
+        invitee,
+        expires_at,
+        status,
+        accepted_by: None,
+        settled: false,
+    };
     let mut decision = changed(&terms, Event::Created(Box::new(terms.clone())));
     if let Invitee::Number { phone, .. } = &terms.invitee {
         // Before the event: who is to send the message asks the number whether it waits for this invite.
-        decision = decision.send(Outgoing::to::<Phone>(phone.as_str(), &phone::Command::Bind { invite: id }));
+        decision = decision.send(Outgoing::to::<Phone>(
+            phone.as_str(),
+            &phone::Command::Bind { invite: id },
+        ));
     }
-    decision.send(events::Invites::Created { invite: id, by: inviter, to_number }.outgoing())
+    decision.send(
+        events::Invites::Created {
+            invite: id,
+            by: inviter,
+            to_number,
+        }
+        .outgoing(),
+    )
 }
 
 fn accept(terms: &Terms, by: UserId, cx: &Context) -> Result<Decision<Invite>, Refusal> {
@@ -254,7 +283,10 @@ fn accept(terms: &Terms, by: UserId, cx: &Context) -> Result<Decision<Invite>, R
         Status::Accepted if terms.accepted_by == Some(by) => Ok(unchanged(terms)),
         // The timer may be late, and the inviter may not accept for an account of their own.
         Status::Pending if !expired(terms, cx) && by != terms.inviter => {
-            let redeem = user::Command::Redeem { invite: terms.id, inviter: terms.inviter };
+            let redeem = user::Command::Redeem {
+                invite: terms.id,
+                inviter: terms.inviter,
+            };
             Ok(changed(terms, Event::Accepted { by }).send(Outgoing::to::<User>(&by.to_string(), &redeem)))
         }
         _ => Err(Refusal::NotPending),
@@ -283,7 +315,10 @@ fn end(terms: &Terms, status: Status) -> Decision<Invite> {
     };
     let mut decision = changed(terms, Event::Ended(status)).send(tell_inviter(terms, status));
     if let Invitee::Number { phone, .. } = &terms.invitee {
-        decision = decision.send(Outgoing::to::<Phone>(phone.as_str(), &phone::Command::Unbind { invite }));
+        decision = decision.send(Outgoing::to::<Phone>(
+            phone.as_str(),
+            &phone::Command::Unbind { invite },
+        ));
     }
     decision.send(event.outgoing())
 }
@@ -292,7 +327,11 @@ fn tell_inviter(terms: &Terms, status: Status) -> Outgoing {
     let by = terms.accepted_by.filter(|_| status == Status::Accepted);
     Outgoing::to::<User>(
         &terms.inviter.to_string(),
-        &user::Command::SettleInvite { invite: terms.id, status, by },
+        &user::Command::SettleInvite {
+            invite: terms.id,
+            status,
+            by,
+        },
     )
 }
 
@@ -319,12 +358,22 @@ mod tests {
         let secrets = crate::testing::secrets();
         let number = crate::testing::number(1);
         let invitee = if to_number {
-            Invitee::Number { phone: secrets.phone_key(&number), sealed: secrets.seal_number(&number) }
+            Invitee::Number {
+                phone: secrets.phone_key(&number),
+                sealed: secrets.seal_number(&number),
+            }
         } else {
             Invitee::Link
         };
         let expires_at = invite.now() + LIFETIME;
-        invite.ask(Command::Create { id: id(), inviter: user(0), invitee, expires_at }).unwrap();
+        invite
+            .ask(Command::Create {
+                id: id(),
+                inviter: user(0),
+                invitee,
+                expires_at,
+            })
+            .unwrap();
         invite
     }
 
@@ -343,10 +392,21 @@ mod tests {
     fn the_first_accepted_wins() {
         let mut invite = created(false);
         invite.ask(Command::Accept { by: user(1) }).unwrap();
-        assert_eq!(invite.ask(Command::Accept { by: user(2) }), Err(Refusal::NotPending));
-        assert_eq!(invite.ask(Command::Revoke { by: user(0) }), Err(Refusal::NotPending));
+        assert_eq!(
+            invite.ask(Command::Accept { by: user(2) }),
+            Err(Refusal::NotPending)
+        );
+        assert_eq!(
+            invite.ask(Command::Revoke { by: user(0) }),
+            Err(Refusal::NotPending)
+        );
         assert_eq!(told(&invite), (0, 0), "not before the account has settled it");
-        invite.ask(Command::Settle { by: user(1), kept: true }).unwrap();
+        invite
+            .ask(Command::Settle {
+                by: user(1),
+                kept: true,
+            })
+            .unwrap();
         assert_eq!(told(&invite), (0, 1));
     }
 
@@ -357,7 +417,11 @@ mod tests {
         invite.ask(Command::Expire).unwrap();
         assert_eq!(invite.state.0.as_ref().unwrap().status, Status::Pending);
         invite.advance(LIFETIME);
-        assert_eq!(invite.ask(Command::Accept { by: user(1) }), Err(Refusal::NotPending), "late timer");
+        assert_eq!(
+            invite.ask(Command::Accept { by: user(1) }),
+            Err(Refusal::NotPending),
+            "late timer"
+        );
         invite.fire_timers();
         assert_eq!(invite.state.0.as_ref().unwrap().status, Status::Expired);
         assert_eq!((told(&invite), invite.timers().len()), ((1, 0), 0));
@@ -367,8 +431,14 @@ mod tests {
     #[test]
     fn only_its_giver_revokes_it_and_nobody_accepts_their_own() {
         let mut invite = created(false);
-        assert_eq!(invite.ask(Command::Revoke { by: user(1) }), Err(Refusal::NotFound));
-        assert_eq!(invite.ask(Command::Accept { by: user(0) }), Err(Refusal::NotPending));
+        assert_eq!(
+            invite.ask(Command::Revoke { by: user(1) }),
+            Err(Refusal::NotFound)
+        );
+        assert_eq!(
+            invite.ask(Command::Accept { by: user(0) }),
+            Err(Refusal::NotPending)
+        );
         invite.ask(Command::Revoke { by: user(0) }).unwrap();
         invite.ask(Command::Revoke { by: user(0) }).unwrap();
         assert_eq!(told(&invite), (1, 0));

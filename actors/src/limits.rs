@@ -106,8 +106,6 @@ pub struct Invites {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Waitlist {
-    /// People called per commit of a block; an admission of more goes on by itself.
-    pub called_at_once: u32,
     /// Highest rate that an operator may set, per hour.
     pub rate_per_hour_max: u32,
     /// The counts that positions are made of are read again after so long.
@@ -196,7 +194,11 @@ impl Default for Codes {
 
 impl Default for Devices {
     fn default() -> Self {
-        Self { per_account: 10, name_chars: 60, idle_s: 90 * DAY_S }
+        Self {
+            per_account: 10,
+            name_chars: 60,
+            idle_s: 90 * DAY_S,
+        }
     }
 }
 
@@ -220,19 +222,31 @@ impl Default for Profile {
 
 impl Default for Invites {
     fn default() -> Self {
-        Self { quota: 2, quota_max: 50, lifetime_s: 30 * DAY_S, remembered: 200 }
+        Self {
+            quota: 2,
+            quota_max: 50,
+            lifetime_s: 30 * DAY_S,
+            remembered: 200,
+        }
     }
 }
 
 impl Default for Waitlist {
     fn default() -> Self {
-        Self { called_at_once: 64, rate_per_hour_max: 1_000_000, position_cache_ms: 1_000 }
+        Self {
+            rate_per_hour_max: 1_000_000,
+            position_cache_ms: 1_000,
+        }
     }
 }
 
 impl Default for Notices {
     fn default() -> Self {
-        Self { following: 5_000, fanout_per_second: 500, page: 100 }
+        Self {
+            following: 5_000,
+            fanout_per_second: 500,
+            page: 100,
+        }
     }
 }
 
@@ -277,7 +291,11 @@ impl Codes {
     /// How long to wait before another code, after `sent` were sent within the day: doubling, with a ceiling.
     pub fn resend_after(&self, sent: u32) -> Duration {
         let factor = 1u64.checked_shl(sent.saturating_sub(1)).unwrap_or(u64::MAX);
-        Duration::from_secs(self.resend_after_s.saturating_mul(factor).min(self.resend_after_max_s))
+        Duration::from_secs(
+            self.resend_after_s
+                .saturating_mul(factor)
+                .min(self.resend_after_max_s),
+        )
     }
 }
 

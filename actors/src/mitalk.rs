@@ -22,6 +22,7 @@ use crate::error::{Trouble, refusal};
 use crate::id::{Home, UserId};
 use crate::limits::Limits;
 use crate::live::{Pump, Sockets};
+use crate::metrics::Metrics;
 use crate::ports::{AllowList, Reads};
 use crate::rooms::Rooms;
 use crate::secrets::{Secrets, random};
@@ -45,6 +46,7 @@ pub struct Core {
     pub(crate) limits: Limits,
     pub(crate) secrets: Secrets,
     pub(crate) sockets: Arc<Sockets>,
+    pub(crate) metrics: Metrics,
     pump: Arc<Pump>,
     rooms: Rooms,
     home: Home,
@@ -68,6 +70,11 @@ impl Mitalk {
     /// Everything about rooms.
     pub fn rooms(&self) -> &Rooms {
         &self.rooms
+    }
+
+    /// Of people, for operators: register them once.
+    pub fn metrics(&self) -> &Metrics {
+        &self.metrics
     }
 
     /// The cluster underneath, for operations.

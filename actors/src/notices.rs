@@ -1,13 +1,14 @@
 //! The consumer of the event log that tells people: text messages, in-app notices, and the walk over followers.
 //!
-//! One background job per topic, in the consumer group [`GROUP`]. Events of one source come in order; the highest sequence
-//! dealt with is recorded with the offset, so a repeat is dropped. What is sent outside carries the event's id as its key:
+//! Two consumer groups, [`MESSAGES`] for text messages and [`IN_APP`] for the rest: a provider that does not answer holds up
+//! text messages only. One background job per group and topic. Events of one source come in order; the highest sequence dealt
+//! with is recorded with the offset, so a repeat is dropped. What is sent outside carries the event's id as its key:
 //! a crash between sending and recording repeats it recognisably. An event that nobody can read goes to the dead letters.
 
 use crate::error::{Trouble, refusal};
 use crate::events::{self, DEAD_LETTERS, Message as _};
 use crate::fanout::{self, Fanout, Walk};
-use crate::id::{RoomId, UserId};
+use crate::id::{InviteId, RoomId, UserId};
 use crate::invite::{self, Invite, Invitee, Status};
 use crate::mitalk::Mitalk;
 use crate::number::{PhoneKey, SealedNumber};
@@ -22,10 +23,16 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{Mutex, mpsc};
 
-/// The consumer group.
-pub const GROUP: &str = "notices";
-/// Topics that it consumes.
-pub const CONSUMED: [&str; 2] = [events::INVITES, events::NOTICES];
+/// The consumer group that sends text messages.
+pub const MESSAGES: &str = "messages";
+/// The consumer group that writes in-app notices and begins walks over followers.
+pub const IN_APP: &str = "in-app";
+/// Which group consumes which topics.
+pub const CONSUMED: [(&str, &str); 3] = [
+    (MESSAGES, events::INVITES),
+    (MESSAGES, events::NOTICES),
+    (IN_APP, events::NOTICES),
+];
 const BATCH: usize = 64;
 /// A look is taken so often even if nobody says that something was appended.
 const LOOK: Duration = Duration::from_secs(1);
@@ -67,24 +74,26 @@ impl From<mitalk_cluster::StoreError> for Failed {
 impl From<SmsError> for Failed {
     fn from(error: SmsError) -> Self {
         match error {
-            SmsError::Unavailable { ref retry_after, .. } => Self::Later(error.to_string(), Some(*retry_after)),
+            SmsError::Unavailable { ref retry_after, .. } => {
+                Self::Later(error.to_string(), Some(*retry_after))
+            }
             SmsError::Refused { .. } => Self::Never(error.to_string()),
         }
     }
 }
 
 impl Consumer {
-    /// Consumes a topic for ever.
-    pub(crate) async fn run(self: Arc<Self>, topic: &'static str) {
+    /// Consumes a topic for a group, for ever.
+    pub(crate) async fn run(self: Arc<Self>, group: &'static str, topic: &'static str) {
         loop {
-            match self.source.poll(GROUP, topic, BATCH).await {
+            match self.source.poll(group, topic, BATCH).await {
                 Ok(batch) if batch.is_empty() => {
                     // Either is a reason to look again.
                     let _ = tokio::time::timeout(LOOK, self.source.changed()).await;
                 }
                 Ok(batch) => {
                     for delivered in batch {
-                        self.deal(topic, delivered).await;
+                        self.deal(group, topic, delivered).await;
                     }
                 }
                 Err(error) => {
@@ -96,13 +105,13 @@ impl Consumer {
     }
 
     /// Deals with one event until that is recorded.
-    async fn deal(&self, topic: &str, delivered: Delivered) {
+    async fn deal(&self, group: &str, topic: &str, delivered: Delivered) {
         let event = &delivered.event;
         let mut delay = FIRST_RETRY;
         let mut dealt = event.sequence <= delivered.recorded;
         loop {
-            let failed = match self.step(topic, &delivered, &mut dealt).await {
-                Ok(()) => return,
+            let failed = match self.step(group, topic, &delivered, &mut dealt).await {
+                Ok(()) => return self.mitalk.metrics.event(group, "dealt_with"),
                 Err(failed) => failed,
             };
             let (why, wait) = match failed {
@@ -110,10 +119,12 @@ impl Consumer {
                 Failed::Never(why) => {
                     tracing::error!(topic, event = event.id(), %why, "event goes to the dead letters");
                     dealt = self.source.dead_letter(topic, event, &why).await.is_ok();
+                    self.mitalk.metrics.event(group, "dead");
                     (why, if dealt { Duration::ZERO } else { delay })
                 }
             };
             if !dealt {
+                self.mitalk.metrics.event(group, "again");
                 tracing::warn!(topic, event = event.id(), %why, "event is tried again");
             }
             tokio::time::sleep(wait).await;
@@ -121,49 +132,82 @@ impl Consumer {
         }
     }
 
-    async fn step(&self, topic: &str, delivered: &Delivered, dealt: &mut bool) -> Result<(), Failed> {
+    async fn step(
+        &self,
+        group: &str,
+        topic: &str,
+        delivered: &Delivered,
+        dealt: &mut bool,
+    ) -> Result<(), Failed> {
         let event = &delivered.event;
         if !*dealt {
-            self.tell(topic, event).await?;
+            self.tell(group, topic, event).await?;
             *dealt = true;
         }
-        let mark = Mark { offset: delivered.offset, source: event.source.clone(), sequence: event.sequence };
-        Ok(self.source.commit(GROUP, topic, &mark).await?)
+        let mark = Mark {
+            offset: delivered.offset,
+            source: event.source.clone(),
+            sequence: event.sequence,
+        };
+        Ok(self.source.commit(group, topic, &mark).await?)
     }
 
-    async fn tell(&self, topic: &str, event: &Event) -> Result<(), Failed> {
+    async fn tell(&self, group: &str, topic: &str, event: &Event) -> Result<(), Failed> {
         let poison = |error: mitalk_cluster::DecodeError| Failed::Never(error.to_string());
         if topic == events::INVITES {
             return match events::Invites::read(&event.payload).map_err(poison)? {
-                events::Invites::Created { invite, to_number: true, .. } => self.invited(&invite.to_string(), event).await,
+                events::Invites::Created {
+                    invite,
+                    to_number: true,
+                    ..
+                } => self.invited(invite, event).await,
                 _ => Ok(()),
             };
         }
-        match events::Notices::read(&event.payload).map_err(poison)? {
-            events::Notices::Admitted { user } => self.admitted(user, event).await,
-            events::Notices::StageInvitation { to, room, by } => {
+        let notice = events::Notices::read(&event.payload).map_err(poison)?;
+        match (notice, group == MESSAGES) {
+            (events::Notices::Admitted { user }, true) => self.admitted(user, event).await,
+            (events::Notices::StageInvitation { to, room, by }, false) => {
                 let what = |title| NoticeKind::StageInvitation { room, title, by };
                 self.about_room(to, room, what, event).await
             }
-            events::Notices::Pinged { to, room, by } => {
-                self.about_room(to, room, |title| NoticeKind::Pinged { room, title, by }, event).await
+            (events::Notices::Pinged { to, room, by }, false) => {
+                self.about_room(to, room, |title| NoticeKind::Pinged { room, title, by }, event)
+                    .await
             }
-            events::Notices::RoomStarted { by, room } => {
-                let start = fanout::Command::Start { room, by, origin: Origin::of(&event.id()) };
+            (events::Notices::RoomStarted { by, room }, false) => {
+                let start = fanout::Command::Start {
+                    room,
+                    by,
+                    origin: Origin::of(&event.id()),
+                };
                 self.ask_fanout(room, start).await
             }
+            // The other group's.
+            _ => Ok(()),
         }
     }
 
     /// A text message to an invited number, if it still waits for this invite.
-    async fn invited(&self, invite: &str, event: &Event) -> Result<(), Failed> {
-        let asked = self.mitalk.cluster.ask::<Invite>(invite, invite::Command::Read, call(event)).await;
+    async fn invited(&self, invite: InviteId, event: &Event) -> Result<(), Failed> {
+        let read = invite::Command::Read;
+        let asked = self
+            .mitalk
+            .cluster
+            .ask::<Invite>(&invite.to_string(), read, call(event))
+            .await;
         let terms = match asked {
             Ok(invite::Reply(terms)) => terms,
             Err(error) => return skipped(error),
         };
-        let (Status::Pending, Invitee::Number { phone, sealed }) = (terms.status, &terms.invitee) else { return Ok(()) };
-        let asked = self.mitalk.cluster.ask::<Phone>(phone.as_str(), phone::Command::Read, call(event)).await;
+        let (Status::Pending, Invitee::Number { phone, sealed }) = (terms.status, &terms.invitee) else {
+            return Ok(());
+        };
+        let asked = self
+            .mitalk
+            .cluster
+            .ask::<Phone>(phone.as_str(), phone::Command::Read, call(event))
+            .await;
         match asked {
             Ok(phone::Reply::Read { invites, .. }) if invites.contains(&terms.id) => {}
             Ok(_) => return Ok(()),
@@ -174,10 +218,15 @@ impl Consumer {
     }
 
     async fn admitted(&self, user: UserId, event: &Event) -> Result<(), Failed> {
-        let asked = self.mitalk.cluster.ask::<User>(&user.to_string(), user::Command::Read, call(event)).await;
+        let asked = self
+            .mitalk
+            .cluster
+            .ask::<User>(&user.to_string(), user::Command::Read, call(event))
+            .await;
         match asked {
             Ok(user::Reply::Account(account)) => {
-                self.send(&account.phone, &account.sealed, Message::Admitted, event).await
+                self.send(&account.phone, &account.sealed, Message::Admitted, event)
+                    .await
             }
             Ok(_) => Ok(()),
             Err(error) => skipped(error),
@@ -193,7 +242,14 @@ impl Consumer {
     ) -> Result<(), Failed> {
         let to = self.mitalk.secrets.open_number(key, sealed);
         let to = to.map_err(|error| Failed::Never(error.to_string()))?;
-        Ok(self.sms.send(SmsMessage { to, message, key: EventKey(event.id()) }).await?)
+        Ok(self
+            .sms
+            .send(SmsMessage {
+                to,
+                message,
+                key: EventKey(event.id()),
+            })
+            .await?)
     }
 
     /// A notice that names a room, unless the room is over.
@@ -204,23 +260,29 @@ impl Consumer {
         what: impl FnOnce(String) -> NoticeKind<UserId>,
         event: &Event,
     ) -> Result<(), Failed> {
-        let Some(card) = self.mitalk.reads.live_room(room).await? else { return Ok(()) };
-        self.notify(to, what(card.settings.title), Origin::of(&event.id())).await
+        let Some(card) = self.mitalk.reads.live_room(room).await? else {
+            return Ok(());
+        };
+        self.notify(to, what(card.settings.title), Origin::of(&event.id()))
+            .await
     }
 
-    async fn notify(
-        &self,
-        to: UserId,
-        what: NoticeKind<UserId>,
-        origin: Origin,
-    ) -> Result<(), Failed> {
+    async fn notify(&self, to: UserId, what: NoticeKind<UserId>, origin: Origin) -> Result<(), Failed> {
         let notify = user::Command::Notify { what, origin };
-        let asked = self.mitalk.cluster.ask::<User>(&to.to_string(), notify, Call::within(DEADLINE)).await;
+        let asked = self
+            .mitalk
+            .cluster
+            .ask::<User>(&to.to_string(), notify, Call::within(DEADLINE))
+            .await;
         asked.map(|_| ()).or_else(skipped)
     }
 
     async fn ask_fanout(&self, room: RoomId, command: fanout::Command) -> Result<(), Failed> {
-        let asked = self.mitalk.cluster.ask::<Fanout>(&room.to_string(), command, Call::within(DEADLINE)).await;
+        let asked = self
+            .mitalk
+            .cluster
+            .ask::<Fanout>(&room.to_string(), command, Call::within(DEADLINE))
+            .await;
         asked.map(|_| ()).or_else(skipped)
     }
 
@@ -241,13 +303,26 @@ impl Consumer {
         let card = self.mitalk.reads.live_room(walk.room).await?;
         let last = followers.last().copied().filter(|_| card.is_some());
         if let Some(card) = card {
-            let what = NoticeKind::RoomStarted { room: walk.room, title: card.settings.title, by: walk.by };
-            let told = followers.into_iter().map(|follower| self.notify(follower, what.clone(), walk.origin));
+            let what = NoticeKind::RoomStarted {
+                room: walk.room,
+                title: card.settings.title,
+                by: walk.by,
+            };
+            let told = followers
+                .into_iter()
+                .map(|follower| self.notify(follower, what.clone(), walk.origin));
             let told: Vec<_> = stream::iter(told).buffer_unordered(AT_ONCE).collect().await;
             // One that failed: the whole page again, those who know are not told twice.
             told.into_iter().collect::<Result<(), _>>()?;
         }
-        self.ask_fanout(walk.room, fanout::Command::Told { after: walk.after, last }).await
+        self.ask_fanout(
+            walk.room,
+            fanout::Command::Told {
+                after: walk.after,
+                last,
+            },
+        )
+        .await
     }
 }
 

@@ -35,7 +35,9 @@ impl PhoneNumber {
         if number.extension().is_some() || !number.is_valid() {
             return Err(Invalid);
         }
-        Ok(Self(number.format().mode(phonenumber::Mode::E164).to_string().into()))
+        Ok(Self(
+            number.format().mode(phonenumber::Mode::E164).to_string().into(),
+        ))
     }
 
     /// The number in E.164. For the text message's provider and for sealing: never for a log.
@@ -122,10 +124,21 @@ mod tests {
 
     #[test]
     fn refuses_what_is_no_number() {
-        for text in ["", "+", "015112345678", "+4912", "+999123456789", "call me", "+4915112345678 ext. 5"] {
+        for text in [
+            "",
+            "+",
+            "015112345678",
+            "+4912",
+            "+999123456789",
+            "call me",
+            "+4915112345678 ext. 5",
+        ] {
             assert_eq!(PhoneNumber::parse(text), Err(Invalid), "{text}");
         }
-        assert_eq!(PhoneNumber::parse(&format!("+49{}", "1".repeat(100))), Err(Invalid));
+        assert_eq!(
+            PhoneNumber::parse(&format!("+49{}", "1".repeat(100))),
+            Err(Invalid)
+        );
     }
 
     #[test]

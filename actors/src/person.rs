@@ -36,7 +36,12 @@ pub struct Brief {
 impl Brief {
     /// Of a person whose profile is not known (yet): only the id.
     pub fn unknown(id: UserId) -> Self {
-        Self { id, name: String::new(), handle: None, headline: String::new() }
+        Self {
+            id,
+            name: String::new(),
+            handle: None,
+            headline: String::new(),
+        }
     }
 }
 
@@ -186,7 +191,9 @@ impl<P> NoticeKind<P> {
         match self {
             Self::Admitted => None,
             Self::InviteAccepted { person } | Self::NewFollower { person } => Some(person),
-            Self::StageInvitation { by, .. } | Self::Pinged { by, .. } | Self::RoomStarted { by, .. } => Some(by),
+            Self::StageInvitation { by, .. } | Self::Pinged { by, .. } | Self::RoomStarted { by, .. } => {
+                Some(by)
+            }
         }
     }
 
@@ -196,11 +203,21 @@ impl<P> NoticeKind<P> {
             Self::Admitted => NoticeKind::Admitted,
             Self::InviteAccepted { person } => NoticeKind::InviteAccepted { person: form(person) },
             Self::NewFollower { person } => NoticeKind::NewFollower { person: form(person) },
-            Self::StageInvitation { room, title, by } => {
-                NoticeKind::StageInvitation { room, title, by: form(by) }
-            }
-            Self::Pinged { room, title, by } => NoticeKind::Pinged { room, title, by: form(by) },
-            Self::RoomStarted { room, title, by } => NoticeKind::RoomStarted { room, title, by: form(by) },
+            Self::StageInvitation { room, title, by } => NoticeKind::StageInvitation {
+                room,
+                title,
+                by: form(by),
+            },
+            Self::Pinged { room, title, by } => NoticeKind::Pinged {
+                room,
+                title,
+                by: form(by),
+            },
+            Self::RoomStarted { room, title, by } => NoticeKind::RoomStarted {
+                room,
+                title,
+                by: form(by),
+            },
         }
     }
 }

@@ -161,7 +161,10 @@ fn set(admits: Admits, homes: &[Home], cx: &Context) -> Decision<Phase> {
         return decision;
     }
     homes.iter().fold(decision, |decision, home| {
-        decision.send(Outgoing::to::<Waitlist>(home.as_str(), &waitlist::Command::AdmitAll))
+        decision.send(Outgoing::to::<Waitlist>(
+            home.as_str(),
+            &waitlist::Command::AdmitAll,
+        ))
     })
 }
 
@@ -189,20 +192,31 @@ mod tests {
             (Open, true, true, Some(Entrance::Invite)),
         ];
         for (phase, allowed, invited, comes_in) in rows {
-            assert_eq!(entrance(phase, allowed, invited), comes_in, "{phase:?} {allowed} {invited}");
+            assert_eq!(
+                entrance(phase, allowed, invited),
+                comes_in,
+                "{phase:?} {allowed} {invited}"
+            );
         }
     }
 
     #[test]
     fn each_change_is_audited_once() {
         let mut phase = Model::<Phase>::new(KEY);
-        let set = |admits| Command::Set { admits, homes: vec![Home::default()] };
+        let set = |admits| Command::Set {
+            admits,
+            homes: vec![Home::default()],
+        };
         assert_eq!(phase.ask(Command::Read).unwrap().admits, Admits::Employees);
         phase.ask(set(Admits::ClosedTest)).unwrap();
         phase.ask(set(Admits::ClosedTest)).unwrap();
         assert_eq!(phase.messages::<Audit>().len(), 1);
         phase.ask(set(Admits::Open)).unwrap();
         assert_eq!(phase.messages::<Audit>().len(), 2);
-        assert_eq!(phase.commands::<Waitlist>().len(), 1, "everybody who waits is called");
+        assert_eq!(
+            phase.commands::<Waitlist>().len(),
+            1,
+            "everybody who waits is called"
+        );
     }
 }

@@ -207,23 +207,33 @@ impl Entity for Phone {
 
     fn decide(state: &State, command: Command, cx: &mut Context) -> Result<Decision<Self>, Refusal> {
         match command {
-            Command::SendCode { code, hash, number, limits } => {
-                codes::send(state, codes::Send { code, hash, number }, &limits, cx)
-            }
-            Command::Verify { hashes, candidate, claim_for, limits } => {
-                Ok(match codes::check(state, &hashes, &limits, cx)? {
-                    codes::Checked::Fits => owner::verified(state, candidate, claim_for, cx),
-                    codes::Checked::Wrong { left } => {
-                        Decision::reply(Reply::Wrong { left }).event(Event::CodeWrong { at: cx.now })
-                    }
-                })
-            }
+            Command::SendCode {
+                code,
+                hash,
+                number,
+                limits,
+            } => codes::send(state, codes::Send { code, hash, number }, &limits, cx),
+            Command::Verify {
+                hashes,
+                candidate,
+                claim_for,
+                limits,
+            } => Ok(match codes::check(state, &hashes, &limits, cx)? {
+                codes::Checked::Fits => owner::verified(state, candidate, claim_for, cx),
+                codes::Checked::Wrong { left } => {
+                    Decision::reply(Reply::Wrong { left }).event(Event::CodeWrong { at: cx.now })
+                }
+            }),
             Command::Confirm { by } => Ok(owner::confirm(state, by, cx)),
             Command::CameIn { user, by } => Ok(invites::came_in(state, user, by)),
             Command::Bind { invite } => Ok(invites::bind(state, invite)),
             Command::Unbind { invite } => Ok(invites::unbind(state, invite)),
             Command::Read => Ok(Decision::reply(Reply::Read {
-                owner: state.owner.as_ref().filter(|owner| owner.until.is_none()).map(|owner| owner.user),
+                owner: state
+                    .owner
+                    .as_ref()
+                    .filter(|owner| owner.until.is_none())
+                    .map(|owner| owner.user),
                 invites: state.bound.clone(),
             })),
         }

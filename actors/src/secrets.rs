@@ -63,7 +63,10 @@ impl MacRing {
     /// Signs with the newest key.
     pub fn sign(&self, message: &[u8]) -> Tag {
         let (kid, key) = &self.0[0];
-        Tag { kid: kid.clone(), mac: mac(key, message) }
+        Tag {
+            kid: kid.clone(),
+            mac: mac(key, message),
+        }
     }
 
     /// Signs with every valid key, newest first: what a stored MAC of unknown key may equal.
@@ -73,7 +76,9 @@ impl MacRing {
 
     /// Whether `tag` was made over `message` by one of the valid keys. Takes the same time for every wrong MAC.
     pub fn verify(&self, message: &[u8], tag: &Tag) -> bool {
-        self.0.iter().any(|(kid, key)| *kid == tag.kid && hmac::verify(key, message, &tag.mac).is_ok())
+        self.0
+            .iter()
+            .any(|(kid, key)| *kid == tag.kid && hmac::verify(key, message, &tag.mac).is_ok())
     }
 }
 
@@ -103,9 +108,14 @@ impl Secrets {
             _ => {}
         }
         let salt = hkdf::Salt::new(hkdf::HKDF_SHA256, b"mitalk/1");
-        let masters: Vec<_> =
-            masters.iter().map(|master| (master.kid.clone(), salt.extract(&master.key))).collect();
-        let numbers = masters.iter().map(|(kid, prk)| (kid.clone(), aead_key(&derive(prk, "numbers")))).collect();
+        let masters: Vec<_> = masters
+            .iter()
+            .map(|master| (master.kid.clone(), salt.extract(&master.key)))
+            .collect();
+        let numbers = masters
+            .iter()
+            .map(|(kid, prk)| (kid.clone(), aead_key(&derive(prk, "numbers"))))
+            .collect();
         let lookup_prk = salt.extract(&lookup);
         Ok(Self(Arc::new(Keys {
             lookup: hmac_key(&derive(&lookup_prk, "phone")),
@@ -140,7 +150,11 @@ impl Secrets {
             &mut sealed,
         )
         .expect("a phone number is shorter than what AES-GCM can seal");
-        SealedNumber { kid: kid.clone(), nonce, sealed }
+        SealedNumber {
+            kid: kid.clone(),
+            nonce,
+            sealed,
+        }
     }
 
     /// Decrypts what [`Secrets::seal_number`] gave.
@@ -154,7 +168,9 @@ impl Secrets {
             .numbers
             .iter()
             .find(|(kid, _)| *kid == number.kid)
-            .ok_or_else(|| Error::UnknownKey { kid: number.kid.clone() })?;
+            .ok_or_else(|| Error::UnknownKey {
+                kid: number.kid.clone(),
+            })?;
         let mut bytes = number.sealed.clone();
         let opened = aead
             .open_in_place(
@@ -169,7 +185,9 @@ impl Secrets {
 
     /// The hashes that a one-time code of this number may be stored under, newest key first.
     pub fn code_hashes(&self, key: &PhoneKey, code: &str) -> Vec<[u8; 32]> {
-        self.0.codes.all(&joined(&[key.as_str().as_bytes(), code.as_bytes()]))
+        self.0
+            .codes
+            .all(&joined(&[key.as_str().as_bytes(), code.as_bytes()]))
     }
 
     /// The secret half of an invite link, under every valid key, newest first.
@@ -221,7 +239,10 @@ pub fn random<const N: usize>() -> [u8; N] {
 
 /// SHA-256, for secrets of 256 random bits, which need no salt and no stretching.
 pub fn sha256(bytes: &[u8]) -> [u8; 32] {
-    digest::digest(&digest::SHA256, bytes).as_ref().try_into().expect("a SHA-256 has 32 bytes")
+    digest::digest(&digest::SHA256, bytes)
+        .as_ref()
+        .try_into()
+        .expect("a SHA-256 has 32 bytes")
 }
 
 /// Whether two hashes are equal, in the same time for all that are not.
@@ -230,7 +251,12 @@ pub fn same(a: &[u8], b: &[u8]) -> bool {
 }
 
 fn ring(masters: &[(Arc<str>, hkdf::Prk)], purpose: &str) -> MacRing {
-    MacRing(masters.iter().map(|(kid, prk)| (kid.clone(), hmac_key(&derive(prk, purpose)))).collect())
+    MacRing(
+        masters
+            .iter()
+            .map(|(kid, prk)| (kid.clone(), hmac_key(&derive(prk, purpose))))
+            .collect(),
+    )
 }
 
 fn derive(prk: &hkdf::Prk, purpose: &str) -> [u8; KEY_BYTES] {
@@ -250,12 +276,23 @@ fn hmac_key(key: &[u8]) -> hmac::Key {
 }
 
 fn mac(key: &hmac::Key, message: &[u8]) -> [u8; 32] {
-    hmac::sign(key, message).as_ref().try_into().expect("an HMAC-SHA256 has 32 bytes")
+    hmac::sign(key, message)
+        .as_ref()
+        .try_into()
+        .expect("an HMAC-SHA256 has 32 bytes")
 }
 
 /// Parts with their lengths before them, so that no two lists join to the same bytes.
 fn joined(parts: &[&[u8]]) -> Vec<u8> {
-    parts.iter().flat_map(|part| (part.len() as u64).to_be_bytes().into_iter().chain(part.iter().copied())).collect()
+    parts
+        .iter()
+        .flat_map(|part| {
+            (part.len() as u64)
+                .to_be_bytes()
+                .into_iter()
+                .chain(part.iter().copied())
+        })
+        .collect()
 }
 
 #[cfg(test)]
@@ -263,7 +300,10 @@ mod tests {
     use super::*;
 
     fn master(kid: &str, byte: u8) -> Master {
-        Master { kid: kid.into(), key: [byte; KEY_BYTES] }
+        Master {
+            kid: kid.into(),
+            key: [byte; KEY_BYTES],
+        }
     }
 
     fn number() -> PhoneNumber {
@@ -280,7 +320,10 @@ mod tests {
 
         let sealed = before.seal_number(&number());
         assert_eq!(during.open_number(&key, &sealed), Ok(number()));
-        assert_eq!(after.open_number(&key, &sealed), Err(Error::UnknownKey { kid: "a".into() }));
+        assert_eq!(
+            after.open_number(&key, &sealed),
+            Err(Error::UnknownKey { kid: "a".into() })
+        );
         let other = PhoneKey::from_hash(&[9; 32]);
         assert_eq!(before.open_number(&other, &sealed), Err(Error::Unsealable));
         let mut changed = sealed;
@@ -291,7 +334,9 @@ mod tests {
     #[test]
     fn tags_are_valid_under_both_keys() {
         let before = Secrets::new([1; 32], &[master("a", 2)]).unwrap().ring("test");
-        let during = Secrets::new([1; 32], &[master("b", 3), master("a", 2)]).unwrap().ring("test");
+        let during = Secrets::new([1; 32], &[master("b", 3), master("a", 2)])
+            .unwrap()
+            .ring("test");
         let tag = before.sign(b"hello");
         assert!(during.verify(b"hello", &tag));
         assert!(!during.verify(b"hullo", &tag));
@@ -301,12 +346,18 @@ mod tests {
     #[test]
     fn refuses_masters_that_can_not_work() {
         assert!(matches!(Secrets::new([1; 32], &[]), Err(Error::NoMaster)));
-        assert!(matches!(Secrets::new([1; 32], &[master("a", 1), master("a", 2)]), Err(Error::Masters)));
+        assert!(matches!(
+            Secrets::new([1; 32], &[master("a", 1), master("a", 2)]),
+            Err(Error::Masters)
+        ));
     }
 
     #[test]
     fn joined_parts_are_distinct() {
         let secrets = Secrets::new([1; 32], &[master("a", 2)]).unwrap();
-        assert_ne!(secrets.derived_bits(&[b"ab", b"c"]), secrets.derived_bits(&[b"a", b"bc"]));
+        assert_ne!(
+            secrets.derived_bits(&[b"ab", b"c"]),
+            secrets.derived_bits(&[b"a", b"bc"])
+        );
     }
 }

@@ -34,7 +34,10 @@ impl Job {
         name: &'static str,
         run: impl Fn() -> F + Send + Sync + 'static,
     ) -> Self {
-        Self { name, run: Arc::new(move || Box::pin(run())) }
+        Self {
+            name,
+            run: Arc::new(move || Box::pin(run())),
+        }
     }
 }
 
@@ -62,6 +65,7 @@ struct Supervisor;
 
 /// To the supervisor.
 pub enum Message {
+    /// Start the job of this index.
     Start(usize),
 }
 
@@ -81,12 +85,23 @@ impl Actor for Supervisor {
     type State = State;
     type Arguments = Vec<Job>;
 
-    async fn pre_start(&self, myself: ActorRef<Message>, jobs: Vec<Job>) -> Result<State, ActorProcessingErr> {
+    async fn pre_start(
+        &self,
+        myself: ActorRef<Message>,
+        jobs: Vec<Job>,
+    ) -> Result<State, ActorProcessingErr> {
         for index in 0..jobs.len() {
             myself.cast(Message::Start(index))?;
         }
-        let jobs = jobs.into_iter().map(|job| Supervised { job, delay: FIRST_DELAY, since: Instant::now() });
-        Ok(State { jobs: jobs.collect(), running: HashMap::new() })
+        let jobs = jobs.into_iter().map(|job| Supervised {
+            job,
+            delay: FIRST_DELAY,
+            since: Instant::now(),
+        });
+        Ok(State {
+            jobs: jobs.collect(),
+            running: HashMap::new(),
+        })
     }
 
     async fn handle(
@@ -113,7 +128,9 @@ impl Actor for Supervisor {
             SupervisionEvent::ActorTerminated(child, _, _) => (child, "it returned".to_owned()),
             _ => return Ok(()),
         };
-        let Some(index) = state.running.remove(&child.get_id()) else { return Ok(()) };
+        let Some(index) = state.running.remove(&child.get_id()) else {
+            return Ok(());
+        };
         let job = &mut state.jobs[index];
         if job.since.elapsed() >= STEADY {
             job.delay = FIRST_DELAY;
@@ -172,7 +189,10 @@ mod tests {
             times.push(started.recv().await.unwrap());
         }
         let delays: Vec<_> = times.windows(2).map(|pair| pair[1] - pair[0]).collect();
-        assert!(delays[0] >= FIRST_DELAY && delays[0] < FIRST_DELAY * 2, "{delays:?}");
+        assert!(
+            delays[0] >= FIRST_DELAY && delays[0] < FIRST_DELAY * 2,
+            "{delays:?}"
+        );
         assert!(delays.is_sorted() && delays[11] >= MAX_DELAY, "{delays:?}");
         jobs.stop().await;
     }
@@ -181,12 +201,17 @@ mod tests {
     async fn one_that_fails_leaves_the_others_alone() {
         let (bad, mut bad_started) = mpsc::unbounded_channel();
         let (good, mut good_started) = mpsc::unbounded_channel();
-        let jobs = Jobs::start(vec![counting(3, bad), counting(0, good)]).await.unwrap();
+        let jobs = Jobs::start(vec![counting(3, bad), counting(0, good)])
+            .await
+            .unwrap();
         for _ in 0..4 {
             bad_started.recv().await.unwrap();
         }
         good_started.recv().await.unwrap();
-        assert!(good_started.try_recv().is_err(), "the good one was never restarted");
+        assert!(
+            good_started.try_recv().is_err(),
+            "the good one was never restarted"
+        );
         jobs.stop().await;
         // Stopping drops the jobs, and with them their senders.
         assert!(good_started.recv().await.is_none());

@@ -142,7 +142,13 @@ impl Change {
 
     /// The change as an outbox row.
     pub fn outgoing(&self) -> Outgoing {
-        Outgoing::table(self.table(), &Versioned { v: VERSION, row: self })
+        Outgoing::table(
+            self.table(),
+            &Versioned {
+                v: VERSION,
+                row: self,
+            },
+        )
     }
 
     /// Reads the payload of an event that a relay gave to a table.
@@ -154,13 +160,20 @@ impl Change {
         if read.v == VERSION {
             Ok(read.row)
         } else {
-            Err(DecodeError(format!("a read table's change of version {}, newer than {VERSION}", read.v)))
+            Err(DecodeError(format!(
+                "a read table's change of version {}, newer than {VERSION}",
+                read.v
+            )))
         }
     }
 }
 
 impl std::fmt::Debug for TicketBlock {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "TicketBlock({}-{}, {} waiting)", self.home, self.block, self.waiting)
+        write!(
+            f,
+            "TicketBlock({}-{}, {} waiting)",
+            self.home, self.block, self.waiting
+        )
     }
 }

@@ -11,7 +11,10 @@ use crate::secrets::{KEY_BYTES, Master, Secrets};
 
 /// Fixed keys.
 pub fn secrets() -> Secrets {
-    let master = Master { kid: "test".into(), key: [2; KEY_BYTES] };
+    let master = Master {
+        kid: "test".into(),
+        key: [2; KEY_BYTES],
+    };
     Secrets::new([1; KEY_BYTES], &[master]).expect("one master is enough")
 }
 

@@ -381,7 +381,13 @@ impl Entity for User {
     fn decide(state: &State, command: Command, cx: &mut Context) -> Result<Decision<Self>, Refusal> {
         use Command as C;
         match command {
-            C::SignUp { phone, sealed, hint, quota, offered } => {
+            C::SignUp {
+                phone,
+                sealed,
+                hint,
+                quota,
+                offered,
+            } => {
                 let number = access::Number { phone, sealed, hint };
                 access::sign_up(state, number, quota, offered, cx)
             }
@@ -395,20 +401,45 @@ impl Entity for User {
             C::Suspend { suspended } => access::suspend(state, suspended, cx),
             C::LoseNumber => Ok(access::lose_number(state, cx)),
 
-            C::OpenDevice { device, name, hash, most } => devices::open(state, device, name, hash, most, cx),
-            C::Rotate { device, presented, next, idle } => {
-                devices::rotate(state, device, presented, next, idle, cx)
-            }
+            C::OpenDevice {
+                device,
+                name,
+                hash,
+                most,
+            } => devices::open(state, device, name, hash, most, cx),
+            C::Rotate {
+                device,
+                presented,
+                next,
+                idle,
+            } => devices::rotate(state, device, presented, next, idle, cx),
             C::RevokeDevice { device } => devices::revoke(state, device),
             C::Devices => Ok(Decision::reply(Reply::Devices(devices::list(state.account()?)))),
 
-            C::Describe { about, shown_as_inviter } => profile::describe(state, *about, shown_as_inviter, cx),
+            C::Describe {
+                about,
+                shown_as_inviter,
+            } => profile::describe(state, *about, shown_as_inviter, cx),
             C::SetHandle { handle, until } => profile::set_handle(state, handle, until, cx),
             C::LoseHandle { handle } => Ok(profile::lose_handle(state, &handle, cx)),
 
-            C::Invite { id, invitee, hint, lifetime, most } => {
-                invites::give(state, id, invites::Gift { invitee, hint, lifetime }, most, cx)
-            }
+            C::Invite {
+                id,
+                invitee,
+                hint,
+                lifetime,
+                most,
+            } => invites::give(
+                state,
+                id,
+                invites::Gift {
+                    invitee,
+                    hint,
+                    lifetime,
+                },
+                most,
+                cx,
+            ),
             C::SettleInvite { invite, status, by } => Ok(invites::settle(state, invite, status, by, cx)),
             C::GrantInvites { count, most } => invites::grant(state, count, most, cx),
             C::Invites => invites::list(state),

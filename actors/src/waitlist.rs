@@ -187,8 +187,12 @@ impl Entity for Waitlist {
         Ok(match command {
             Command::Take { user } => take(state, user, cx),
             Command::AdmitNext { count } => {
-                let audit = Audit::new(Actor::Operator, "waitlist_admitted").count(count).outgoing();
-                owe(state, state.owed.saturating_add(count), cx).event(Event::Recorded).send(audit)
+                let audit = Audit::new(Actor::Operator, "waitlist_admitted")
+                    .count(count)
+                    .outgoing();
+                owe(state, state.owed.saturating_add(count), cx)
+                    .event(Event::Recorded)
+                    .send(audit)
             }
             Command::AdmitAll => owe(state, u64::MAX, cx),
             Command::SetRate { per_hour } => set_rate(state, per_hour, cx),
@@ -219,7 +223,13 @@ impl Entity for Waitlist {
                 state.head += u32::from(next);
             }
             Event::RateSet { per_hour: 0, .. } => state.rate = None,
-            Event::RateSet { per_hour, at } => state.rate = Some(Rate { per_hour, since: at, given: 0 }),
+            Event::RateSet { per_hour, at } => {
+                state.rate = Some(Rate {
+                    per_hour,
+                    since: at,
+                    given: 0,
+                })
+            }
             Event::RateGiven { count } => {
                 if let Some(rate) = &mut state.rate {
                     rate.given += count;
@@ -232,7 +242,11 @@ impl Entity for Waitlist {
     fn timers(state: &State) -> Vec<Timer> {
         let due = state.rate.iter().map(|rate| rate.next());
         // One name per due time: a timer's row is never written again under the same key.
-        due.map(|due| Timer { name: RATE.to_owned(), due }).collect()
+        due.map(|due| Timer {
+            name: RATE.to_owned(),
+            due,
+        })
+        .collect()
     }
 
     fn on_timer(name: &str) -> Option<Command> {
@@ -280,7 +294,10 @@ fn take(state: &State, user: UserId, cx: &Context) -> Decision<Waitlist> {
             &key(home, u64::from(block_of(ticket))),
             &block::Command::Fill { ticket },
         ))
-        .send(Outgoing::to::<Ticket>(&key(home, ticket), &ticket::Command::Issue { number: ticket, user }))
+        .send(Outgoing::to::<Ticket>(
+            &key(home, ticket),
+            &ticket::Command::Issue { number: ticket, user },
+        ))
 }
 
 /// Owes so many calls, and begins to call unless that is under way.
@@ -288,16 +305,14 @@ fn owe(state: &State, owed: u64, cx: &Context) -> Decision<Waitlist> {
     // More than there are tickets can not be called.
     let owed = owed.min(state.issued.saturating_sub(state.admitted));
     let decision = Decision::reply(Reply { owed, ..state.view() }).event(Event::Owed { owed });
-    if state.calling || owed == 0 { decision } else { call(decision, state.head, state.calls + 1, owed, cx) }
+    if state.calling || owed == 0 {
+        decision
+    } else {
+        call(decision, state.head, state.calls + 1, owed, cx)
+    }
 }
 
-fn call(
-    decision: Decision<Waitlist>,
-    head: u32,
-    call: u64,
-    owed: u64,
-    cx: &Context,
-) -> Decision<Waitlist> {
+fn call(decision: Decision<Waitlist>, head: u32, call: u64, owed: u64, cx: &Context) -> Decision<Waitlist> {
     let count = owed.min(CALLED_AT_ONCE);
     decision.event(Event::Calling).send(Outgoing::to::<Block>(
         &key(&cx.id.key, u64::from(head)),
@@ -324,10 +339,15 @@ fn called(state: &State, answered: u64, count: u64, empty: bool, cx: &Context) -
 }
 
 fn set_rate(state: &State, per_hour: u32, cx: &Context) -> Decision<Waitlist> {
-    let audit = Audit::new(Actor::Operator, "waitlist_rate_set").count(u64::from(per_hour)).outgoing();
-    Decision::reply(Reply { rate_per_hour: per_hour, ..state.view() })
-        .event(Event::RateSet { per_hour, at: cx.now })
-        .send(audit)
+    let audit = Audit::new(Actor::Operator, "waitlist_rate_set")
+        .count(u64::from(per_hour))
+        .outgoing();
+    Decision::reply(Reply {
+        rate_per_hour: per_hour,
+        ..state.view()
+    })
+    .event(Event::RateSet { per_hour, at: cx.now })
+    .send(audit)
 }
 
 fn rate_due(state: &State, cx: &Context) -> Decision<Waitlist> {

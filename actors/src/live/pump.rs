@@ -20,7 +20,11 @@ use tokio::sync::Notify;
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Cast {
     /// For some of the node's sockets.
-    Tell { user: UserId, sockets: Vec<SocketId>, tell: Tell },
+    Tell {
+        user: UserId,
+        sockets: Vec<SocketId>,
+        tell: Tell,
+    },
     /// A socket has to give way.
     Close { user: UserId, socket: SocketId },
     /// A device, or the whole account, is refused from now on.
@@ -52,7 +56,12 @@ struct State {
 
 impl Pump {
     pub(crate) fn new(sockets: Arc<Sockets>, clock: Arc<dyn Clock>) -> Self {
-        Self { sockets, clock, state: Mutex::default(), wake: Notify::new() }
+        Self {
+            sockets,
+            clock,
+            state: Mutex::default(),
+            wake: Notify::new(),
+        }
     }
 
     /// The account changed: its sockets get it anew.
@@ -103,7 +112,11 @@ impl Pump {
     pub(crate) fn waiting(&self) -> Vec<(UserId, Ticket)> {
         let mut state = self.lock();
         state.places.retain(|user, _| !self.sockets.of(*user).is_empty());
-        state.places.iter().map(|(user, ticket)| (*user, *ticket)).collect()
+        state
+            .places
+            .iter()
+            .map(|(user, ticket)| (*user, *ticket))
+            .collect()
     }
 
     /// Shows a place to all of a person's sockets if it is less than the last one.
@@ -123,7 +136,9 @@ impl Pump {
 
     /// Shows a notice to all of a person's sockets.
     pub(crate) fn show_notice(&self, user: UserId, notice: &Notice<Brief>) {
-        self.send(user, |_| LiveMessage::Notice { notice: notice.clone() });
+        self.send(user, |_| LiveMessage::Notice {
+            notice: notice.clone(),
+        });
     }
 
     fn send(&self, user: UserId, message: impl Fn(&LiveSink) -> LiveMessage) {
@@ -143,7 +158,10 @@ impl Service for Pump {
     async fn handle(&self, _from: NodeId, payload: Vec<u8>, _call: Call) -> Result<Vec<u8>, ServiceError> {
         match wire::decode(&payload).map_err(|_| ServiceError::Corrupt)? {
             Cast::Tell { user, sockets, tell } => {
-                if sockets.iter().any(|socket| self.sockets.sink(user, *socket).is_some()) {
+                if sockets
+                    .iter()
+                    .any(|socket| self.sockets.sink(user, *socket).is_some())
+                {
                     match tell {
                         Tell::Changed => self.changed(user),
                         Tell::Notice(notice) => self.notice(user, notice),

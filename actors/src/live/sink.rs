@@ -57,7 +57,13 @@ impl LiveSink {
             closed: OnceLock::new(),
             closing: Notify::new(),
         });
-        (Self(shared.clone()), LiveStream { shared, queue: receiver })
+        (
+            Self(shared.clone()),
+            LiveStream {
+                shared,
+                queue: receiver,
+            },
+        )
     }
 
     /// The socket's id.
@@ -146,7 +152,12 @@ mod tests {
 
     fn socket(capacity: usize) -> (LiveSink, LiveStream) {
         let home = Home::default();
-        LiveSink::new(SocketId::new(home, 1), UserId::new(home, 2), DeviceId::new(home, 3), capacity)
+        LiveSink::new(
+            SocketId::new(home, 1),
+            UserId::new(home, 2),
+            DeviceId::new(home, 3),
+            capacity,
+        )
     }
 
     #[tokio::test]

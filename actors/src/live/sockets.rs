@@ -47,7 +47,9 @@ impl Sockets {
     /// Forgets a socket.
     pub fn remove(&self, id: SocketId) {
         let mut table = self.lock();
-        let Some(sink) = table.sinks.remove(&id) else { return };
+        let Some(sink) = table.sinks.remove(&id) else {
+            return;
+        };
         if let Some(ids) = table.by_user.get_mut(&sink.user()) {
             ids.retain(|other| *other != id);
             if ids.is_empty() {
@@ -58,7 +60,11 @@ impl Sockets {
 
     /// The socket of that id, if it is of this person and this node holds it.
     pub fn sink(&self, user: UserId, id: SocketId) -> Option<LiveSink> {
-        self.lock().sinks.get(&id).filter(|sink| sink.user() == user).cloned()
+        self.lock()
+            .sinks
+            .get(&id)
+            .filter(|sink| sink.user() == user)
+            .cloned()
     }
 
     /// All sockets of a person on this node.
@@ -87,8 +93,16 @@ impl Sockets {
     /// tokens of before may still be valid.
     pub fn revoke(&self, user: UserId, device: Option<DeviceId>, now: BootInstant) {
         self.lock().remember((user, device), now);
-        let reason = if device.is_some() { CloseReason::Revoked } else { CloseReason::Suspended };
-        for sink in self.of(user).into_iter().filter(|sink| device.is_none_or(|device| sink.device() == device)) {
+        let reason = if device.is_some() {
+            CloseReason::Revoked
+        } else {
+            CloseReason::Suspended
+        };
+        for sink in self
+            .of(user)
+            .into_iter()
+            .filter(|sink| device.is_none_or(|device| sink.device() == device))
+        {
             sink.close(reason);
         }
     }
@@ -116,7 +130,11 @@ impl Sockets {
     /// Forgets who was shut out longer than `lifetime` ago.
     pub fn forget_revoked(&self, now: BootInstant, lifetime: Duration) {
         let mut table = self.lock();
-        while let Some((at, who)) = table.revoked_in_order.first_key_value().map(|(at, who)| (*at, *who)) {
+        while let Some((at, who)) = table
+            .revoked_in_order
+            .first_key_value()
+            .map(|(at, who)| (*at, *who))
+        {
             if now.since(at) <= lifetime {
                 break;
             }
@@ -157,7 +175,13 @@ mod tests {
 
     fn sink(socket: u128, user: u128, device: u128) -> LiveSink {
         let home = Home::default();
-        LiveSink::new(SocketId::new(home, socket), UserId::new(home, user), DeviceId::new(home, device), 4).0
+        LiveSink::new(
+            SocketId::new(home, socket),
+            UserId::new(home, user),
+            DeviceId::new(home, device),
+            4,
+        )
+        .0
     }
 
     #[test]

@@ -91,7 +91,9 @@ impl Mitalk {
     /// # Errors
     /// [`Error::NotFound`].
     pub async fn me(&self, caller: &Caller) -> Result<Me, Error> {
-        let account = self.ask_account::<Error>(caller.user, user::Command::Read, caller.plain_call()).await?;
+        let account = self
+            .ask_account::<Error>(caller.user, user::Command::Read, caller.plain_call())
+            .await?;
         let account = self.settle_waiting(account, &caller.plain_call()).await?;
         Ok(self.show_me(account).await?)
     }
@@ -101,11 +103,18 @@ impl Mitalk {
     /// # Errors
     /// [`Error::FieldInvalid`], [`Error::NotFound`], [`Error::Suspended`].
     pub async fn patch_profile(&self, caller: &Caller, patch: Patch) -> Result<Me, Error> {
-        let before = self.ask_account::<Error>(caller.user, user::Command::Read, caller.plain_call()).await?;
+        let before = self
+            .ask_account::<Error>(caller.user, user::Command::Read, caller.plain_call())
+            .await?;
         let shown_as_inviter = patch.shown_as_inviter.unwrap_or(before.shown_as_inviter);
         let about = Box::new(patch.over(before.about, &self.limits.profile)?);
-        let describe = user::Command::Describe { about, shown_as_inviter };
-        let account = self.ask_account::<Error>(caller.user, describe, caller.plain_call()).await?;
+        let describe = user::Command::Describe {
+            about,
+            shown_as_inviter,
+        };
+        let account = self
+            .ask_account::<Error>(caller.user, describe, caller.plain_call())
+            .await?;
         Ok(self.show_me(account).await?)
     }
 
@@ -116,13 +125,22 @@ impl Mitalk {
     pub async fn set_handle(&self, caller: &Caller, handle: &str) -> Result<Me, Error> {
         let handle = handle::parse(handle).ok_or(Error::HandleInvalid)?;
         // Before the claim: nobody without an account holds a handle.
-        let account = self.ask_account::<Error>(caller.user, user::Command::Read, caller.plain_call()).await?;
+        let account = self
+            .ask_account::<Error>(caller.user, user::Command::Read, caller.plain_call())
+            .await?;
         if account.standing == Standing::Suspended {
             return Err(Error::Suspended);
         }
         let until = self.clock.wall() + Duration::from_secs(self.limits.profile.claim_s);
-        let claim = handle::Command::Claim { by: caller.user, until };
-        if let Err(error) = self.cluster.ask::<Handle>(&handle, claim, caller.plain_call()).await {
+        let claim = handle::Command::Claim {
+            by: caller.user,
+            until,
+        };
+        if let Err(error) = self
+            .cluster
+            .ask::<Handle>(&handle, claim, caller.plain_call())
+            .await
+        {
             return Err(match refusal(error)? {
                 handle::Refusal::Taken => Error::HandleTaken,
             });
@@ -130,7 +148,9 @@ impl Mitalk {
         // The account's clock may be another node's: it must be sure that the claim still holds.
         let until = until - Duration::from_secs(self.limits.profile.claim_s / 2);
         let set = user::Command::SetHandle { handle, until };
-        let account = self.ask_account::<Error>(caller.user, set, caller.plain_call()).await?;
+        let account = self
+            .ask_account::<Error>(caller.user, set, caller.plain_call())
+            .await?;
         Ok(self.show_me(account).await?)
     }
 }

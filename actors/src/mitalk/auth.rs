@@ -142,7 +142,9 @@ impl Mitalk {
     pub async fn send_code(&self, stranger: &Stranger, phone: &str) -> Result<CodeSent, Error> {
         let number = PhoneNumber::parse(phone).map_err(|_| Error::PhoneInvalid)?;
         let limits = &self.limits.codes;
-        let spent = self.addresses.spend(stranger.address, limits.per_address_and_hour, self.clock.boot());
+        let spent = self
+            .addresses
+            .spend(stranger.address, limits.per_address_and_hour, self.clock.boot());
         spent.map_err(|retry_after| Error::CodeRateLimited { retry_after })?;
         let key = self.secrets.phone_key(&number);
         let code = one_time_code();
@@ -154,9 +156,10 @@ impl Mitalk {
             limits: limits.clone(),
         };
         match self.ask_phone(&key, command, stranger.call()).await? {
-            phone::Reply::Sent { resend_after } => {
-                Ok(CodeSent { expires_in: Duration::from_secs(limits.lifetime_s), resend_after })
-            }
+            phone::Reply::Sent { resend_after } => Ok(CodeSent {
+                expires_in: Duration::from_secs(limits.lifetime_s),
+                resend_after,
+            }),
             _ => Err(Trouble::Corrupt.into()),
         }
     }
@@ -181,7 +184,12 @@ impl Mitalk {
             phone::Reply::Wrong { left } => return Err(Error::CodeWrong { tries_left: left }),
             _ => return Err(Trouble::Corrupt.into()),
         };
-        held.extend(verify.invite.as_deref().and_then(|code| self.invite_of_link(code)));
+        held.extend(
+            verify
+                .invite
+                .as_deref()
+                .and_then(|code| self.invite_of_link(code)),
+        );
         let sign_up = user::Command::SignUp {
             phone: key,
             sealed: self.secrets.seal_number(&number),
@@ -191,7 +199,10 @@ impl Mitalk {
         };
         let account = self.ask_account::<Error>(user, sign_up, stranger.call()).await?;
         self.settle_waiting(account, &stranger.call()).await?;
-        self.open_device(user, verify.device_name.as_deref(), stranger.call()).await
+        let name = verify.device_name.as_deref();
+        let verified = self.open_device(user, name, stranger.call()).await?;
+        self.metrics.signed_in(verified.standing);
+        Ok(verified)
     }
 
     /// Trades the newest refresh token of a device for the next one.
@@ -200,14 +211,20 @@ impl Mitalk {
     /// [`Error::RefreshInvalid`], [`Error::RefreshReused`], [`Error::Suspended`].
     pub async fn rotate(&self, stranger: &Stranger, refresh_token: &str) -> Result<Verified, Error> {
         let presented: RefreshToken = refresh_token.parse()?;
-        let next = RefreshToken { secret: random(), ..presented };
+        let next = RefreshToken {
+            secret: random(),
+            ..presented
+        };
         let command = user::Command::Rotate {
             device: presented.device,
             presented: sha256(&presented.secret),
             next: sha256(&next.secret),
             idle: Duration::from_secs(self.limits.devices.idle_s),
         };
-        match self.ask_user::<Error>(presented.user, command, stranger.call()).await? {
+        match self
+            .ask_user::<Error>(presented.user, command, stranger.call())
+            .await?
+        {
             user::Reply::Device { standing } => Ok(next.verified(standing)),
             user::Reply::Reused => Err(Error::RefreshReused),
             _ => Err(Trouble::Corrupt.into()),
@@ -231,10 +248,14 @@ impl Mitalk {
     /// # Errors
     /// Only [`Error::Trouble`].
     pub async fn devices(&self, caller: &Caller) -> Result<Vec<Device>, Error> {
-        match self.ask_user::<Error>(caller.user, user::Command::Devices, caller.plain_call()).await? {
-            user::Reply::Devices(devices) => {
-                Ok(devices.into_iter().map(|device| Device::of(device, caller.device)).collect())
-            }
+        match self
+            .ask_user::<Error>(caller.user, user::Command::Devices, caller.plain_call())
+            .await?
+        {
+            user::Reply::Devices(devices) => Ok(devices
+                .into_iter()
+                .map(|device| Device::of(device, caller.device))
+                .collect()),
             _ => Err(Trouble::Corrupt.into()),
         }
     }
@@ -245,7 +266,8 @@ impl Mitalk {
     /// [`Error::DeviceNotFound`].
     pub async fn revoke(&self, caller: &Caller, device: DeviceId) -> Result<(), Error> {
         let command = user::Command::RevokeDevice { device };
-        self.ask_user::<Error>(caller.user, command, caller.plain_call()).await?;
+        self.ask_user::<Error>(caller.user, command, caller.plain_call())
+            .await?;
         Ok(())
     }
 
@@ -259,7 +281,9 @@ impl Mitalk {
     /// # Errors
     /// Only [`Error::Trouble`].
     pub async fn standing(&self, caller: &Caller) -> Result<Standing, Error> {
-        let account = self.ask_account::<Error>(caller.user, user::Command::Read, caller.plain_call()).await?;
+        let account = self
+            .ask_account::<Error>(caller.user, user::Command::Read, caller.plain_call())
+            .await?;
         Ok(account.standing)
     }
 
@@ -278,7 +302,12 @@ impl Mitalk {
         let limits = &self.limits.devices;
         let command = user::Command::OpenDevice {
             device: token.device,
-            name: name.unwrap_or_default().trim().chars().take(limits.name_chars).collect(),
+            name: name
+                .unwrap_or_default()
+                .trim()
+                .chars()
+                .take(limits.name_chars)
+                .collect(),
             hash: sha256(&token.secret),
             most: limits.per_account,
         };
@@ -340,7 +369,12 @@ impl RefreshToken {
     fn verified(self, standing: Standing) -> Verified {
         let (user, device) = (self.user, self.device);
         let refresh_token = format!("{user}.{device}.{}", URL_SAFE_NO_PAD.encode(self.secret));
-        Verified { user, device, standing, refresh_token }
+        Verified {
+            user,
+            device,
+            standing,
+            refresh_token,
+        }
     }
 }
 
@@ -355,7 +389,9 @@ impl FromStr for RefreshToken {
             return Err(Error::RefreshInvalid);
         };
         let invalid = |_| Error::RefreshInvalid;
-        let secret = URL_SAFE_NO_PAD.decode(secret).map_err(|_| Error::RefreshInvalid)?;
+        let secret = URL_SAFE_NO_PAD
+            .decode(secret)
+            .map_err(|_| Error::RefreshInvalid)?;
         Ok(Self {
             user: user.parse().map_err(invalid)?,
             device: device.parse().map_err(invalid)?,

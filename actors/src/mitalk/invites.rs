@@ -131,7 +131,8 @@ impl Mitalk {
         let (invitee, hint) = self.seal(invitee)?;
         let bits = match caller.request {
             Some(request) => {
-                self.secrets.derived_bits(&[b"invite", caller.user.to_string().as_bytes(), &request.0])
+                self.secrets
+                    .derived_bits(&[b"invite", caller.user.to_string().as_bytes(), &request.0])
             }
             None => random_bits(),
         };
@@ -173,8 +174,13 @@ impl Mitalk {
         let revoke = invite::Command::Revoke { by: caller.user };
         self.ask_invite(invite, revoke, caller.plain_call()).await?;
         // Its outbox tells the giver, too; done here as well, they see at once what they have again.
-        let settle = user::Command::SettleInvite { invite, status: Status::Revoked, by: None };
-        self.ask_user::<Error>(caller.user, settle, caller.plain_call()).await?;
+        let settle = user::Command::SettleInvite {
+            invite,
+            status: Status::Revoked,
+            by: None,
+        };
+        self.ask_user::<Error>(caller.user, settle, caller.plain_call())
+            .await?;
         Ok(())
     }
 
@@ -184,8 +190,13 @@ impl Mitalk {
     /// [`Error::InviteNotFound`].
     pub async fn preview_invite(&self, stranger: &Stranger, code: &str) -> Result<Preview, Error> {
         let invite = self.invite_of_link(code).ok_or(Error::InviteNotFound)?;
-        let terms = self.ask_invite(invite, invite::Command::Read, stranger.call()).await?;
-        Ok(Preview { status: terms.status, by: self.show_inviter(Some(terms.inviter)).await? })
+        let terms = self
+            .ask_invite(invite, invite::Command::Read, stranger.call())
+            .await?;
+        Ok(Preview {
+            status: terms.status,
+            by: self.show_inviter(Some(terms.inviter)).await?,
+        })
     }
 
     /// A waiting person comes in by a link. In a phase where invites let nobody in, they keep it and come in by it when it
@@ -196,30 +207,43 @@ impl Mitalk {
     pub async fn accept_invite(&self, caller: &Caller, code: &str) -> Result<Me, Error> {
         let invite = self.invite_of_link(code).ok_or(Error::InviteNotFound)?;
         let call = caller.plain_call();
-        let before = self.ask_account::<Error>(caller.user, user::Command::Read, call.clone()).await?;
+        let before = self
+            .ask_account::<Error>(caller.user, user::Command::Read, call.clone())
+            .await?;
         if before.standing == Standing::Active {
             return Err(Error::AlreadyActive);
         }
-        let terms = self.ask_invite(invite, invite::Command::Read, call.clone()).await?;
+        let terms = self
+            .ask_invite(invite, invite::Command::Read, call.clone())
+            .await?;
         if terms.status != Status::Pending && terms.accepted_by != Some(caller.user) {
             return Err(Error::InviteNotPending);
         }
-        let offer = user::Command::OfferInvites { invites: vec![invite] };
+        let offer = user::Command::OfferInvites {
+            invites: vec![invite],
+        };
         self.ask_user::<Error>(caller.user, offer, call.clone()).await?;
-        let offered = self.ask_account::<Error>(caller.user, user::Command::Read, call.clone()).await?;
+        let offered = self
+            .ask_account::<Error>(caller.user, user::Command::Read, call.clone())
+            .await?;
         let account = self.settle_waiting(offered, &call).await?;
         if account.standing == Standing::Active {
             return Ok(self.show_me(account).await?);
         }
         let phase = self.current_phase(&call).await?;
-        Err(if phase.by_invite() { Error::InviteNotPending } else { Error::InvitesNotYet })
+        Err(if phase.by_invite() {
+            Error::InviteNotPending
+        } else {
+            Error::InvitesNotYet
+        })
     }
 
     pub(super) async fn invites_given_by(&self, user: UserId, call: Call) -> Result<Invites, Error> {
         match self.ask_user::<Error>(user, user::Command::Invites, call).await? {
-            user::Reply::Invites { invites, left } => {
-                Ok(Invites { invites: self.show_invites(invites).await?, left })
-            }
+            user::Reply::Invites { invites, left } => Ok(Invites {
+                invites: self.show_invites(invites).await?,
+                left,
+            }),
             _ => Err(Trouble::Corrupt.into()),
         }
     }
@@ -227,9 +251,16 @@ impl Mitalk {
     /// The invite that a link's code names, if the code was made here.
     pub(super) fn invite_of_link(&self, code: &str) -> Option<InviteId> {
         let (invite, secret) = code.split_at_checked(ID_CHARS)?;
-        let genuine = self.secrets.link_secrets(invite).iter().fold(false, |found, hash| {
-            same(URL_SAFE_NO_PAD.encode(&hash[..LINK_BYTES]).as_bytes(), secret.as_bytes()) | found
-        });
+        let genuine = self
+            .secrets
+            .link_secrets(invite)
+            .iter()
+            .fold(false, |found, hash| {
+                same(
+                    URL_SAFE_NO_PAD.encode(&hash[..LINK_BYTES]).as_bytes(),
+                    secret.as_bytes(),
+                ) | found
+            });
         invite.parse().ok().filter(|_| genuine)
     }
 
@@ -240,7 +271,9 @@ impl Mitalk {
     }
 
     fn seal(&self, invitee: Invitee) -> Result<(invite::Invitee, Option<String>), Error> {
-        let Invitee::Phone(text) = invitee else { return Ok((invite::Invitee::Link, None)) };
+        let Invitee::Phone(text) = invitee else {
+            return Ok((invite::Invitee::Link, None));
+        };
         let number = PhoneNumber::parse(&text).map_err(|_| Error::PhoneInvalid)?;
         let (phone, sealed) = (self.secrets.phone_key(&number), self.secrets.seal_number(&number));
         Ok((invite::Invitee::Number { phone, sealed }, Some(number.hint())))
@@ -272,7 +305,11 @@ impl Mitalk {
         command: invite::Command,
         call: Call,
     ) -> Result<invite::Terms, Error> {
-        match self.cluster.ask::<invite::Invite>(&invite.to_string(), command, call).await {
+        match self
+            .cluster
+            .ask::<invite::Invite>(&invite.to_string(), command, call)
+            .await
+        {
             Ok(invite::Reply(terms)) => Ok(terms),
             Err(error) => Err(match refusal(error)? {
                 invite::Refusal::NotFound => Error::InviteNotFound,

@@ -1,8 +1,8 @@
 //! What operators do: phase, allow-list, waitlist, people, invites. Every action is audited.
 
+use super::Mitalk;
 use super::auth::{self, Verified};
 use super::invites::{self, Invites};
-use super::Mitalk;
 use crate::error::{Trouble, refusal};
 use crate::id::{Home, UserId};
 use crate::number::{PhoneKey, PhoneNumber};
@@ -137,7 +137,14 @@ impl Mitalk {
     /// # Errors
     /// Only [`Error::Trouble`].
     pub async fn set_phase(&self, call: Call, admits: Admits) -> Result<(), Error> {
-        self.ask_phase(phase::Command::Set { admits, homes: self.homes.clone() }, call).await?;
+        self.ask_phase(
+            phase::Command::Set {
+                admits,
+                homes: self.homes.clone(),
+            },
+            call,
+        )
+        .await?;
         Ok(())
     }
 
@@ -151,11 +158,19 @@ impl Mitalk {
         }
         let entry = |(index, number): (usize, &AllowedNumber)| {
             let phone = PhoneNumber::parse(&number.phone).map_err(|_| Error::PhoneInvalid { index })?;
-            Ok(AllowEntry { phone: self.secrets.phone_key(&phone), enabled: number.enabled })
+            Ok(AllowEntry {
+                phone: self.secrets.phone_key(&phone),
+                enabled: number.enabled,
+            })
         };
-        let entries = numbers.iter().enumerate().map(entry).collect::<Result<Vec<_>, Error>>()?;
+        let entries = numbers
+            .iter()
+            .enumerate()
+            .map(entry)
+            .collect::<Result<Vec<_>, Error>>()?;
         self.allow_list.import(&entries).await?;
-        self.record_allow_list("allow_list_imported", entries.len() as u64, call).await
+        self.record_allow_list("allow_list_imported", entries.len() as u64, call)
+            .await
     }
 
     /// Forgets a number; false if it was not registered. An account of that number stays.
@@ -199,7 +214,8 @@ impl Mitalk {
     /// # Errors
     /// Only [`Error::Trouble`].
     pub async fn admit_next(&self, call: Call, home: Home, count: u64) -> Result<(), Error> {
-        self.ask_waitlist(home, waitlist::Command::AdmitNext { count }, call).await?;
+        self.ask_waitlist(home, waitlist::Command::AdmitNext { count }, call)
+            .await?;
         Ok(())
     }
 
@@ -210,9 +226,12 @@ impl Mitalk {
     pub async fn admit_per_hour(&self, call: Call, home: Home, rate: u32) -> Result<(), Error> {
         let most = self.limits.waitlist.rate_per_hour_max;
         if rate > most {
-            return Err(Error::TooMany { most: u64::from(most) });
+            return Err(Error::TooMany {
+                most: u64::from(most),
+            });
         }
-        self.ask_waitlist(home, waitlist::Command::SetRate { per_hour: rate }, call).await?;
+        self.ask_waitlist(home, waitlist::Command::SetRate { per_hour: rate }, call)
+            .await?;
         Ok(())
     }
 
@@ -222,7 +241,14 @@ impl Mitalk {
     /// [`Error::PersonNotFound`], [`Error::PhoneInvalid`].
     pub async fn admit_person(&self, call: Call, person: Person) -> Result<(), Error> {
         let user = self.find(person, call.clone()).await?;
-        self.ask_user::<Error>(user, user::Command::Admit { how: Admitted::Operator }, call).await?;
+        self.ask_user::<Error>(
+            user,
+            user::Command::Admit {
+                how: Admitted::Operator,
+            },
+            call,
+        )
+        .await?;
         Ok(())
     }
 
@@ -247,7 +273,8 @@ impl Mitalk {
     /// [`Error::PersonNotFound`], [`Error::PhoneInvalid`].
     pub async fn suspend(&self, call: Call, person: Person, suspended: bool) -> Result<(), Error> {
         let user = self.find(person, call.clone()).await?;
-        self.ask_user::<Error>(user, user::Command::Suspend { suspended }, call).await?;
+        self.ask_user::<Error>(user, user::Command::Suspend { suspended }, call)
+            .await?;
         Ok(())
     }
 
@@ -256,7 +283,10 @@ impl Mitalk {
     /// # Errors
     /// [`Error::PersonNotFound`].
     pub async fn grant_invites(&self, call: Call, user: UserId, count: u32) -> Result<u32, Error> {
-        let grant = user::Command::GrantInvites { count, most: self.limits.invites.quota_max };
+        let grant = user::Command::GrantInvites {
+            count,
+            most: self.limits.invites.quota_max,
+        };
         Ok(self.ask_account::<Error>(user, grant, call).await?.invites_left)
     }
 
@@ -265,10 +295,12 @@ impl Mitalk {
     /// # Errors
     /// [`Error::PersonNotFound`].
     pub async fn invites_of(&self, call: Call, user: UserId) -> Result<Invites, Error> {
-        self.invites_given_by(user, call).await.map_err(|error| match error {
-            invites::Error::Trouble(trouble) => Error::Trouble(trouble),
-            _ => Error::PersonNotFound,
-        })
+        self.invites_given_by(user, call)
+            .await
+            .map_err(|error| match error {
+                invites::Error::Trouble(trouble) => Error::Trouble(trouble),
+                _ => Error::PersonNotFound,
+            })
     }
 
     /// Makes active accounts of numbers that start with `prefix`, signed in on one device each: for load tests only. The
@@ -283,10 +315,15 @@ impl Mitalk {
         count: usize,
     ) -> Result<Vec<Verified>, Error> {
         if count > TEST_ACCOUNTS {
-            return Err(Error::TooMany { most: TEST_ACCOUNTS as u64 });
+            return Err(Error::TooMany {
+                most: TEST_ACCOUNTS as u64,
+            });
         }
         let accounts = (0..count).map(|index| self.test_account(call.clone(), prefix, index));
-        stream::iter(accounts).buffered(TEST_ACCOUNTS_AT_ONCE).try_collect().await
+        stream::iter(accounts)
+            .buffered(TEST_ACCOUNTS_AT_ONCE)
+            .try_collect()
+            .await
     }
 
     async fn test_account(&self, call: Call, prefix: &str, index: usize) -> Result<Verified, Error> {
@@ -294,7 +331,9 @@ impl Mitalk {
         let number = PhoneNumber::parse(&format!("{prefix}{index:0digits$}"))
             .map_err(|_| Error::PhoneInvalid { index })?;
         let phone = self.secrets.phone_key(&number);
-        let bits = self.secrets.derived_bits(&[b"test account", phone.as_str().as_bytes()]);
+        let bits = self
+            .secrets
+            .derived_bits(&[b"test account", phone.as_str().as_bytes()]);
         let user = UserId::new(self.home, bits);
         let sign_up = user::Command::SignUp {
             phone,
@@ -304,11 +343,20 @@ impl Mitalk {
             offered: vec![],
         };
         self.ask_user::<Error>(user, sign_up, call.clone()).await?;
-        self.ask_user::<Error>(user, user::Command::Admit { how: Admitted::Operator }, call.clone()).await?;
-        self.open_device(user, Some("load test"), call).await.map_err(|error| match error {
-            auth::Error::Trouble(trouble) => Error::Trouble(trouble),
-            _ => Error::PersonNotFound,
-        })
+        self.ask_user::<Error>(
+            user,
+            user::Command::Admit {
+                how: Admitted::Operator,
+            },
+            call.clone(),
+        )
+        .await?;
+        self.open_device(user, Some("load test"), call)
+            .await
+            .map_err(|error| match error {
+                auth::Error::Trouble(trouble) => Error::Trouble(trouble),
+                _ => Error::PersonNotFound,
+            })
     }
 
     async fn find(&self, person: Person, call: Call) -> Result<UserId, Error> {
@@ -316,10 +364,18 @@ impl Mitalk {
             Person::User(user) => return Ok(user),
             Person::Phone(phone) => self.phone_key(&phone)?,
         };
-        match self.cluster.ask::<Phone>(phone.as_str(), phone::Command::Read, call).await {
-            Ok(phone::Reply::Read { owner: Some(user), .. }) => Ok(user),
+        match self
+            .cluster
+            .ask::<Phone>(phone.as_str(), phone::Command::Read, call)
+            .await
+        {
+            Ok(phone::Reply::Read {
+                owner: Some(user), ..
+            }) => Ok(user),
             Ok(_) => Err(Error::PersonNotFound),
-            Err(error) => refusal(error).map_err(Error::Trouble).and_then(|_| Err(Error::PersonNotFound)),
+            Err(error) => refusal(error)
+                .map_err(Error::Trouble)
+                .and_then(|_| Err(Error::PersonNotFound)),
         }
     }
 
@@ -329,7 +385,10 @@ impl Mitalk {
     }
 
     async fn record_allow_list(&self, action: &str, count: u64, call: Call) -> Result<(), Error> {
-        let record = phase::Command::RecordAllowList { action: action.to_owned(), count };
+        let record = phase::Command::RecordAllowList {
+            action: action.to_owned(),
+            count,
+        };
         self.ask_phase(record, call).await?;
         Ok(())
     }

@@ -91,10 +91,18 @@ impl Mitalk {
                 self.reads.handle(&handle).await?.ok_or(Error::PersonNotFound)?
             }
         };
-        let row = self.reads.profiles(&[user]).await?.pop().ok_or(Error::PersonNotFound)?;
+        let row = self
+            .reads
+            .profiles(&[user])
+            .await?
+            .pop()
+            .ok_or(Error::PersonNotFound)?;
         let counts = self.reads.follow_counts(user).await?;
         let follows = async |follower, followee| {
-            self.reads.followed_among(follower, &[followee]).await.map(|found| !found.is_empty())
+            self.reads
+                .followed_among(follower, &[followee])
+                .await
+                .map(|found| !found.is_empty())
         };
         Ok(View {
             profile: self.show_profile(row).await?,
@@ -133,7 +141,8 @@ impl Mitalk {
 
     async fn set_follow(&self, caller: &Caller, whom: UserId, follows: bool) -> Result<(), Error> {
         let command = user::Command::Follow { whom, follows };
-        self.ask_user::<Error>(caller.user, command, caller.plain_call()).await?;
+        self.ask_user::<Error>(caller.user, command, caller.plain_call())
+            .await?;
         Ok(())
     }
 
@@ -149,7 +158,8 @@ impl Mitalk {
         limit: usize,
     ) -> Result<Page<Brief>, Error> {
         let (after, limit) = (read_cursor(cursor)?, self.page(limit));
-        self.show_page(self.reads.followers(of, after, limit + 1).await?, limit).await
+        self.show_page(self.reads.followers(of, after, limit + 1).await?, limit)
+            .await
     }
 
     /// Whom a person follows, by id.
@@ -164,7 +174,8 @@ impl Mitalk {
         limit: usize,
     ) -> Result<Page<Brief>, Error> {
         let (after, limit) = (read_cursor(cursor)?, self.page(limit));
-        self.show_page(self.reads.following(of, after, limit + 1).await?, limit).await
+        self.show_page(self.reads.following(of, after, limit + 1).await?, limit)
+            .await
     }
 
     /// The caller's notices with a sequence below `before` (absent: from the newest), newest first.
@@ -179,18 +190,30 @@ impl Mitalk {
     ) -> Result<Page<Notice<Brief>>, Error> {
         let (before, limit) = (before.unwrap_or(u64::MAX), self.page(limit));
         let list = user::Command::Notices { before, limit };
-        let (mut notices, more) =
-            match self.ask_user::<Error>(caller.user, list, caller.plain_call()).await? {
-                user::Reply::Notices { notices, more } => (notices, more),
-                _ => return Err(Trouble::Corrupt.into()),
-            };
+        let (mut notices, more) = match self
+            .ask_user::<Error>(caller.user, list, caller.plain_call())
+            .await?
+        {
+            user::Reply::Notices { notices, more } => (notices, more),
+            _ => return Err(Trouble::Corrupt.into()),
+        };
         if more && notices.len() < limit {
             // Older than what the account keeps: those are in the table since long.
             let before = notices.last().map_or(before, |notice| notice.seq);
-            notices.extend(self.reads.notices(caller.user, before, limit - notices.len()).await?);
+            notices.extend(
+                self.reads
+                    .notices(caller.user, before, limit - notices.len())
+                    .await?,
+            );
         }
-        let next = notices.last().map(|notice| notice.seq).filter(|seq| *seq > 1 && notices.len() == limit);
-        Ok(Page { items: self.show_notices(notices).await?, next: next.map(|seq| seq.to_string()) })
+        let next = notices
+            .last()
+            .map(|notice| notice.seq)
+            .filter(|seq| *seq > 1 && notices.len() == limit);
+        Ok(Page {
+            items: self.show_notices(notices).await?,
+            next: next.map(|seq| seq.to_string()),
+        })
     }
 
     /// Marks notices as read, up to a sequence; never goes back.
@@ -199,7 +222,8 @@ impl Mitalk {
     /// Only [`Error::Trouble`].
     pub async fn notices_read(&self, caller: &Caller, up_to: u64) -> Result<(), Error> {
         let read = user::Command::ReadNotices { up_to };
-        self.ask_user::<Error>(caller.user, read, caller.plain_call()).await?;
+        self.ask_user::<Error>(caller.user, read, caller.plain_call())
+            .await?;
         Ok(())
     }
 
@@ -212,13 +236,19 @@ impl Mitalk {
         let more = users.len() > limit;
         users.truncate(limit);
         let next = users.last().filter(|_| more).map(UserId::to_string);
-        Ok(Page { items: briefs(&*self.reads, &users).await?, next })
+        Ok(Page {
+            items: briefs(&*self.reads, &users).await?,
+            next,
+        })
     }
 }
 
 /// The cursor of lists of people is the last one's id: it stays valid whatever changes.
 fn read_cursor(cursor: Option<&str>) -> Result<Option<UserId>, Error> {
-    cursor.map(str::parse).transpose().map_err(|_| Error::CursorInvalid)
+    cursor
+        .map(str::parse)
+        .transpose()
+        .map_err(|_| Error::CursorInvalid)
 }
 
 impl From<user::Refusal> for Error {

@@ -21,21 +21,40 @@ const AT_ONCE: usize = 100;
 pub async fn briefs(reads: &dyn Reads, users: &[UserId]) -> Result<Vec<Brief>, StoreError> {
     let mut known = HashMap::new();
     for some in users.chunks(AT_ONCE) {
-        known.extend(reads.profiles(some).await?.into_iter().map(|profile| (profile.user, profile.brief())));
+        known.extend(
+            reads
+                .profiles(some)
+                .await?
+                .into_iter()
+                .map(|profile| (profile.user, profile.brief())),
+        );
     }
-    Ok(users.iter().map(|user| known.get(user).cloned().unwrap_or_else(|| Brief::unknown(*user))).collect())
+    Ok(users
+        .iter()
+        .map(|user| known.get(user).cloned().unwrap_or_else(|| Brief::unknown(*user)))
+        .collect())
 }
 
 impl Core {
     /// An account as its owner sees it.
     pub(super) async fn show_me(&self, account: Summary) -> Result<Me, Trouble> {
         let ticket = match account.ticket.filter(|_| account.standing == Standing::Waiting) {
-            Some(number) => self.positions.place(account.user.home(), number, self.clock.boot()).await?,
+            Some(number) => {
+                self.positions
+                    .place(account.user.home(), number, self.clock.boot())
+                    .await?
+            }
             None => None,
         };
         let invited_by = self.show_inviter(account.invited_by).await?;
         let mut hasher = DefaultHasher::new();
-        (account.revision, account.room, ticket.map(|ticket| ticket.ahead), &invited_by).hash(&mut hasher);
+        (
+            account.revision,
+            account.room,
+            ticket.map(|ticket| ticket.ahead),
+            &invited_by,
+        )
+            .hash(&mut hasher);
         Ok(Me {
             standing: account.standing,
             ticket,
@@ -57,27 +76,42 @@ impl Core {
     /// A row as others see it.
     pub(super) async fn show_profile(&self, row: tables::Profile) -> Result<Profile, StoreError> {
         let invited_by = self.show_inviter(row.invited_by).await?;
-        Ok(Profile { id: row.user, handle: row.handle, about: row.about, invited_by })
+        Ok(Profile {
+            id: row.user,
+            handle: row.handle,
+            about: row.about,
+            invited_by,
+        })
     }
 
     /// Who invited somebody, unless they switched that off.
     pub(crate) async fn show_inviter(&self, inviter: Option<UserId>) -> Result<Option<Brief>, StoreError> {
         let Some(inviter) = inviter else { return Ok(None) };
         let profiles = self.reads.profiles(&[inviter]).await?;
-        Ok(profiles.first().filter(|profile| profile.shown_as_inviter).map(tables::Profile::brief))
+        Ok(profiles
+            .first()
+            .filter(|profile| profile.shown_as_inviter)
+            .map(tables::Profile::brief))
     }
 
     pub(super) async fn show_notices(
         &self,
         notices: Vec<Notice<UserId>>,
     ) -> Result<Vec<Notice<Brief>>, StoreError> {
-        let people: Vec<_> = notices.iter().filter_map(|notice| notice.what.person().copied()).collect();
+        let people: Vec<_> = notices
+            .iter()
+            .filter_map(|notice| notice.what.person().copied())
+            .collect();
         let mut shown = briefs(&*self.reads, &people).await?.into_iter();
         let show = |user| shown.next().unwrap_or_else(|| Brief::unknown(user));
         let mut show = show;
         Ok(notices
             .into_iter()
-            .map(|notice| Notice { seq: notice.seq, at: notice.at, what: notice.what.map(&mut show) })
+            .map(|notice| Notice {
+                seq: notice.seq,
+                at: notice.at,
+                what: notice.what.map(&mut show),
+            })
             .collect())
     }
 }

@@ -50,22 +50,33 @@ impl Mitalk {
     ) -> Result<LiveSession, Error> {
         let call = caller.plain_call();
         let attach = self.attach_command(&sink);
-        let session = LiveSession { core: self.clone(), sink };
-        let account = self.ask_account::<Error>(caller.user, attach, call.clone()).await?;
+        let session = LiveSession {
+            core: self.clone(),
+            sink,
+        };
+        let account = self
+            .ask_account::<Error>(caller.user, attach, call.clone())
+            .await?;
         let account = self.settle_waiting(account, &call).await?;
         let revision = account.revision;
         let me = Box::new(self.pump.falling(self.show_me(account).await?));
         let socket = session.sink.id();
         let _ = session.sink.send(LiveMessage::Welcome { socket, me });
         if !self.sockets.add(session.sink.clone(), self.limits.live.per_node) {
-            return Err(Trouble::Overloaded { retry_after: Duration::from_secs(1) }.into());
+            return Err(Trouble::Overloaded {
+                retry_after: Duration::from_secs(1),
+            }
+            .into());
         }
         // What was said between attaching and being registered went nowhere: it is read now.
-        let now = self.ask_account::<Error>(caller.user, user::Command::Read, call.clone()).await?;
+        let now = self
+            .ask_account::<Error>(caller.user, user::Command::Read, call.clone())
+            .await?;
         if now.revision != revision {
             self.pump.changed(caller.user);
         }
-        self.send_missing(&now, notices_after, &session.sink, call).await?;
+        self.send_missing(&now, notices_after, &session.sink, call)
+            .await?;
         Ok(session)
     }
 
@@ -79,8 +90,13 @@ impl Mitalk {
         if account.notice_seq <= after {
             return Ok(());
         }
-        let list = user::Command::Notices { before: u64::MAX, limit: self.limits.notices.page };
-        let user::Reply::Notices { mut notices, .. } = self.ask_user::<Error>(account.user, list, call).await? else {
+        let list = user::Command::Notices {
+            before: u64::MAX,
+            limit: self.limits.notices.page,
+        };
+        let user::Reply::Notices { mut notices, .. } =
+            self.ask_user::<Error>(account.user, list, call).await?
+        else {
             return Err(Trouble::Corrupt.into());
         };
         notices.retain(|notice| notice.seq > after);
@@ -94,7 +110,11 @@ impl Mitalk {
     fn attach_command(&self, sink: &LiveSink) -> user::Command {
         let node = self.cluster.node().clone();
         user::Command::Attach {
-            socket: SocketAt { node, socket: sink.id(), device: sink.device() },
+            socket: SocketAt {
+                node,
+                socket: sink.id(),
+                device: sink.device(),
+            },
             most: self.limits.live.per_account,
         }
     }
@@ -103,19 +123,18 @@ impl Mitalk {
     pub(super) async fn run_pump(self) {
         loop {
             let words = self.pump.next().await;
-            let tell = words.into_iter().map(|(user, words)| self.tell(user, words.changed, words.notices));
+            let tell = words
+                .into_iter()
+                .map(|(user, words)| self.tell(user, words.changed, words.notices));
             stream::iter(tell).buffer_unordered(AT_ONCE).collect::<()>().await;
         }
     }
 
-    async fn tell(
-        &self,
-        user: UserId,
-        changed: bool,
-        notices: Vec<crate::person::Notice<UserId>>,
-    ) {
+    async fn tell(&self, user: UserId, changed: bool, notices: Vec<crate::person::Notice<UserId>>) {
         match self.show_notices(notices).await {
-            Ok(notices) => notices.iter().for_each(|notice| self.pump.show_notice(user, notice)),
+            Ok(notices) => notices
+                .iter()
+                .for_each(|notice| self.pump.show_notice(user, notice)),
             // The client sees the gap in the sequence when the next one comes, or at its next hello.
             Err(error) => tracing::warn!(%error, "notices not shown"),
         }
@@ -124,7 +143,9 @@ impl Mitalk {
         }
         let call = Call::within(DEADLINE);
         let shown = async {
-            let account = self.ask_account::<Error>(user, user::Command::Read, call.clone()).await?;
+            let account = self
+                .ask_account::<Error>(user, user::Command::Read, call.clone())
+                .await?;
             let account = self.settle_waiting(account, &call).await?;
             Ok::<_, Error>(self.show_me(account).await?)
         };
@@ -145,12 +166,17 @@ impl Mitalk {
         loop {
             ticks.tick().await;
             for (user, shown) in self.pump.waiting() {
-                match self.positions.place(user.home(), shown.number, self.clock.boot()).await {
+                match self
+                    .positions
+                    .place(user.home(), shown.number, self.clock.boot())
+                    .await
+                {
                     Ok(Some(ticket)) => self.pump.show_place(user, ticket),
                     Ok(None) => {}
                     Err(error) => tracing::warn!(%error, "places not read"),
                 }
             }
+            self.metrics.live_sockets.set(self.sockets.len() as i64);
             self.sockets.forget_revoked(self.clock.boot(), REVOKED_FOR);
         }
     }
@@ -162,13 +188,19 @@ impl Mitalk {
             // Either is a reason to tell them.
             let _ = tokio::time::timeout(every, moved.notified()).await;
             let attach = self.sockets.all().into_iter().map(|sink| self.reattach(sink));
-            stream::iter(attach).buffer_unordered(AT_ONCE).collect::<()>().await;
+            stream::iter(attach)
+                .buffer_unordered(AT_ONCE)
+                .collect::<()>()
+                .await;
         }
     }
 
     async fn reattach(&self, sink: LiveSink) {
         let attach = self.attach_command(&sink);
-        let asked = self.cluster.ask::<User>(&sink.user().to_string(), attach, Call::within(DEADLINE)).await;
+        let asked = self
+            .cluster
+            .ask::<User>(&sink.user().to_string(), attach, Call::within(DEADLINE))
+            .await;
         if let Err(error) = asked {
             tracing::debug!(%error, "socket not attached anew");
         }
@@ -192,11 +224,16 @@ impl Drop for LiveSession {
         let (core, sink) = (self.core.clone(), self.sink.clone());
         core.sockets.remove(sink.id());
         sink.close(crate::live::CloseReason::Restart);
-        let Ok(runtime) = tokio::runtime::Handle::try_current() else { return };
+        let Ok(runtime) = tokio::runtime::Handle::try_current() else {
+            return;
+        };
         runtime.spawn(async move {
             let detach = user::Command::Detach { socket: sink.id() };
             // If it fails the account learns it when it says something to the socket, or passivates.
-            let _ = core.cluster.ask::<User>(&sink.user().to_string(), detach, Call::within(DEADLINE)).await;
+            let _ = core
+                .cluster
+                .ask::<User>(&sink.user().to_string(), detach, Call::within(DEADLINE))
+                .await;
         });
     }
 }

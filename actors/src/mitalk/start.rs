@@ -8,6 +8,7 @@ use crate::id::Home;
 use crate::invite::Invite;
 use crate::limits::Limits;
 use crate::live::{Pump, Sockets};
+use crate::metrics::Metrics;
 use crate::notices::{self, Consumer, Pages};
 use crate::phase::Phase;
 use crate::phone::Phone;
@@ -73,7 +74,7 @@ impl Mitalk {
         let late: Late = Arc::new(OnceLock::new());
         let sockets = Arc::new(Sockets::default());
         let pump = Arc::new(Pump::new(sockets.clone(), parts.clock.clone()));
-        let moved = Arc::new(Notify::new());
+        let (metrics, moved) = (Metrics::default(), Arc::new(Notify::new()));
         let (pages, told) = mpsc::channel(notices::PAGES);
         let (media, events) = parts.media;
         let rooms = rooms::Parts {
@@ -88,8 +89,14 @@ impl Mitalk {
         };
         let (builder, pending) = Rooms::install(parts.cluster, rooms)?;
         let cluster = builder
-            .entity::<User>(Arc::new(People { cluster: late.clone() }))
-            .entity::<Phone>(Arc::new(Codes::new(parts.sms.clone(), parts.secrets.clone())))
+            .entity::<User>(Arc::new(People {
+                cluster: late.clone(),
+            }))
+            .entity::<Phone>(Arc::new(Codes::new(
+                parts.sms.clone(),
+                parts.secrets.clone(),
+                metrics.clone(),
+            )))
             .entity::<Handle>(Arc::new(Nothing))
             .entity::<Invite>(Arc::new(Nothing))
             .entity::<Waitlist>(Arc::new(Nothing))
@@ -112,6 +119,7 @@ impl Mitalk {
             reads: parts.reads,
             limits: parts.limits,
             secrets: parts.secrets,
+            metrics,
             sockets,
             pump,
             home: parts.home,
@@ -121,8 +129,18 @@ impl Mitalk {
             phase: PhaseCache::default(),
             jobs: OnceLock::new(),
         }));
-        let consumer = Consumer { mitalk: mitalk.clone(), source: parts.source, sms: parts.sms };
-        let jobs = Jobs::start(jobs(&mitalk, Arc::new(consumer), moved, Arc::new(Mutex::new(told)))).await?;
+        let consumer = Consumer {
+            mitalk: mitalk.clone(),
+            source: parts.source,
+            sms: parts.sms,
+        };
+        let jobs = Jobs::start(jobs(
+            &mitalk,
+            Arc::new(consumer),
+            moved,
+            Arc::new(Mutex::new(told)),
+        ))
+        .await?;
         let _ = mitalk.jobs.set(jobs);
         Ok(mitalk)
     }
@@ -136,9 +154,9 @@ fn jobs(
 ) -> Vec<Job> {
     let (pump, places, reattach) = (mitalk.clone(), mitalk.clone(), mitalk.clone());
     let followers = consumer.clone();
-    let topics = notices::CONSUMED.into_iter().map(|topic| {
+    let topics = notices::CONSUMED.into_iter().map(|(group, topic)| {
         let consumer = consumer.clone();
-        Job::new(topic, move || consumer.clone().run(topic))
+        Job::new(topic, move || consumer.clone().run(group, topic))
     });
     topics
         .chain([

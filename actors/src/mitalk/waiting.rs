@@ -29,7 +29,9 @@ impl PhaseCache {
 
     fn get(&self, now: BootInstant) -> Option<Admits> {
         let cached = *self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        cached.filter(|(at, _)| now.since(*at) < PHASE_FOR).map(|(_, admits)| admits)
+        cached
+            .filter(|(at, _)| now.since(*at) < PHASE_FOR)
+            .map(|(_, admits)| admits)
     }
 }
 
@@ -40,7 +42,11 @@ impl Mitalk {
             return Ok(account);
         }
         let phase = self.current_phase(call).await?;
-        let allowed = self.allow_list.find(&account.phone).await?.is_some_and(|entry| entry.enabled);
+        let allowed = self
+            .allow_list
+            .find(&account.phone)
+            .await?
+            .is_some_and(|entry| entry.enabled);
         if entrance(phase, allowed, !account.offered.is_empty()) == Some(Entrance::Invite) {
             for invite in &account.offered {
                 if let Some(account) = self.come_in_by(&account, *invite, call).await? {
@@ -54,10 +60,15 @@ impl Mitalk {
             None if account.queued => return Ok(account),
             None => {
                 self.tell_waiting(&account, user::Command::Queue, call).await?;
-                return Ok(Summary { queued: true, ..account });
+                return Ok(Summary {
+                    queued: true,
+                    ..account
+                });
             }
         };
-        let admitted = self.tell_waiting(&account, user::Command::Admit { how }, call).await?;
+        let admitted = self
+            .tell_waiting(&account, user::Command::Admit { how }, call)
+            .await?;
         Ok(admitted.unwrap_or(account))
     }
 
@@ -65,7 +76,11 @@ impl Mitalk {
         if let Some(admits) = self.phase.get(self.clock.boot()) {
             return Ok(admits);
         }
-        match self.cluster.ask::<Phase>(phase::KEY, phase::Command::Read, call.clone()).await {
+        match self
+            .cluster
+            .ask::<Phase>(phase::KEY, phase::Command::Read, call.clone())
+            .await
+        {
             Ok(reply) => {
                 self.phase.put(self.clock.boot(), reply.admits);
                 Ok(reply.admits)
@@ -82,15 +97,23 @@ impl Mitalk {
         call: &Call,
     ) -> Result<Option<Summary>, Trouble> {
         let accept = invite::Command::Accept { by: account.user };
-        let terms = match self.cluster.ask::<Invite>(&invite.to_string(), accept, call.clone()).await {
+        let terms = match self
+            .cluster
+            .ask::<Invite>(&invite.to_string(), accept, call.clone())
+            .await
+        {
             Ok(invite::Reply(terms)) => terms,
             Err(error) => {
                 let (invite::Refusal::NotFound | invite::Refusal::NotPending) = refusal(error)?;
-                self.tell_waiting(account, user::Command::DropOffer { invite }, call).await?;
+                self.tell_waiting(account, user::Command::DropOffer { invite }, call)
+                    .await?;
                 return Ok(None);
             }
         };
-        let redeem = user::Command::Redeem { invite, inviter: terms.inviter };
+        let redeem = user::Command::Redeem {
+            invite,
+            inviter: terms.inviter,
+        };
         let told = self.tell_waiting(account, redeem, call).await?;
         Ok(told.filter(|account| account.standing == Standing::Active))
     }
@@ -102,7 +125,11 @@ impl Mitalk {
         command: user::Command,
         call: &Call,
     ) -> Result<Option<Summary>, Trouble> {
-        match self.cluster.ask::<User>(&account.user.to_string(), command, call.clone()).await {
+        match self
+            .cluster
+            .ask::<User>(&account.user.to_string(), command, call.clone())
+            .await
+        {
             Ok(user::Reply::Account(account)) => Ok(Some(*account)),
             Ok(_) => Ok(None),
             // It was there a moment ago, and none of these commands is refused for another reason.

@@ -38,7 +38,11 @@ pub(super) fn send(
     let over = |times: &[Timestamp], most: u32| times.len() >= most as usize;
     if over(&sent, limits.per_number_and_day) || over(&wrong, limits.wrong_tries_per_day) {
         // The earliest of those that count leaves the window then.
-        let full = if over(&sent, limits.per_number_and_day) { &sent } else { &wrong };
+        let full = if over(&sent, limits.per_number_and_day) {
+            &sent
+        } else {
+            &wrong
+        };
         return Err(too_many(full[0] + DAY, cx));
     }
     if let Some(last) = sent.last() {
@@ -50,8 +54,19 @@ pub(super) fn send(
     let expires_at = cx.now + Duration::from_secs(limits.lifetime_s);
     let resend_after = limits.resend_after(sent.len() as u32 + 1);
     Ok(Decision::reply(Reply::Sent { resend_after })
-        .event(Event::CodeSent { code: Code { hash: send.hash, expires_at, wrong: 0 }, at: cx.now, day })
-        .effect(Effect::SendCode { code: send.code, number: send.number }))
+        .event(Event::CodeSent {
+            code: Code {
+                hash: send.hash,
+                expires_at,
+                wrong: 0,
+            },
+            at: cx.now,
+            day,
+        })
+        .effect(Effect::SendCode {
+            code: send.code,
+            number: send.number,
+        }))
 }
 
 /// Whether the code fitted; if not, what is left.
@@ -66,18 +81,29 @@ pub(super) fn check(
     limits: &Codes,
     cx: &Context,
 ) -> Result<Checked, Refusal> {
-    let code = state.code.as_ref().filter(|code| cx.now < code.expires_at).ok_or(Refusal::Expired)?;
+    let code = state
+        .code
+        .as_ref()
+        .filter(|code| cx.now < code.expires_at)
+        .ok_or(Refusal::Expired)?;
     if code.wrong >= limits.tries {
         return Err(Refusal::TriesUsedUp);
     }
-    if hashes.iter().fold(false, |found, hash| same(hash, &code.hash) | found) {
+    if hashes
+        .iter()
+        .fold(false, |found, hash| same(hash, &code.hash) | found)
+    {
         return Ok(Checked::Fits);
     }
-    Ok(Checked::Wrong { left: limits.tries - code.wrong - 1 })
+    Ok(Checked::Wrong {
+        left: limits.tries - code.wrong - 1,
+    })
 }
 
 fn too_many(next: Timestamp, cx: &Context) -> Refusal {
-    Refusal::TooMany { retry_after: next.since(cx.now) }
+    Refusal::TooMany {
+        retry_after: next.since(cx.now),
+    }
 }
 
 impl fmt::Debug for Code {

@@ -19,7 +19,9 @@ pub(super) fn bind(state: &State, invite: InviteId) -> Decision<Phone> {
         // Somebody who waits holds it from now on.
         Some(owner) if owner.until.is_none() => bound.send(Outgoing::to::<User>(
             &owner.user.to_string(),
-            &user::Command::OfferInvites { invites: vec![invite] },
+            &user::Command::OfferInvites {
+                invites: vec![invite],
+            },
         )),
         _ => bound,
     }
@@ -40,7 +42,13 @@ pub(super) fn came_in(state: &State, user: UserId, by: Option<InviteId>) -> Deci
         return Decision::reply(Reply::Done);
     }
     let others = state.bound.iter().filter(|invite| Some(**invite) != by);
-    others.fold(Decision::reply(Reply::Done).event(Event::CameIn), |decision, invite| {
-        decision.send(Outgoing::to::<Invite>(&invite.to_string(), &invite::Command::GiveBack))
-    })
+    others.fold(
+        Decision::reply(Reply::Done).event(Event::CameIn),
+        |decision, invite| {
+            decision.send(Outgoing::to::<Invite>(
+                &invite.to_string(),
+                &invite::Command::GiveBack,
+            ))
+        },
+    )
 }

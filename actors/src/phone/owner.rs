@@ -22,32 +22,49 @@ pub(super) fn verified(
     claim_for: Duration,
     cx: &Context,
 ) -> Decision<Phone> {
-    let holder = state.owner.as_ref().filter(|owner| owner.until.is_none_or(|until| cx.now < until));
+    let holder = state
+        .owner
+        .as_ref()
+        .filter(|owner| owner.until.is_none_or(|until| cx.now < until));
     let user = holder.map_or(candidate, |owner| owner.user);
-    let verified = Decision::reply(Reply::Verified { user, invites: state.bound.clone() }).event(Event::CodeUsed);
+    let verified = Decision::reply(Reply::Verified {
+        user,
+        invites: state.bound.clone(),
+    })
+    .event(Event::CodeUsed);
     if holder.is_some_and(|owner| owner.until.is_none()) {
         return verified;
     }
-    verified.event(Event::Owned(Owner { user, until: Some(cx.now + claim_for) }))
+    verified.event(Event::Owned(Owner {
+        user,
+        until: Some(cx.now + claim_for),
+    }))
 }
 
 pub(super) fn confirm(state: &State, by: UserId, cx: &Context) -> Decision<Phone> {
-    let holder = state.owner.as_ref().filter(|owner| owner.until.is_none_or(|until| cx.now < until));
+    let holder = state
+        .owner
+        .as_ref()
+        .filter(|owner| owner.until.is_none_or(|until| cx.now < until));
     match holder {
         Some(Owner { user, until: None }) if *user == by => Decision::reply(Reply::Done),
         // Too late: the number is another account's by now.
-        Some(owner) if owner.user != by => {
-            Decision::reply(Reply::Done).send(Outgoing::to::<User>(&by.to_string(), &user::Command::LoseNumber))
-        }
+        Some(owner) if owner.user != by => Decision::reply(Reply::Done)
+            .send(Outgoing::to::<User>(&by.to_string(), &user::Command::LoseNumber)),
         _ => {
-            let confirmed = Decision::reply(Reply::Done).event(Event::Owned(Owner { user: by, until: None }));
+            let confirmed = Decision::reply(Reply::Done).event(Event::Owned(Owner {
+                user: by,
+                until: None,
+            }));
             if state.bound.is_empty() {
                 return confirmed;
             }
             // Those that came after the code was checked: the account does not know them yet.
             confirmed.send(Outgoing::to::<User>(
                 &by.to_string(),
-                &user::Command::OfferInvites { invites: state.bound.clone() },
+                &user::Command::OfferInvites {
+                    invites: state.bound.clone(),
+                },
             ))
         }
     }

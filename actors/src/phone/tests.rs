@@ -1,1 +1,214 @@
-//! Tests.
+//! Codes, ownership and waiting invites of a number.
+
+use super::*;
+use crate::id::Home;
+use crate::invite::Invite;
+use crate::testing::pure::Model;
+use crate::testing::{number, secrets};
+use crate::user::User;
+use proptest::prelude::*;
+
+fn user(n: u128) -> UserId {
+    UserId::new(Home::default(), n)
+}
+
+fn invite(n: u128) -> InviteId {
+    InviteId::new(Home::default(), n)
+}
+
+fn phone() -> Model<Phone> {
+    Model::new(secrets().phone_key(&number(1)).as_str())
+}
+
+fn send(code: u8) -> Command {
+    Command::SendCode {
+        code: Secret(format!("{code:06}")),
+        hash: [code; 32],
+        number: secrets().seal_number(&number(1)),
+        limits: Codes::default(),
+    }
+}
+
+fn verify(code: u8, candidate: u128) -> Command {
+    Command::Verify {
+        hashes: vec![[0; 32], [code; 32]],
+        candidate: user(candidate),
+        claim_for: Duration::from_secs(600),
+        limits: Codes::default(),
+    }
+}
+
+fn verified(reply: &Reply) -> Option<UserId> {
+    match reply {
+        Reply::Verified { user, .. } => Some(*user),
+        _ => None,
+    }
+}
+
+#[test]
+fn a_code_fits_once_and_within_its_time() {
+    let mut phone = phone();
+    assert_eq!(phone.ask(verify(1, 1)), Err(Refusal::Expired), "none was sent");
+    phone.ask(send(1)).unwrap();
+    assert_eq!(phone.ask(verify(2, 1)), Ok(Reply::Wrong { left: 4 }));
+    assert_eq!(verified(&phone.ask(verify(1, 1)).unwrap()), Some(user(1)));
+    assert_eq!(phone.ask(verify(1, 1)), Err(Refusal::Expired), "it was used");
+
+    phone.advance(Duration::from_secs(60));
+    phone.ask(send(2)).unwrap();
+    phone.advance(Duration::from_secs(300));
+    assert_eq!(phone.ask(verify(2, 1)), Err(Refusal::Expired), "its time is over");
+}
+
+#[test]
+fn a_code_has_five_tries() {
+    let mut phone = phone();
+    phone.ask(send(1)).unwrap();
+    for left in (0..5).rev() {
+        assert_eq!(phone.ask(verify(9, 1)), Ok(Reply::Wrong { left }));
+    }
+    assert_eq!(
+        phone.ask(verify(1, 1)),
+        Err(Refusal::TriesUsedUp),
+        "also the right one"
+    );
+}
+
+#[test]
+fn sending_backs_off_and_has_a_quota() {
+    let mut phone = phone();
+    let mut waited = Duration::ZERO;
+    for sent in 1..=10 {
+        let reply = phone.ask(send(sent)).unwrap();
+        assert_eq!(
+            reply,
+            Reply::Sent {
+                resend_after: Codes::default().resend_after(u32::from(sent))
+            }
+        );
+        let Err(Refusal::TooMany { retry_after }) = phone.ask(send(99)) else {
+            panic!("too soon")
+        };
+        if sent < 10 {
+            phone.advance(retry_after);
+            waited += retry_after;
+        }
+    }
+    assert_eq!(phone.effects.len(), 10, "each code was sent once");
+    let Err(Refusal::TooMany { retry_after }) = phone.ask(send(11)) else {
+        panic!("the quota of a day")
+    };
+    assert_eq!(
+        retry_after,
+        Duration::from_secs(24 * 3600) - waited,
+        "until the first one is a day old"
+    );
+    phone.advance(retry_after);
+    phone.ask(send(11)).unwrap();
+}
+
+#[test]
+fn guessing_over_many_codes_ends() {
+    let mut phone = phone();
+    let mut guesses = 0;
+    for code in 1..=10 {
+        if phone.ask(send(code)).is_err() {
+            break;
+        }
+        while phone.ask(verify(99, 1)).is_ok() {
+            guesses += 1;
+        }
+        phone.advance(Duration::from_secs(900));
+    }
+    assert_eq!(guesses, Codes::default().wrong_tries_per_day);
+}
+
+#[test]
+fn a_sign_up_that_was_cut_off_goes_on_as_the_same_person() {
+    let mut phone = phone();
+    phone.ask(send(1)).unwrap();
+    assert_eq!(verified(&phone.ask(verify(1, 1)).unwrap()), Some(user(1)));
+    phone.advance(Duration::from_secs(60));
+    phone.ask(send(2)).unwrap();
+    assert_eq!(verified(&phone.ask(verify(2, 2)).unwrap()), Some(user(1)));
+    phone.ask(Command::Confirm { by: user(1) }).unwrap();
+    phone.advance(Duration::from_secs(6000));
+    phone.ask(send(3)).unwrap();
+    assert_eq!(
+        verified(&phone.ask(verify(3, 3)).unwrap()),
+        Some(user(1)),
+        "for good"
+    );
+    // Another account that confirms is told that it lost.
+    phone.ask(Command::Confirm { by: user(2) }).unwrap();
+    assert_eq!(phone.commands::<User>().len(), 1);
+}
+
+#[test]
+fn invites_wait_for_the_number_and_all_but_one_are_given_back() {
+    let mut phone = phone();
+    for n in 1..=3 {
+        phone.ask(Command::Bind { invite: invite(n) }).unwrap();
+        phone.ask(Command::Bind { invite: invite(n) }).unwrap();
+    }
+    phone.ask(send(1)).unwrap();
+    let Ok(Reply::Verified { invites, .. }) = phone.ask(verify(1, 1)) else {
+        panic!("it fits")
+    };
+    assert_eq!(
+        invites,
+        [invite(1), invite(2), invite(3)],
+        "oldest first, once each"
+    );
+    phone.ask(Command::Confirm { by: user(1) }).unwrap();
+    let came_in = Command::CameIn {
+        user: user(1),
+        by: Some(invite(2)),
+    };
+    phone.ask(came_in.clone()).unwrap();
+    phone.ask(came_in).unwrap();
+    let given_back: Vec<_> = phone
+        .commands::<Invite>()
+        .into_iter()
+        .map(|(key, _)| key)
+        .collect();
+    assert_eq!(given_back, [invite(1).to_string(), invite(3).to_string()]);
+    // An invite for somebody who is in stays pending: its giver learns nothing.
+    phone.ask(Command::Bind { invite: invite(4) }).unwrap();
+    assert_eq!(phone.commands::<Invite>().len(), 2);
+}
+
+fn command() -> impl Strategy<Value = Command> {
+    prop_oneof![
+        (0..4u8).prop_map(send),
+        (0..4u8, 0..3u128).prop_map(|(code, candidate)| verify(code, candidate)),
+        (0..3u128).prop_map(|n| Command::Confirm { by: user(n) }),
+        (0..12u128).prop_map(|n| Command::Bind { invite: invite(n) }),
+        (0..12u128).prop_map(|n| Command::Unbind { invite: invite(n) }),
+        (0..3u128).prop_map(|n| Command::CameIn {
+            user: user(n),
+            by: None
+        }),
+    ]
+}
+
+proptest! {
+    /// A confirmed owner stays; a code never signs anybody else in; bounds hold; given back means once.
+    #[test]
+    fn a_number_is_one_persons(commands in prop::collection::vec((command(), 0..1_000u64), 0..60)) {
+        let mut phone = phone();
+        let mut owner = None;
+        for (command, wait) in commands {
+            phone.advance(Duration::from_secs(wait));
+            if let Ok(Reply::Verified { user, .. }) = phone.ask(command) {
+                prop_assert!(owner.is_none_or(|owner| owner == user));
+            }
+            let confirmed = phone.state.owner.as_ref().filter(|owner| owner.until.is_none());
+            let confirmed = confirmed.map(|owner| owner.user);
+            prop_assert!(owner.is_none() || confirmed == owner);
+            owner = confirmed;
+            prop_assert!(phone.state.bound.len() <= BOUND_INVITES);
+            prop_assert!(phone.state.sent.len() <= Codes::default().per_number_and_day as usize);
+        }
+    }
+}

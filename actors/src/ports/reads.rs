@@ -36,11 +36,19 @@ pub trait Reads: Send + Sync + 'static {
     /// Whose the handle is.
     async fn handle(&self, handle: &str) -> Result<Option<UserId>, StoreError>;
     /// Who follows `user`, by id, after `after`.
-    async fn followers(&self, user: UserId, after: Option<UserId>, limit: usize)
-    -> Result<Vec<UserId>, StoreError>;
+    async fn followers(
+        &self,
+        user: UserId,
+        after: Option<UserId>,
+        limit: usize,
+    ) -> Result<Vec<UserId>, StoreError>;
     /// Whom `user` follows, by id, after `after`.
-    async fn following(&self, user: UserId, after: Option<UserId>, limit: usize)
-    -> Result<Vec<UserId>, StoreError>;
+    async fn following(
+        &self,
+        user: UserId,
+        after: Option<UserId>,
+        limit: usize,
+    ) -> Result<Vec<UserId>, StoreError>;
     /// Both counts.
     async fn follow_counts(&self, user: UserId) -> Result<FollowCounts, StoreError>;
     /// Which of `among` (at most [`MANY`]) `follower` follows, in their order.
@@ -48,7 +56,12 @@ pub trait Reads: Send + Sync + 'static {
     /// Whether anybody of `by` (at most [`MANY`]) follows `user`.
     async fn followed_by_any(&self, user: UserId, by: &[UserId]) -> Result<bool, StoreError>;
     /// Notices of `user` with a sequence below `before`, newest first.
-    async fn notices(&self, user: UserId, before: u64, limit: usize) -> Result<Vec<Notice<UserId>>, StoreError>;
+    async fn notices(
+        &self,
+        user: UserId,
+        before: u64,
+        limit: usize,
+    ) -> Result<Vec<Notice<UserId>>, StoreError>;
     /// The counts of all blocks of a waitlist, by block.
     async fn block_counts(&self, home: Home) -> Result<Vec<BlockCount>, StoreError>;
     /// One block of a waitlist.

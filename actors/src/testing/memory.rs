@@ -4,8 +4,8 @@ use crate::id::{Home, RoomId, UserId};
 use crate::number::{PhoneKey, PhoneNumber};
 use crate::person::Notice;
 use crate::ports::{
-    AllowEntry, AllowList, Batch, BlockCount, Delivered, EventSource, FollowCounts, Mark, Message, Reads, Sms,
-    SmsError, SmsMessage,
+    AllowEntry, AllowList, Batch, BlockCount, Delivered, EventSource, FollowCounts, Mark, Message, Reads,
+    Sms, SmsError, SmsMessage,
 };
 use crate::rooms::Card;
 use crate::tables::{Change, LiveRoom, Profile, TicketBlock};
@@ -49,17 +49,30 @@ impl ReadTables for Tables {
     async fn apply(&self, table: &str, event: &Event) -> Result<(), StoreError> {
         let change = Change::read(&event.payload).map_err(|error| StoreError::Corrupt(error.to_string()))?;
         if change.table() != table {
-            return Err(StoreError::Corrupt(format!("a change of {} in {table}", change.table())));
+            return Err(StoreError::Corrupt(format!(
+                "a change of {} in {table}",
+                change.table()
+            )));
         }
         let (mut content, sequence) = (lock(&self.0), event.sequence);
         match change {
             Change::Profile(row) => put(&mut content.profiles, row.user, sequence, row),
             Change::Handle(row) => put(&mut content.handles, row.handle, sequence, row.user),
             Change::Follow(row) => {
-                put(&mut content.following, (row.follower, row.followee), sequence, row.follows);
+                put(
+                    &mut content.following,
+                    (row.follower, row.followee),
+                    sequence,
+                    row.follows,
+                );
             }
             Change::Notice(row) => {
-                put(&mut content.notices, (row.user, row.notice.seq), sequence, row.notice);
+                put(
+                    &mut content.notices,
+                    (row.user, row.notice.seq),
+                    sequence,
+                    row.notice,
+                );
             }
             Change::TicketBlock(row) => put(&mut content.blocks, (row.home, row.block), sequence, row),
             Change::LiveRoom(LiveRoom::Put(card)) => {
@@ -75,21 +88,32 @@ impl Tables {
     /// People with `follower` in the first place of those pairs that hold, by `pick`.
     fn follows(&self, holds: impl Fn(&(UserId, UserId)) -> bool) -> Vec<(UserId, UserId)> {
         let content = lock(&self.0);
-        let rows = content.following.iter().filter(|(pair, (_, follows))| *follows && holds(pair));
+        let rows = content
+            .following
+            .iter()
+            .filter(|(pair, (_, follows))| *follows && holds(pair));
         rows.map(|(pair, _)| *pair).collect()
     }
 }
 
 fn page(mut users: Vec<UserId>, after: Option<UserId>, limit: usize) -> Vec<UserId> {
     users.sort_unstable();
-    users.into_iter().filter(|user| after.is_none_or(|after| *user > after)).take(limit).collect()
+    users
+        .into_iter()
+        .filter(|user| after.is_none_or(|after| *user > after))
+        .take(limit)
+        .collect()
 }
 
 #[async_trait]
 impl Reads for Tables {
     async fn profiles(&self, users: &[UserId]) -> Result<Vec<Profile>, StoreError> {
         let content = lock(&self.0);
-        Ok(users.iter().filter_map(|user| content.profiles.get(user)).map(|(_, row)| row.clone()).collect())
+        Ok(users
+            .iter()
+            .filter_map(|user| content.profiles.get(user))
+            .map(|(_, row)| row.clone())
+            .collect())
     }
 
     async fn handle(&self, handle: &str) -> Result<Option<UserId>, StoreError> {
@@ -103,7 +127,11 @@ impl Reads for Tables {
         limit: usize,
     ) -> Result<Vec<UserId>, StoreError> {
         let pairs = self.follows(|(_, followee)| *followee == user);
-        Ok(page(pairs.into_iter().map(|(follower, _)| follower).collect(), after, limit))
+        Ok(page(
+            pairs.into_iter().map(|(follower, _)| follower).collect(),
+            after,
+            limit,
+        ))
     }
 
     async fn following(
@@ -113,7 +141,11 @@ impl Reads for Tables {
         limit: usize,
     ) -> Result<Vec<UserId>, StoreError> {
         let pairs = self.follows(|(follower, _)| *follower == user);
-        Ok(page(pairs.into_iter().map(|(_, followee)| followee).collect(), after, limit))
+        Ok(page(
+            pairs.into_iter().map(|(_, followee)| followee).collect(),
+            after,
+            limit,
+        ))
     }
 
     async fn follow_counts(&self, user: UserId) -> Result<FollowCounts, StoreError> {
@@ -125,14 +157,23 @@ impl Reads for Tables {
 
     async fn followed_among(&self, follower: UserId, among: &[UserId]) -> Result<Vec<UserId>, StoreError> {
         let content = lock(&self.0);
-        let follows =
-            |followee: &&UserId| content.following.get(&(follower, **followee)).is_some_and(|(_, follows)| *follows);
+        let follows = |followee: &&UserId| {
+            content
+                .following
+                .get(&(follower, **followee))
+                .is_some_and(|(_, follows)| *follows)
+        };
         Ok(among.iter().filter(follows).copied().collect())
     }
 
     async fn followed_by_any(&self, user: UserId, by: &[UserId]) -> Result<bool, StoreError> {
         let content = lock(&self.0);
-        Ok(by.iter().any(|by| content.following.get(&(*by, user)).is_some_and(|(_, follows)| *follows)))
+        Ok(by.iter().any(|by| {
+            content
+                .following
+                .get(&(*by, user))
+                .is_some_and(|(_, follows)| *follows)
+        }))
     }
 
     async fn notices(
@@ -149,11 +190,19 @@ impl Reads for Tables {
     async fn block_counts(&self, home: Home) -> Result<Vec<BlockCount>, StoreError> {
         let content = lock(&self.0);
         let rows = content.blocks.range((home, 0)..=(home, u32::MAX));
-        Ok(rows.map(|(_, (_, row))| BlockCount { block: row.block, waiting: row.waiting }).collect())
+        Ok(rows
+            .map(|(_, (_, row))| BlockCount {
+                block: row.block,
+                waiting: row.waiting,
+            })
+            .collect())
     }
 
     async fn block(&self, home: Home, block: u32) -> Result<Option<TicketBlock>, StoreError> {
-        Ok(lock(&self.0).blocks.get(&(home, block)).map(|(_, row)| row.clone()))
+        Ok(lock(&self.0)
+            .blocks
+            .get(&(home, block))
+            .map(|(_, row)| row.clone()))
     }
 
     async fn live_room(&self, room: RoomId) -> Result<Option<Card>, StoreError> {
@@ -162,8 +211,14 @@ impl Reads for Tables {
 
     async fn live_rooms(&self, after: Option<RoomId>, limit: usize) -> Result<Vec<Card>, StoreError> {
         let content = lock(&self.0);
-        let rows = content.rooms.iter().filter(|(room, _)| after.is_none_or(|after| **room > after));
-        Ok(rows.filter_map(|(_, (_, card))| card.clone()).take(limit).collect())
+        let rows = content
+            .rooms
+            .iter()
+            .filter(|(room, _)| after.is_none_or(|after| **room > after));
+        Ok(rows
+            .filter_map(|(_, (_, card))| card.clone())
+            .take(limit)
+            .collect())
     }
 }
 
@@ -197,7 +252,11 @@ impl Log {
 #[async_trait]
 impl EventLog for Log {
     async fn append(&self, topic: &str, event: &Event) -> Result<(), StoreError> {
-        lock(&self.content).topics.entry(topic.to_owned()).or_default().push(event.clone());
+        lock(&self.content)
+            .topics
+            .entry(topic.to_owned())
+            .or_default()
+            .push(event.clone());
         self.appended.notify_waiters();
         Ok(())
     }
@@ -214,14 +273,21 @@ impl EventSource for Log {
         let delivered = |(index, event): (usize, &Event)| {
             let source = (name.0.clone(), name.1.clone(), event.source.clone());
             let recorded = content.recorded.get(&source).copied().unwrap_or(0);
-            Delivered { offset: index as u64 + 1, event: event.clone(), recorded }
+            Delivered {
+                offset: index as u64 + 1,
+                event: event.clone(),
+                recorded,
+            }
         };
         Ok(events.map(delivered).collect())
     }
 
     async fn commit(&self, group: &str, topic: &str, mark: &Mark) -> Result<(), StoreError> {
         let mut content = lock(&self.content);
-        let offset = content.offsets.entry((group.to_owned(), topic.to_owned())).or_default();
+        let offset = content
+            .offsets
+            .entry((group.to_owned(), topic.to_owned()))
+            .or_default();
         *offset = mark.offset.max(*offset);
         let source = (group.to_owned(), topic.to_owned(), mark.source.clone());
         let recorded = content.recorded.entry(source).or_default();
@@ -231,7 +297,11 @@ impl EventSource for Log {
 
     async fn dead_letter(&self, topic: &str, event: &Event, reason: &str) -> Result<(), StoreError> {
         let mut content = lock(&self.content);
-        content.dead.entry(topic.to_owned()).or_default().push((event.clone(), reason.to_owned()));
+        content
+            .dead
+            .entry(topic.to_owned())
+            .or_default()
+            .push((event.clone(), reason.to_owned()));
         Ok(())
     }
 
@@ -252,7 +322,10 @@ impl AllowList for Allowed {
     }
 
     async fn find(&self, phone: &PhoneKey) -> Result<Option<AllowEntry>, StoreError> {
-        Ok(lock(&self.0).get(phone).map(|enabled| AllowEntry { phone: phone.clone(), enabled: *enabled }))
+        Ok(lock(&self.0).get(phone).map(|enabled| AllowEntry {
+            phone: phone.clone(),
+            enabled: *enabled,
+        }))
     }
 
     async fn remove(&self, phone: &PhoneKey) -> Result<bool, StoreError> {
@@ -261,7 +334,10 @@ impl AllowList for Allowed {
 
     async fn count(&self) -> Result<(u64, u64), StoreError> {
         let entries = lock(&self.0);
-        Ok((entries.len() as u64, entries.values().filter(|enabled| **enabled).count() as u64))
+        Ok((
+            entries.len() as u64,
+            entries.values().filter(|enabled| **enabled).count() as u64,
+        ))
     }
 }
 

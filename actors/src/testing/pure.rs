@@ -2,7 +2,8 @@
 
 use crate::events::Message;
 use mitalk_cluster::{
-    BootInstant, Context, Entity, EntityId, Outgoing, RequestId, STATE_BYTES, Target, Timer, Timestamp, Trace, wire,
+    BootInstant, Context, Entity, EntityId, Outgoing, RequestId, STATE_BYTES, Target, Timer, Timestamp,
+    Trace, wire,
 };
 use rand::SeedableRng;
 use rand::rngs::StdRng;
@@ -85,9 +86,10 @@ impl<E: Entity> Model<E> {
     /// The commands that it sent to entities of type `T`, with their keys.
     pub fn commands<T: Entity>(&self) -> Vec<(String, T::Command)> {
         let of = |row: &Outgoing| match &row.target {
-            Target::Entity(id) if id.kind.as_str() == T::KIND => {
-                Some((id.key.to_string(), wire::decode(&row.payload).expect("a command survives its encoding")))
-            }
+            Target::Entity(id) if id.kind.as_str() == T::KIND => Some((
+                id.key.to_string(),
+                wire::decode(&row.payload).expect("a command survives its encoding"),
+            )),
             _ => None,
         };
         self.sent.iter().filter_map(of).collect()

@@ -106,7 +106,10 @@ pub(super) fn sign_up(
     };
     let summary = account.summary(me(cx), &state.live);
     Ok(Decision::reply(Reply::Account(Box::new(summary)))
-        .send(Outgoing::to::<Phone>(account.phone.as_str(), &phone::Command::Confirm { by: me(cx) }))
+        .send(Outgoing::to::<Phone>(
+            account.phone.as_str(),
+            &phone::Command::Confirm { by: me(cx) },
+        ))
         .send(account.row(me(cx)))
         .event(Event::SignedUp(Box::new(account))))
 }
@@ -114,22 +117,37 @@ pub(super) fn sign_up(
 /// Remembers invites for somebody who waits; whoever shows the account to them next tries to come in by one.
 pub(super) fn offer(state: &State, invites: &[InviteId], _cx: &Context) -> Decision<User> {
     let decision = Decision::reply(Reply::Done);
-    let Some(account) = state.account.as_deref().filter(|account| !account.active) else { return decision };
+    let Some(account) = state.account.as_deref().filter(|account| !account.active) else {
+        return decision;
+    };
     let room = OFFERED.saturating_sub(account.offered.len());
-    let new: Vec<_> =
-        invites.iter().filter(|invite| !account.offered.contains(invite)).take(room).copied().collect();
+    let new: Vec<_> = invites
+        .iter()
+        .filter(|invite| !account.offered.contains(invite))
+        .take(room)
+        .copied()
+        .collect();
     if new.is_empty() {
         return decision;
     }
     new.into_iter()
-        .fold(decision, |decision, invite| decision.event(Event::Access(Change::Offered(invite))))
+        .fold(decision, |decision, invite| {
+            decision.event(Event::Access(Change::Offered(invite)))
+        })
         .effect(state.tell(Tell::Changed))
 }
 
 pub(super) fn drop_offer(state: &State, invite: InviteId) -> Decision<User> {
-    let held = state.account.as_ref().is_some_and(|account| account.offered.contains(&invite));
+    let held = state
+        .account
+        .as_ref()
+        .is_some_and(|account| account.offered.contains(&invite));
     let decision = Decision::reply(Reply::Done);
-    if held { decision.event(Event::Access(Change::OfferGone(invite))) } else { decision }
+    if held {
+        decision.event(Event::Access(Change::OfferGone(invite)))
+    } else {
+        decision
+    }
 }
 
 pub(super) fn queue(state: &State, cx: &Context) -> Result<Decision<User>, Refusal> {
@@ -148,9 +166,9 @@ pub(super) fn take_ticket(state: &State, home: Home, number: u64) -> Decision<Us
     let decision = Decision::reply(Reply::Done);
     match state.account.as_deref() {
         Some(account) if account.ticket == Some(number) => decision,
-        Some(account) if account.ticket.is_none() && !account.active => {
-            decision.event(Event::Access(Change::Ticket(number))).effect(state.tell(Tell::Changed))
-        }
+        Some(account) if account.ticket.is_none() && !account.active => decision
+            .event(Event::Access(Change::Ticket(number)))
+            .effect(state.tell(Tell::Changed)),
         _ => decision.send(leave(home, number)),
     }
 }
@@ -184,16 +202,14 @@ pub(super) fn redeem(state: &State, invite: InviteId, inviter: UserId, cx: &Cont
     }
 }
 
-fn come_in(
-    state: &State,
-    account: &Account,
-    by: Option<(InviteId, UserId)>,
-    cx: &Context,
-) -> Decision<User> {
+fn come_in(state: &State, account: &Account, by: Option<(InviteId, UserId)>, cx: &Context) -> Decision<User> {
     let change = Change::Admitted { by };
     let mut after = account.clone();
     change.fold(&mut after);
-    let came_in = phone::Command::CameIn { user: me(cx), by: by.map(|(invite, _)| invite) };
+    let came_in = phone::Command::CameIn {
+        user: me(cx),
+        by: by.map(|(invite, _)| invite),
+    };
     let mut decision = Decision::reply(Reply::Account(Box::new(after.summary(me(cx), &state.live))))
         .event(Event::Access(change))
         .send(after.row(me(cx)))
@@ -223,12 +239,20 @@ pub(super) fn suspend(state: &State, suspended: bool, cx: &Context) -> Result<De
     let change = Change::Suspended(suspended);
     let mut after = account.clone();
     change.fold(&mut after);
-    let action = if suspended { "user_suspended" } else { "user_restored" };
+    let action = if suspended {
+        "user_suspended"
+    } else {
+        "user_restored"
+    };
     Ok(Decision::reply(Reply::Done)
         .event(Event::Access(change))
         .send(after.row(me(cx)))
         .send(Audit::new(Actor::Operator, action).user(me(cx)).outgoing())
-        .effect(if suspended { Effect::ShutOut(None) } else { Effect::LetIn }))
+        .effect(if suspended {
+            Effect::ShutOut(None)
+        } else {
+            Effect::LetIn
+        }))
 }
 
 /// The number is another account's, so nobody can sign in to this one again: it is stopped, and its handle free.
@@ -242,12 +266,17 @@ pub(super) fn lose_number(state: &State, cx: &Context) -> Decision<User> {
     let decision = Decision::reply(Reply::Done)
         .event(Event::Access(change))
         .send(after.row(me(cx)))
-        .send(Audit::new(Actor::Service, "user_lost_number").user(me(cx)).outgoing())
+        .send(
+            Audit::new(Actor::Service, "user_lost_number")
+                .user(me(cx))
+                .outgoing(),
+        )
         .effect(Effect::ShutOut(None));
     match &account.handle {
-        Some(handle) => {
-            decision.send(Outgoing::to::<Handle>(handle, &handle::Command::Release { by: me(cx) }))
-        }
+        Some(handle) => decision.send(Outgoing::to::<Handle>(
+            handle,
+            &handle::Command::Release { by: me(cx) },
+        )),
         None => decision,
     }
 }

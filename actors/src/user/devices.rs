@@ -105,17 +105,24 @@ pub(super) fn open(
     cx: &Context,
 ) -> Result<Decision<User>, Refusal> {
     let account = state.in_use()?;
-    let device = Reply::Device { standing: account.standing() };
+    let device = Reply::Device {
+        standing: account.standing(),
+    };
     if account.devices.iter().any(|device| device.id == id) {
         return Ok(Decision::reply(device));
     }
-    let mut decision =
-        Decision::reply(device).event(Event::Device(Change::Opened { id, name, hash, at: cx.now }));
+    let mut decision = Decision::reply(device).event(Event::Device(Change::Opened {
+        id,
+        name,
+        hash,
+        at: cx.now,
+    }));
     if account.devices.len() >= most
         && let Some(unused) = account.devices.iter().min_by_key(|device| device.seen_at)
     {
-        decision =
-            decision.event(Event::Device(Change::Revoked(unused.id))).effect(Effect::ShutOut(Some(unused.id)));
+        decision = decision
+            .event(Event::Device(Change::Revoked(unused.id)))
+            .effect(Effect::ShutOut(Some(unused.id)));
     }
     Ok(decision)
 }
@@ -129,7 +136,11 @@ pub(super) fn rotate(
     cx: &Context,
 ) -> Result<Decision<User>, Refusal> {
     let account = state.in_use()?;
-    let device = account.devices.iter().find(|device| device.id == id).ok_or(Refusal::RefreshInvalid)?;
+    let device = account
+        .devices
+        .iter()
+        .find(|device| device.id == id)
+        .ok_or(Refusal::RefreshInvalid)?;
     if device.old.iter().any(|old| same(old, &short(&presented))) {
         return Ok(signed_out(id, Reply::Reused));
     }
@@ -139,17 +150,29 @@ pub(super) fn rotate(
     if cx.now.since(device.seen_at) > idle {
         return Err(Refusal::RefreshInvalid);
     }
-    Ok(Decision::reply(Reply::Device { standing: account.standing() })
-        .event(Event::Device(Change::Rotated { id, hash: next, at: cx.now })))
+    Ok(Decision::reply(Reply::Device {
+        standing: account.standing(),
+    })
+    .event(Event::Device(Change::Rotated {
+        id,
+        hash: next,
+        at: cx.now,
+    })))
 }
 
 pub(super) fn revoke(state: &State, id: DeviceId) -> Result<Decision<User>, Refusal> {
     let known = state.account()?.devices.iter().any(|device| device.id == id);
-    if known { Ok(signed_out(id, Reply::Done)) } else { Err(Refusal::NoDevice) }
+    if known {
+        Ok(signed_out(id, Reply::Done))
+    } else {
+        Err(Refusal::NoDevice)
+    }
 }
 
 fn signed_out(id: DeviceId, reply: Reply) -> Decision<User> {
-    Decision::reply(reply).event(Event::Device(Change::Revoked(id))).effect(Effect::ShutOut(Some(id)))
+    Decision::reply(reply)
+        .event(Event::Device(Change::Revoked(id)))
+        .effect(Effect::ShutOut(Some(id)))
 }
 
 pub(super) fn list(account: &Account) -> Vec<DeviceView> {
@@ -165,7 +188,9 @@ pub(super) fn list(account: &Account) -> Vec<DeviceView> {
 }
 
 fn short(hash: &[u8; 32]) -> [u8; OLD_BYTES] {
-    hash[..OLD_BYTES].try_into().expect("a hash is longer than what is kept of it")
+    hash[..OLD_BYTES]
+        .try_into()
+        .expect("a hash is longer than what is kept of it")
 }
 
 impl fmt::Debug for Device {

@@ -55,7 +55,11 @@ pub(super) fn follow(
     if account.followed_lately.contains(&(whom, follows)) {
         return Ok(Decision::reply(Reply::Done));
     }
-    let row = Row::Follow(tables::Follow { follower: me(cx), followee: whom, follows });
+    let row = Row::Follow(tables::Follow {
+        follower: me(cx),
+        followee: whom,
+        follows,
+    });
     let decision = Decision::reply(Reply::Done)
         .event(Event::Follow(Change::Follows { whom, follows }))
         .send(row.outgoing());
@@ -71,7 +75,14 @@ pub(super) fn followed(state: &State, by: UserId, cx: &Context) -> Decision<User
     match state.account.as_deref() {
         Some(account) if !account.followers_lately.contains(&by) => {
             let told = decision.event(Event::Follow(Change::Followed(by)));
-            notices::add(told, state, account, NoticeKind::NewFollower { person: by }, None, cx)
+            notices::add(
+                told,
+                state,
+                account,
+                NoticeKind::NewFollower { person: by },
+                None,
+                cx,
+            )
         }
         _ => decision,
     }

@@ -88,7 +88,10 @@ impl Change {
 }
 
 fn oldest_settled(account: &Account) -> Option<usize> {
-    account.invites.iter().position(|spent| spent.status != Status::Pending)
+    account
+        .invites
+        .iter()
+        .position(|spent| spent.status != Status::Pending)
 }
 
 pub(super) fn give(
@@ -117,7 +120,12 @@ pub(super) fn give(
         expires_at,
         accepted_by: None,
     };
-    let create = invite::Command::Create { id, inviter: me(cx), invitee: gift.invitee, expires_at };
+    let create = invite::Command::Create {
+        id,
+        inviter: me(cx),
+        invitee: gift.invitee,
+        expires_at,
+    };
     Ok(Decision::reply(Reply::Invite(invite.clone()))
         .event(Event::Invite(Change::Given { invite, most }))
         .send(Outgoing::to::<Invite>(&id.to_string(), &create))
@@ -132,7 +140,9 @@ pub(super) fn settle(
     cx: &Context,
 ) -> Decision<User> {
     let decision = Decision::reply(Reply::Done);
-    let Some(account) = state.account.as_deref() else { return decision };
+    let Some(account) = state.account.as_deref() else {
+        return decision;
+    };
     let pending = |spent: &&SpentInvite| spent.id == invite && spent.status == Status::Pending;
     if status == Status::Pending || !account.invites.iter().any(|spent| pending(&spent)) {
         return decision;
@@ -141,9 +151,14 @@ pub(super) fn settle(
         .event(Event::Invite(Change::Settled { invite, status, by }))
         .effect(state.tell(Tell::Changed));
     match by {
-        Some(person) => {
-            notices::add(settled, state, account, NoticeKind::InviteAccepted { person }, None, cx)
-        }
+        Some(person) => notices::add(
+            settled,
+            state,
+            account,
+            NoticeKind::InviteAccepted { person },
+            None,
+            cx,
+        ),
         None => settled,
     }
 }
@@ -154,11 +169,15 @@ pub(super) fn grant(state: &State, count: u32, most: u32, cx: &Context) -> Resul
     let change = Change::Granted(count);
     let mut after = account.clone();
     change.fold(&mut after);
-    let audit = Audit::new(Actor::Operator, "invites_granted").user(me(cx)).count(u64::from(count));
-    Ok(Decision::reply(Reply::Account(Box::new(after.summary(me(cx), &state.live))))
-        .event(Event::Invite(change))
-        .send(audit.outgoing())
-        .effect(state.tell(Tell::Changed)))
+    let audit = Audit::new(Actor::Operator, "invites_granted")
+        .user(me(cx))
+        .count(u64::from(count));
+    Ok(
+        Decision::reply(Reply::Account(Box::new(after.summary(me(cx), &state.live))))
+            .event(Event::Invite(change))
+            .send(audit.outgoing())
+            .effect(state.tell(Tell::Changed)),
+    )
 }
 
 pub(super) fn list(state: &State) -> Result<Decision<User>, Refusal> {

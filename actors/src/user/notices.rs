@@ -20,7 +20,9 @@ impl Origin {
     /// Of an event's id, for one receiver's own memory: 64 bits of its hash.
     pub fn of(event: &str) -> Self {
         let hash = crate::secrets::sha256(event.as_bytes());
-        Self(u64::from_be_bytes(hash[..8].try_into().expect("a SHA-256 has 32 bytes")))
+        Self(u64::from_be_bytes(
+            hash[..8].try_into().expect("a SHA-256 has 32 bytes"),
+        ))
     }
 }
 
@@ -51,7 +53,10 @@ impl Change {
         match self {
             Self::Added { notice, origin } => {
                 account.notice_seq = notice.seq;
-                account.notices.push_back(Kept { notice: notice.clone(), origin: *origin });
+                account.notices.push_back(Kept {
+                    notice: notice.clone(),
+                    origin: *origin,
+                });
                 if account.notices.len() > KEPT_NOTICES {
                     account.notices.pop_front();
                 }
@@ -86,10 +91,20 @@ pub(super) fn add(
     if origin.is_some() && account.notices.iter().any(|kept| kept.origin == origin) {
         return decision;
     }
-    let notice = Notice { seq: account.notice_seq + 1, at: cx.now, what };
-    let row = Row::Notice(tables::NoticeOf { user: me(cx), notice: notice.clone() });
+    let notice = Notice {
+        seq: account.notice_seq + 1,
+        at: cx.now,
+        what,
+    };
+    let row = Row::Notice(tables::NoticeOf {
+        user: me(cx),
+        notice: notice.clone(),
+    });
     decision
-        .event(Event::Notice(Change::Added { notice: notice.clone(), origin }))
+        .event(Event::Notice(Change::Added {
+            notice: notice.clone(),
+            origin,
+        }))
         .send(row.outgoing())
         .effect(state.tell(Tell::Notice(notice)))
 }
@@ -97,9 +112,18 @@ pub(super) fn add(
 pub(super) fn list(state: &State, before: u64, limit: usize) -> Result<Decision<User>, Refusal> {
     let account = state.account()?;
     let newest = account.notices.iter().rev().map(|kept| &kept.notice);
-    let notices: Vec<_> = newest.filter(|notice| notice.seq < before).take(limit).cloned().collect();
-    let oldest = notices.last().map_or(before.min(account.notice_seq + 1), |notice| notice.seq);
-    Ok(Decision::reply(Reply::Notices { notices, more: oldest > 1 }))
+    let notices: Vec<_> = newest
+        .filter(|notice| notice.seq < before)
+        .take(limit)
+        .cloned()
+        .collect();
+    let oldest = notices
+        .last()
+        .map_or(before.min(account.notice_seq + 1), |notice| notice.seq);
+    Ok(Decision::reply(Reply::Notices {
+        notices,
+        more: oldest > 1,
+    }))
 }
 
 pub(super) fn read(state: &State, up_to: u64) -> Result<Decision<User>, Refusal> {

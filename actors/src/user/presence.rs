@@ -74,7 +74,9 @@ pub(super) fn attach(
         same => same,
     };
     for old in give_way {
-        decision = decision.event(Event::Live(Change::Detached(old.socket))).effect(Effect::Close(old));
+        decision = decision
+            .event(Event::Live(Change::Detached(old.socket)))
+            .effect(Effect::Close(old));
     }
     Ok(decision.event(Event::Live(Change::Attached(socket))))
 }
@@ -82,7 +84,11 @@ pub(super) fn attach(
 pub(super) fn detach(state: &State, socket: SocketId) -> Decision<User> {
     let known = state.live.sockets.iter().any(|other| other.socket == socket);
     let decision = Decision::reply(Reply::Done);
-    if known { decision.event(Event::Live(Change::Detached(socket))) } else { decision }
+    if known {
+        decision.event(Event::Live(Change::Detached(socket)))
+    } else {
+        decision
+    }
 }
 
 pub(super) fn claim(state: &State, claim: RoomClaim) -> Result<Decision<User>, Refusal> {
@@ -92,16 +98,27 @@ pub(super) fn claim(state: &State, claim: RoomClaim) -> Result<Decision<User>, R
         return Ok(Decision::reply(Reply::Claimed { evicted: None }));
     }
     let evicted = earlier.filter(|earlier| earlier.session != claim.session);
-    let decision = Decision::reply(Reply::Claimed { evicted: evicted.clone() })
-        .event(Event::Live(Change::Room(Some(claim))))
-        .effect(state.tell(Tell::Changed));
-    Ok(evicted.into_iter().fold(decision, |decision, evicted| decision.effect(Effect::Evict(evicted))))
+    let decision = Decision::reply(Reply::Claimed {
+        evicted: evicted.clone(),
+    })
+    .event(Event::Live(Change::Room(Some(claim))))
+    .effect(state.tell(Tell::Changed));
+    Ok(evicted.into_iter().fold(decision, |decision, evicted| {
+        decision.effect(Effect::Evict(evicted))
+    }))
 }
 
 pub(super) fn release(state: &State, session: SessionId) -> Decision<User> {
     let decision = Decision::reply(Reply::Done);
-    if state.live.room.as_ref().is_none_or(|claim| claim.session != session) {
+    if state
+        .live
+        .room
+        .as_ref()
+        .is_none_or(|claim| claim.session != session)
+    {
         return decision;
     }
-    decision.event(Event::Live(Change::Room(None))).effect(state.tell(Tell::Changed))
+    decision
+        .event(Event::Live(Change::Room(None)))
+        .effect(state.tell(Tell::Changed))
 }

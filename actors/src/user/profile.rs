@@ -24,7 +24,10 @@ impl Change {
     pub(super) fn fold(&self, account: &mut Account) {
         account.revision += 1;
         match self {
-            Self::Described { about, shown_as_inviter } => {
+            Self::Described {
+                about,
+                shown_as_inviter,
+            } => {
                 account.about = *about.clone();
                 account.shown_as_inviter = *shown_as_inviter;
             }
@@ -43,7 +46,15 @@ pub(super) fn describe(
     if account.about == about && account.shown_as_inviter == shown_as_inviter {
         return Ok(Decision::reply(state.summary(cx)?));
     }
-    Ok(changed(state, account, Change::Described { about: Box::new(about), shown_as_inviter }, cx))
+    Ok(changed(
+        state,
+        account,
+        Change::Described {
+            about: Box::new(about),
+            shown_as_inviter,
+        },
+        cx,
+    ))
 }
 
 pub(super) fn set_handle(
@@ -62,7 +73,10 @@ pub(super) fn set_handle(
     }
     let decision = changed(state, account, Change::Handle(Some(handle)), cx).send(confirm);
     Ok(match &account.handle {
-        Some(old) => decision.send(Outgoing::to::<Handle>(old, &handle::Command::Release { by: me(cx) })),
+        Some(old) => decision.send(Outgoing::to::<Handle>(
+            old,
+            &handle::Command::Release { by: me(cx) },
+        )),
         None => decision,
     })
 }

@@ -135,13 +135,21 @@ impl State {
     /// The account, if it may do things.
     pub(super) fn in_use(&self) -> Result<&Account, Refusal> {
         let account = self.account()?;
-        if account.suspended { Err(Refusal::Suspended) } else { Ok(account) }
+        if account.suspended {
+            Err(Refusal::Suspended)
+        } else {
+            Ok(account)
+        }
     }
 
     /// The account, if it may do everything.
     pub(super) fn active(&self) -> Result<&Account, Refusal> {
         let account = self.in_use()?;
-        if account.active { Ok(account) } else { Err(Refusal::NotActive) }
+        if account.active {
+            Ok(account)
+        } else {
+            Err(Refusal::NotActive)
+        }
     }
 
     pub(super) fn summary(&self, cx: &Context) -> Result<Reply, Refusal> {
@@ -151,7 +159,10 @@ impl State {
 
     /// What to say to all their sockets.
     pub(super) fn tell(&self, tell: Tell) -> Effect {
-        Effect::Tell { sockets: self.live.sockets.clone(), tell }
+        Effect::Tell {
+            sockets: self.live.sockets.clone(),
+            tell,
+        }
     }
 }
 
@@ -204,5 +215,8 @@ impl Account {
 
 /// The entity's key as an id.
 pub(super) fn me(cx: &Context) -> UserId {
-    cx.id.key.parse().expect("the facade and other entities make user keys of user ids")
+    cx.id
+        .key
+        .parse()
+        .expect("the facade and other entities make user keys of user ids")
 }

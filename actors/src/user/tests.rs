@@ -1,1 +1,460 @@
-//! Tests.
+//! Accounts over random histories, and the cases that matter one by one.
+
+use super::*;
+use crate::id::RoomId;
+use crate::invite::Invite;
+use crate::testing::pure::Model;
+use crate::testing::{number, secrets};
+use mitalk_cluster::NodeId;
+use proptest::prelude::*;
+
+fn user(n: u128) -> UserId {
+    UserId::new(Home::default(), n)
+}
+
+fn invite_id(n: u128) -> InviteId {
+    InviteId::new(Home::default(), n)
+}
+
+fn device(n: u128) -> DeviceId {
+    DeviceId::new(Home::default(), n)
+}
+
+fn sign_up() -> Command {
+    let (secrets, number) = (secrets(), number(1));
+    Command::SignUp {
+        phone: secrets.phone_key(&number),
+        sealed: secrets.seal_number(&number),
+        hint: number.hint(),
+        quota: 2,
+        offered: vec![],
+    }
+}
+
+fn waiting() -> Model<User> {
+    let mut account = Model::new(&user(0).to_string());
+    account.ask(sign_up()).unwrap();
+    account
+}
+
+fn active() -> Model<User> {
+    let mut account = waiting();
+    account.ask(Command::Admit { how: Admitted::Open }).unwrap();
+    account
+}
+
+fn give(n: u128) -> Command {
+    let lifetime = Duration::from_secs(3600);
+    Command::Invite {
+        id: invite_id(n),
+        invitee: Invitee::Link,
+        hint: None,
+        lifetime,
+        most: 100,
+    }
+}
+
+fn open(n: u128, hash: u8) -> Command {
+    Command::OpenDevice {
+        device: device(n),
+        name: "phone".into(),
+        hash: [hash; 32],
+        most: 3,
+    }
+}
+
+fn rotate(n: u128, presented: u8, next: u8) -> Command {
+    Command::Rotate {
+        device: device(n),
+        presented: [presented; 32],
+        next: [next; 32],
+        idle: Duration::from_secs(3600),
+    }
+}
+
+fn claim(room: u128, session: u128) -> Command {
+    let home = Home::default();
+    Command::ClaimRoom(RoomClaim {
+        room: RoomId::new(home, room),
+        session: SessionId::new(home, session),
+        device: device(1),
+        node: NodeId::new("one"),
+    })
+}
+
+#[test]
+fn reuse_of_an_old_secret_revokes_the_device_and_no_other() {
+    let mut account = active();
+    account.ask(open(1, 1)).unwrap();
+    account.ask(open(2, 50)).unwrap();
+    let standing = Standing::Active;
+    assert_eq!(account.ask(rotate(1, 1, 2)), Ok(Reply::Device { standing }));
+    assert_eq!(account.ask(rotate(1, 2, 3)), Ok(Reply::Device { standing }));
+    assert_eq!(
+        account.ask(rotate(1, 99, 4)),
+        Err(Refusal::RefreshInvalid),
+        "a guess signs nobody out"
+    );
+    assert_eq!(account.ask(rotate(1, 1, 4)), Ok(Reply::Reused));
+    assert_eq!(account.effects.last(), Some(&Effect::ShutOut(Some(device(1)))));
+    assert_eq!(
+        account.ask(rotate(1, 3, 4)),
+        Err(Refusal::RefreshInvalid),
+        "the whole family"
+    );
+    assert_eq!(account.ask(rotate(2, 50, 51)), Ok(Reply::Device { standing }));
+}
+
+#[test]
+fn a_device_out_of_use_is_signed_out_and_the_oldest_makes_room() {
+    let mut account = active();
+    for n in 1..=4 {
+        account.ask(open(n, n as u8)).unwrap();
+        account.advance(Duration::from_secs(1));
+    }
+    let Ok(Reply::Devices(devices)) = account.ask(Command::Devices) else {
+        panic!("devices")
+    };
+    let ids: Vec<_> = devices.iter().map(|device| device.id).collect();
+    assert_eq!(ids, [device(4), device(3), device(2)]);
+    account.advance(Duration::from_secs(3601));
+    assert_eq!(account.ask(rotate(2, 2, 9)), Err(Refusal::RefreshInvalid));
+}
+
+#[test]
+fn the_first_accepted_invite_wins_and_the_other_is_given_back() {
+    let mut account = waiting();
+    account
+        .ask(Command::Redeem {
+            invite: invite_id(1),
+            inviter: user(8),
+        })
+        .unwrap();
+    account
+        .ask(Command::Redeem {
+            invite: invite_id(2),
+            inviter: user(9),
+        })
+        .unwrap();
+    account
+        .ask(Command::Redeem {
+            invite: invite_id(1),
+            inviter: user(8),
+        })
+        .unwrap();
+    let kept: Vec<_> = account
+        .commands::<Invite>()
+        .into_iter()
+        .map(|(key, command)| match command {
+            crate::invite::Command::Settle { kept, .. } => (key, kept),
+            other => panic!("{other:?}"),
+        })
+        .collect();
+    let (one, two) = (invite_id(1).to_string(), invite_id(2).to_string());
+    assert_eq!(kept, [(one.clone(), true), (two, false), (one, true)]);
+    let Ok(Reply::Account(account)) = account.ask(Command::Read) else {
+        panic!("an account")
+    };
+    assert_eq!(
+        (account.standing, account.invited_by),
+        (Standing::Active, Some(user(8)))
+    );
+}
+
+#[test]
+fn a_suspended_account_does_nothing_and_has_no_devices() {
+    let mut account = active();
+    account.ask(open(1, 1)).unwrap();
+    account.ask(Command::Suspend { suspended: true }).unwrap();
+    assert_eq!(account.effects.last(), Some(&Effect::ShutOut(None)));
+    for command in [
+        open(2, 2),
+        rotate(1, 1, 2),
+        give(1),
+        claim(1, 1),
+        Command::Follow {
+            whom: user(3),
+            follows: true,
+        },
+    ] {
+        assert_eq!(account.ask(command), Err(Refusal::Suspended));
+    }
+    account.ask(Command::Suspend { suspended: false }).unwrap();
+    assert_eq!(account.ask(rotate(1, 1, 2)), Err(Refusal::RefreshInvalid));
+    account.ask(open(2, 2)).unwrap();
+}
+
+#[test]
+fn a_later_claim_of_a_room_evicts_the_earlier_one() {
+    let mut account = active();
+    assert_eq!(account.ask(claim(1, 1)), Ok(Reply::Claimed { evicted: None }));
+    assert_eq!(
+        account.ask(claim(1, 1)),
+        Ok(Reply::Claimed { evicted: None }),
+        "a repeat"
+    );
+    let Ok(Reply::Claimed {
+        evicted: Some(evicted),
+    }) = account.ask(claim(2, 2))
+    else {
+        panic!("evicted")
+    };
+    assert_eq!(account.effects.last(), Some(&Effect::Evict(evicted.clone())));
+    account
+        .ask(Command::ReleaseRoom {
+            session: evicted.session,
+        })
+        .unwrap();
+    let Ok(Reply::Room(Some(room))) = account.ask(Command::FindRoom) else {
+        panic!("still in the second")
+    };
+    account
+        .ask(Command::ReleaseRoom {
+            session: room.session,
+        })
+        .unwrap();
+    assert_eq!(account.ask(Command::FindRoom), Ok(Reply::Room(None)));
+}
+
+#[test]
+fn a_socket_gives_way_to_the_same_devices_next_one() {
+    let mut account = active();
+    let socket = |n: u128, on: u128| {
+        let socket = SocketId::new(Home::default(), n);
+        Command::Attach {
+            socket: SocketAt {
+                node: NodeId::new("one"),
+                socket,
+                device: device(on),
+            },
+            most: 2,
+        }
+    };
+    let closed = |account: &Model<User>| {
+        account
+            .effects
+            .iter()
+            .filter(|e| matches!(e, Effect::Close(_)))
+            .count()
+    };
+    account.ask(socket(1, 1)).unwrap();
+    account.ask(socket(1, 1)).unwrap();
+    account.ask(socket(2, 2)).unwrap();
+    assert_eq!(closed(&account), 0);
+    account.ask(socket(3, 1)).unwrap();
+    account.ask(socket(4, 3)).unwrap();
+    assert_eq!(closed(&account), 2, "the same device's, then the oldest");
+    assert!(User::pinned(&account.state), "sockets are only known here");
+}
+
+#[test]
+fn a_notice_of_the_same_origin_is_told_once() {
+    let mut account = active();
+    let notify = |origin| Command::Notify {
+        what: NoticeKind::NewFollower { person: user(5) },
+        origin: Origin(origin),
+    };
+    account.ask(notify(1)).unwrap();
+    account.ask(notify(1)).unwrap();
+    account.ask(notify(2)).unwrap();
+    let Ok(Reply::Notices { notices, more }) = account.ask(Command::Notices {
+        before: u64::MAX,
+        limit: 10,
+    }) else {
+        panic!("notices")
+    };
+    assert_eq!(
+        (notices.iter().map(|notice| notice.seq).collect::<Vec<_>>(), more),
+        (vec![2, 1], false)
+    );
+}
+
+#[test]
+fn the_largest_account_fits_into_its_row() {
+    let mut account = active();
+    let limits = crate::limits::Limits::default();
+    let profile = &limits.profile;
+    let text = |chars: usize| "\u{10348}".repeat(chars);
+    let about = About {
+        name: text(profile.name_chars),
+        headline: text(profile.headline_chars),
+        company: text(profile.company_chars),
+        bio: text(profile.bio_chars),
+        topics: vec![text(profile.topic_chars); profile.topics],
+        languages: vec!["x".repeat(35); profile.languages],
+        links: vec!["x".repeat(profile.link_chars); profile.links],
+        offering: text(profile.line_chars),
+        looking_for: text(profile.line_chars),
+    };
+    account
+        .ask(Command::Describe {
+            about: Box::new(about),
+            shown_as_inviter: true,
+        })
+        .unwrap();
+    let most = limits.invites.remembered;
+    for n in 0..most as u128 {
+        account.ask(Command::GrantInvites { count: 1, most: 50 }).unwrap();
+        let lifetime = Duration::from_secs(3600);
+        let hint = Some("+1234 ... 678".into());
+        let give = Command::Invite {
+            id: invite_id(n),
+            invitee: Invitee::Link,
+            hint,
+            lifetime,
+            most,
+        };
+        account.ask(give).unwrap();
+        let by = Some(user(n));
+        account
+            .ask(Command::SettleInvite {
+                invite: invite_id(n),
+                status: Status::Accepted,
+                by,
+            })
+            .unwrap();
+    }
+    for n in 0..10 {
+        let name = text(limits.devices.name_chars);
+        account
+            .ask(Command::OpenDevice {
+                device: device(n),
+                name,
+                hash: [255; 32],
+                most: 10,
+            })
+            .unwrap();
+        for _ in 0..TOKEN_HISTORY {
+            // Equal hashes would be reuse: they are folded directly.
+            let rotated = Event::Device(devices::Change::Rotated {
+                id: device(n),
+                hash: [255; 32],
+                at: account.now(),
+            });
+            User::fold(&mut account.state, &rotated);
+        }
+    }
+    for n in 0..200u128 {
+        account
+            .ask(Command::Follow {
+                whom: user(n + 1),
+                follows: true,
+            })
+            .unwrap();
+        account.ask(Command::Followed { by: user(n + 1) }).unwrap();
+    }
+    for n in 0..KEPT_NOTICES as u64 {
+        let (room, title) = (RoomId::new(Home::default(), 1), text(limits.rooms.title_chars));
+        let what = NoticeKind::StageInvitation {
+            room,
+            title,
+            by: user(1),
+        };
+        account
+            .ask(Command::Notify {
+                what,
+                origin: Origin(u64::MAX - n),
+            })
+            .unwrap();
+    }
+    // The model asserts the bound with every command; this is how close it is.
+    println!(
+        "the largest account has {} bytes",
+        mitalk_cluster::wire::encode(&account.state).len()
+    );
+}
+
+#[derive(Clone, Debug)]
+enum Step {
+    Ask(Command),
+    Wait(u64),
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    let status = prop_oneof![
+        Just(Status::Accepted),
+        Just(Status::Revoked),
+        Just(Status::Expired),
+        Just(Status::GivenBack),
+        Just(Status::Pending),
+    ];
+    let command = prop_oneof![
+        Just(sign_up()),
+        Just(Command::Queue),
+        (1..4u64).prop_map(|number| Command::TakeTicket {
+            home: Home::default(),
+            number
+        }),
+        Just(Command::Admit {
+            how: Admitted::Ticket
+        }),
+        (0..3u128).prop_map(|n| Command::Redeem {
+            invite: invite_id(n),
+            inviter: user(9)
+        }),
+        any::<bool>().prop_map(|suspended| Command::Suspend { suspended }),
+        (0..40u128).prop_map(give),
+        (0..40u128, status).prop_map(|(n, status)| {
+            let by = (status == Status::Accepted).then(|| user(n));
+            Command::SettleInvite {
+                invite: invite_id(n),
+                status,
+                by,
+            }
+        }),
+        (0..6u128, any::<u8>()).prop_map(|(n, hash)| open(n, hash)),
+        (0..6u128, any::<u8>(), any::<u8>()).prop_map(|(n, presented, next)| rotate(n, presented, next)),
+        (0..6u128).prop_map(|n| Command::RevokeDevice { device: device(n) }),
+        (1..5u128, any::<bool>()).prop_map(|(n, follows)| Command::Follow {
+            whom: user(n),
+            follows
+        }),
+        (1..5u128).prop_map(|n| Command::Followed { by: user(n) }),
+        (0..9u64).prop_map(|n| Command::Notify {
+            what: NoticeKind::Admitted,
+            origin: Origin(n)
+        }),
+        (0..9u64).prop_map(|up_to| Command::ReadNotices { up_to }),
+        (0..3u128, 0..3u128).prop_map(|(room, session)| claim(room, session)),
+        (0..3u128).prop_map(|n| Command::OfferInvites {
+            invites: vec![invite_id(n)]
+        }),
+        (0..3u128).prop_map(|n| Command::DropOffer { invite: invite_id(n) }),
+    ];
+    prop_oneof![9 => command.prop_map(Step::Ask), 1 => (0..2_000u64).prop_map(Step::Wait)]
+}
+
+/// Commands whose repeat is not the same thing: a rotated secret is an old one then, a revoked device is gone.
+fn repeatable(command: &Command) -> bool {
+    !matches!(command, Command::Rotate { .. } | Command::RevokeDevice { .. })
+}
+
+proptest! {
+    #[test]
+    fn holds_over_any_history(steps in prop::collection::vec(step(), 0..120)) {
+        let mut account = Model::<User>::new(&user(0).to_string());
+        let mut before = (0u64, 0u64, 0u64);
+        for step in steps {
+            let command = match step {
+                Step::Wait(seconds) => { account.advance(Duration::from_secs(seconds)); continue }
+                Step::Ask(command) => command,
+            };
+            let first = account.ask(command.clone());
+            if repeatable(&command) && first.is_ok() {
+                let state = account.state.clone();
+                let again = account.ask(command);
+                prop_assert!(again.is_ok());
+                prop_assert_eq!(&account.state, &state, "a repeated request changes nothing");
+            }
+            let Some(held) = account.state.account.as_deref() else { continue };
+            let given = held.invites.iter().filter(|spent| matches!(spent.status, Status::Pending | Status::Accepted));
+            prop_assert_eq!(held.invites_left + given.count() as u32, 2, "the quota is exact");
+            let now = (held.revision, held.notice_seq, held.notices_read);
+            prop_assert!(now.0 >= before.0 && now.1 >= before.1 && now.2 >= before.2, "nothing goes back");
+            prop_assert!(held.notices_read <= held.notice_seq);
+            prop_assert!(held.devices.len() <= 3 && held.notices.len() <= KEPT_NOTICES);
+            prop_assert!(!(held.active && !held.offered.is_empty()));
+            before = now;
+        }
+    }
+}

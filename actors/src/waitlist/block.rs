@@ -28,7 +28,11 @@ pub struct State {
 
 impl Default for State {
     fn default() -> Self {
-        Self { filled: 0, bitmap: vec![0; BLOCK_BYTES], last_call: 0 }
+        Self {
+            filled: 0,
+            bitmap: vec![0; BLOCK_BYTES],
+            last_call: 0,
+        }
     }
 }
 
@@ -126,13 +130,23 @@ impl Entity for Block {
 
 fn carry_out(state: &State, call: u64, count: u64, cx: &Context) -> Decision<Block> {
     let (home, block) = names(cx);
-    let first: Vec<_> = (0..state.filled).filter(|index| state.waits(*index)).take(count as usize).collect();
-    let events: Vec<_> = first.iter().map(|index| Event::Cleared(*index)).chain([Event::Called(call)]).collect();
+    let first: Vec<_> = (0..state.filled)
+        .filter(|index| state.waits(*index))
+        .take(count as usize)
+        .collect();
+    let events: Vec<_> = first
+        .iter()
+        .map(|index| Event::Cleared(*index))
+        .chain([Event::Called(call)])
+        .collect();
     let count = first.len() as u64;
     let empty = state.filled == BLOCK_TICKETS && u64::from(state.waiting()) == count;
     let decision = first.iter().fold(changed(state, events, cx), |decision, index| {
         let ticket = u64::from(block) * BLOCK_TICKETS + index + 1;
-        decision.send(Outgoing::to::<Ticket>(&key(home.as_str(), ticket), &ticket::Command::Call))
+        decision.send(Outgoing::to::<Ticket>(
+            &key(home.as_str(), ticket),
+            &ticket::Command::Call,
+        ))
     });
     // Last, so that all of this call is on its way before the next one is made.
     let answer = super::Command::Called { call, count, empty };
@@ -144,7 +158,12 @@ fn changed(state: &State, events: Vec<Event>, cx: &Context) -> Decision<Block> {
     let mut after = state.clone();
     events.iter().for_each(|event| Block::fold(&mut after, event));
     let (home, block) = names(cx);
-    let row = tables::TicketBlock { home, block, waiting: after.waiting(), bitmap: after.bitmap };
+    let row = tables::TicketBlock {
+        home,
+        block,
+        waiting: after.waiting(),
+        bitmap: after.bitmap,
+    };
     let decision = Decision::reply(Done).send(Change::TicketBlock(row).outgoing());
     events.into_iter().fold(decision, Decision::event)
 }
@@ -155,5 +174,8 @@ fn index(ticket: u64) -> u64 {
 
 fn names(cx: &Context) -> (Home, u32) {
     let (home, block) = cx.id.key.split_once('-').unwrap_or_default();
-    (home.parse().unwrap_or_default(), block.parse().unwrap_or_default())
+    (
+        home.parse().unwrap_or_default(),
+        block.parse().unwrap_or_default(),
+    )
 }

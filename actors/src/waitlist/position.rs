@@ -32,17 +32,31 @@ struct Cached {
 impl Positions {
     /// Over these reads.
     pub fn new(reads: Arc<dyn Reads>, cache_for: Duration) -> Self {
-        Self { reads, cache_for, cached: Mutex::default() }
+        Self {
+            reads,
+            cache_for,
+            cached: Mutex::default(),
+        }
     }
 
     /// The place of a ticket; absent if its block is not in the tables yet.
     ///
     /// # Errors
     /// The store's.
-    pub async fn place(&self, home: Home, number: u64, now: BootInstant) -> Result<Option<Ticket>, StoreError> {
+    pub async fn place(
+        &self,
+        home: Home,
+        number: u64,
+        now: BootInstant,
+    ) -> Result<Option<Ticket>, StoreError> {
         let counts = self.counts(home, now).await?;
-        let Some(block) = self.block(home, block_of(number), now).await? else { return Ok(None) };
-        Ok(Some(Ticket { number, ahead: ahead(&counts, &block, number) }))
+        let Some(block) = self.block(home, block_of(number), now).await? else {
+            return Ok(None);
+        };
+        Ok(Some(Ticket {
+            number,
+            ahead: ahead(&counts, &block, number),
+        }))
     }
 
     /// How many wait in all.
@@ -50,7 +64,12 @@ impl Positions {
     /// # Errors
     /// The store's.
     pub async fn waiting(&self, home: Home, now: BootInstant) -> Result<u64, StoreError> {
-        Ok(self.counts(home, now).await?.iter().map(|count| u64::from(count.waiting)).sum())
+        Ok(self
+            .counts(home, now)
+            .await?
+            .iter()
+            .map(|count| u64::from(count.waiting))
+            .sum())
     }
 
     async fn counts(&self, home: Home, now: BootInstant) -> Result<Arc<[BlockCount]>, StoreError> {
@@ -63,12 +82,19 @@ impl Positions {
         Ok(counts)
     }
 
-    async fn block(&self, home: Home, block: u32, now: BootInstant) -> Result<Option<Arc<TicketBlock>>, StoreError> {
+    async fn block(
+        &self,
+        home: Home,
+        block: u32,
+        now: BootInstant,
+    ) -> Result<Option<Arc<TicketBlock>>, StoreError> {
         let cached = self.lock().blocks.get(&(home, block)).cloned();
         if let Some((_, block)) = cached.filter(|(at, _)| now.since(*at) < self.cache_for) {
             return Ok(Some(block));
         }
-        let Some(read) = self.reads.block(home, block).await? else { return Ok(None) };
+        let Some(read) = self.reads.block(home, block).await? else {
+            return Ok(None);
+        };
         let read = Arc::new(read);
         let mut cached = self.lock();
         if cached.blocks.len() >= CACHED_BLOCKS {
@@ -85,10 +111,16 @@ impl Positions {
 
 /// Who waits before `number`: earlier blocks by their counts, the own block by its bits.
 fn ahead(counts: &[BlockCount], block: &TicketBlock, number: u64) -> u64 {
-    let earlier: u64 =
-        counts.iter().filter(|count| count.block < block.block).map(|count| u64::from(count.waiting)).sum();
+    let earlier: u64 = counts
+        .iter()
+        .filter(|count| count.block < block.block)
+        .map(|count| u64::from(count.waiting))
+        .sum();
     let index = ((number - 1) % BLOCK_TICKETS) as usize;
-    let whole: u32 = block.bitmap[..index / 8].iter().map(|byte| byte.count_ones()).sum();
+    let whole: u32 = block.bitmap[..index / 8]
+        .iter()
+        .map(|byte| byte.count_ones())
+        .sum();
     let partial = (block.bitmap[index / 8] & ((1 << (index % 8)) - 1)).count_ones();
     earlier + u64::from(whole + partial)
 }

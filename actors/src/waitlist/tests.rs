@@ -1,1 +1,283 @@
-//! Tests.
+//! The three entities of the waitlist and the accounts together, over deliveries that repeat, also late.
+
+use super::block::{self, Block};
+use super::ticket::Ticket;
+use super::*;
+use crate::id::Home;
+use crate::testing::pure::Model;
+use crate::testing::{number, secrets};
+use crate::user::{self, User};
+use mitalk_cluster::{Target, wire};
+use proptest::prelude::*;
+use rand::rngs::StdRng;
+use rand::{Rng, SeedableRng};
+use std::collections::BTreeMap;
+
+fn user(n: u128) -> UserId {
+    UserId::new(Home::default(), n)
+}
+
+/// Entities of all four types and the rows between them.
+struct World {
+    rng: StdRng,
+    waitlist: Model<Waitlist>,
+    blocks: BTreeMap<String, Model<Block>>,
+    tickets: BTreeMap<String, Model<Ticket>>,
+    users: BTreeMap<String, Model<User>>,
+    /// How many rows of each entity were delivered.
+    published: BTreeMap<(&'static str, String), usize>,
+    /// Copies that arrive at any later time.
+    late: Vec<Outgoing>,
+}
+
+impl World {
+    fn new(seed: u64) -> Self {
+        Self {
+            rng: StdRng::seed_from_u64(seed),
+            waitlist: Model::new("aa"),
+            blocks: BTreeMap::new(),
+            tickets: BTreeMap::new(),
+            users: BTreeMap::new(),
+            published: BTreeMap::new(),
+            late: vec![],
+        }
+    }
+
+    fn sign_up(&mut self, n: u32) {
+        let (secrets, number) = (secrets(), number(n));
+        let sign_up = user::Command::SignUp {
+            phone: secrets.phone_key(&number),
+            sealed: secrets.seal_number(&number),
+            hint: number.hint(),
+            quota: 2,
+            offered: vec![],
+        };
+        let key = user(u128::from(n)).to_string();
+        let account = self.users.entry(key.clone()).or_insert_with(|| Model::new(&key));
+        account.ask(sign_up).unwrap();
+        account.ask(user::Command::Queue).unwrap();
+    }
+
+    /// Delivers one row of every entity that has one, now and then twice, until nothing is left.
+    fn settle(&mut self) {
+        loop {
+            let rows = self.next_rows();
+            if rows.is_empty() && self.late.is_empty() {
+                return;
+            }
+            for row in rows {
+                if self.rng.random_bool(0.2) {
+                    self.late.push(row.clone());
+                }
+                self.deliver(&row);
+            }
+            while !self.late.is_empty() && self.rng.random_bool(0.5) {
+                let at = self.rng.random_range(0..self.late.len());
+                let row = self.late.swap_remove(at);
+                self.deliver(&row);
+            }
+        }
+    }
+
+    fn next_rows(&mut self) -> Vec<Outgoing> {
+        let mut sent: Vec<((&'static str, String), &Vec<Outgoing>)> = vec![];
+        sent.push((("waitlist", String::new()), &self.waitlist.sent));
+        sent.extend(
+            self.blocks
+                .iter()
+                .map(|(key, model)| (("block", key.clone()), &model.sent)),
+        );
+        sent.extend(
+            self.tickets
+                .iter()
+                .map(|(key, model)| (("ticket", key.clone()), &model.sent)),
+        );
+        sent.extend(
+            self.users
+                .iter()
+                .map(|(key, model)| (("user", key.clone()), &model.sent)),
+        );
+        let mut rows = vec![];
+        for (source, sent) in sent {
+            let published = self.published.entry(source).or_default();
+            if let Some(row) = sent.get(*published) {
+                *published += 1;
+                rows.push(row.clone());
+            }
+        }
+        rows
+    }
+
+    fn deliver(&mut self, row: &Outgoing) {
+        let Target::Entity(id) = &row.target else { return };
+        let (kind, key) = (id.kind.as_str(), id.key.to_string());
+        if kind == Waitlist::KIND {
+            self.waitlist.ask(wire::decode(&row.payload).unwrap()).unwrap();
+        } else if kind == Block::KIND {
+            let block = self.blocks.entry(key.clone()).or_insert_with(|| Model::new(&key));
+            block.ask(wire::decode(&row.payload).unwrap()).unwrap();
+        } else if kind == Ticket::KIND {
+            let ticket = self
+                .tickets
+                .entry(key.clone())
+                .or_insert_with(|| Model::new(&key));
+            ticket.ask(wire::decode(&row.payload).unwrap()).unwrap();
+        } else if kind == User::KIND {
+            self.users
+                .get_mut(&key)
+                .unwrap()
+                .ask(wire::decode(&row.payload).unwrap())
+                .unwrap();
+        }
+    }
+
+    fn summary(&mut self, n: u32) -> user::Summary {
+        let account = self.users.get_mut(&user(u128::from(n)).to_string()).unwrap();
+        match account.ask(user::Command::Read).unwrap() {
+            user::Reply::Account(account) => *account,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    fn active(&mut self, of: u32) -> Vec<u32> {
+        (0..of)
+            .filter(|n| self.summary(*n).standing == crate::person::Standing::Active)
+            .collect()
+    }
+
+    /// Bits set in all blocks.
+    fn waiting(&self) -> u32 {
+        let bits = |model: &Model<Block>| {
+            let rows = model.sent.iter().rev();
+            let row = rows
+                .clone()
+                .find(|row| matches!(row.target, Target::Table(_)))
+                .unwrap();
+            match crate::tables::Change::read(&row.payload).unwrap() {
+                crate::tables::Change::TicketBlock(row) => row.waiting,
+                other => panic!("{other:?}"),
+            }
+        };
+        self.blocks.values().map(bits).sum()
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(24))]
+
+    /// Whoever signs up waits once; admitting N makes N of them active; nobody is lost, whatever is repeated.
+    #[test]
+    fn everybody_waits_once_and_is_called_once(
+        seed: u64,
+        people in 1..100u32,
+        named in prop::collection::vec(0..100u32, 0..5),
+        count in 0..150u64,
+    ) {
+        let mut world = World::new(seed);
+        for n in 0..people {
+            world.sign_up(n);
+            if world.rng.random_bool(0.3) {
+                world.settle();
+            }
+        }
+        world.settle();
+        prop_assert_eq!(world.waiting(), people, "a number given twice is crossed out");
+
+        let mut active: Vec<u32> = named.into_iter().filter(|n| *n < people).collect();
+        active.sort_unstable();
+        active.dedup();
+        for n in &active {
+            let account = world.users.get_mut(&user(u128::from(*n)).to_string()).unwrap();
+            account.ask(user::Command::Admit { how: user::Admitted::Operator }).unwrap();
+        }
+        world.settle();
+        prop_assert_eq!(world.active(people), active.clone());
+        prop_assert_eq!(world.waiting() as usize, people as usize - active.len());
+
+        world.waitlist.ask(Command::AdmitNext { count }).unwrap();
+        world.settle();
+        let now = world.active(people).len() as u64;
+        let expected = (active.len() as u64 + count).min(u64::from(people));
+        prop_assert_eq!(now, expected, "exactly N more, or all");
+        prop_assert_eq!(u64::from(world.waiting()), u64::from(people) - now);
+
+        world.waitlist.ask(Command::AdmitAll).unwrap();
+        world.settle();
+        prop_assert_eq!(world.active(people).len() as u32, people);
+        prop_assert_eq!(world.waiting(), 0);
+        prop_assert_eq!(world.waitlist.ask(Command::Show).unwrap().owed, 0);
+    }
+}
+
+#[test]
+fn a_walk_goes_over_block_after_block() {
+    let mut waitlist = Model::<Waitlist>::new("aa");
+    let mut block = Model::<Block>::new("aa-0");
+    for ticket in 1..=BLOCK_TICKETS {
+        block.ask(block::Command::Fill { ticket }).unwrap();
+    }
+    for n in 0..=BLOCK_TICKETS {
+        waitlist
+            .ask(Command::Take {
+                user: user(u128::from(n)),
+            })
+            .unwrap();
+    }
+    waitlist
+        .ask(Command::AdmitNext {
+            count: BLOCK_TICKETS + 1,
+        })
+        .unwrap();
+    let mut calls = 0;
+    while let Some((key, block::Command::Call { call, count })) = waitlist
+        .commands::<Block>()
+        .into_iter()
+        .rfind(|(_, command)| matches!(command, block::Command::Call { call, .. } if *call > calls))
+    {
+        calls = call;
+        if key != "aa-0" {
+            break;
+        }
+        block.ask(block::Command::Call { call, count }).unwrap();
+        let answer = block.commands::<Waitlist>().pop().unwrap().1;
+        waitlist.ask(answer.clone()).unwrap();
+        waitlist.ask(answer).unwrap();
+    }
+    let list = waitlist.ask(Command::Show).unwrap();
+    assert_eq!(
+        (list.head, list.admitted, list.owed),
+        (1, BLOCK_TICKETS, 1),
+        "after {calls} calls"
+    );
+}
+
+#[test]
+fn a_rate_calls_as_many_as_it_says() {
+    let mut waitlist = Model::<Waitlist>::new("aa");
+    for n in 0..1_000 {
+        waitlist.ask(Command::Take { user: user(n) }).unwrap();
+    }
+    waitlist.ask(Command::SetRate { per_hour: 360 }).unwrap();
+    for _ in 0..3_600 {
+        waitlist.advance(Duration::from_secs(1));
+        waitlist.fire_timers();
+    }
+    assert_eq!(
+        waitlist.ask(Command::Show).unwrap().owed,
+        360,
+        "nobody answered the first call"
+    );
+    waitlist.ask(Command::SetRate { per_hour: 0 }).unwrap();
+    assert!(waitlist.timers().is_empty());
+}
+
+#[test]
+fn a_fast_rate_is_called_once_a_second() {
+    let rate = Rate {
+        per_hour: 36_000,
+        since: Timestamp(0),
+        given: 10,
+    };
+    assert_eq!(rate.next(), Timestamp(2_000));
+    assert_eq!(rate.due(Timestamp(2_000)), 10);
+}

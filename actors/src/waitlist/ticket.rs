@@ -61,14 +61,24 @@ impl Entity for Ticket {
     fn decide(state: &State, command: Command, cx: &mut Context) -> Result<Decision<Self>, Refusal> {
         Ok(match (command, state.user) {
             (Command::Issue { number, user }, None) => {
-                let given = user::Command::TakeTicket { home: home(cx), number };
+                let given = user::Command::TakeTicket {
+                    home: home(cx),
+                    number,
+                };
                 // It can not be called before it was given, but if it was, it counts.
-                let issued = Decision::reply(Done).event(Event::Issued(user)).send(to(user, &given));
-                if state.called { issued.send(to(user, &admit())) } else { issued }
+                let issued = Decision::reply(Done)
+                    .event(Event::Issued(user))
+                    .send(to(user, &given));
+                if state.called {
+                    issued.send(to(user, &admit()))
+                } else {
+                    issued
+                }
             }
             (Command::Call, user) if !state.called => {
                 let called = Decision::reply(Done).event(Event::Called);
-                user.into_iter().fold(called, |decision, user| decision.send(to(user, &admit())))
+                user.into_iter()
+                    .fold(called, |decision, user| decision.send(to(user, &admit())))
             }
             (Command::Issue { .. } | Command::Call, _) => Decision::reply(Done),
         })
@@ -83,7 +93,9 @@ impl Entity for Ticket {
 }
 
 fn admit() -> user::Command {
-    user::Command::Admit { how: user::Admitted::Ticket }
+    user::Command::Admit {
+        how: user::Admitted::Ticket,
+    }
 }
 
 fn to(user: UserId, command: &user::Command) -> Outgoing {
@@ -91,5 +103,9 @@ fn to(user: UserId, command: &user::Command) -> Outgoing {
 }
 
 fn home(cx: &Context) -> Home {
-    cx.id.key.split_once('-').and_then(|(home, _)| home.parse().ok()).unwrap_or_default()
+    cx.id
+        .key
+        .split_once('-')
+        .and_then(|(home, _)| home.parse().ok())
+        .unwrap_or_default()
 }

@@ -20,10 +20,20 @@ impl Patch {
         }
         let fields = [
             ("name", self.name, limits.name_chars, &mut about.name),
-            ("headline", self.headline, limits.headline_chars, &mut about.headline),
+            (
+                "headline",
+                self.headline,
+                limits.headline_chars,
+                &mut about.headline,
+            ),
             ("company", self.company, limits.company_chars, &mut about.company),
             ("offering", self.offering, limits.line_chars, &mut about.offering),
-            ("looking_for", self.looking_for, limits.line_chars, &mut about.looking_for),
+            (
+                "looking_for",
+                self.looking_for,
+                limits.line_chars,
+                &mut about.looking_for,
+            ),
         ];
         for (field, text, most, target) in fields {
             if let Some(text) = text {
@@ -42,20 +52,29 @@ impl Patch {
             about.languages = list("languages", languages, limits.languages, |tag| language(tag))?;
         }
         if let Some(links) = self.links {
-            about.links = list("links", links, limits.links, |link| https("links", link, limits.link_chars))?;
+            about.links = list("links", links, limits.links, |link| {
+                https("links", link, limits.link_chars)
+            })?;
         }
         Ok(about)
     }
 }
 
 fn invalid(field: &'static str, wrong: impl Into<String>) -> Error {
-    Error::FieldInvalid { field, wrong: wrong.into() }
+    Error::FieldInvalid {
+        field,
+        wrong: wrong.into(),
+    }
 }
 
 /// One line of text.
 fn line(field: &'static str, text: &str, most: usize) -> Result<String, Error> {
     let text = bounded(field, text, most)?;
-    if text.chars().any(char::is_control) { Err(invalid(field, "one line, without control characters")) } else { Ok(text) }
+    if text.chars().any(char::is_control) {
+        Err(invalid(field, "one line, without control characters"))
+    } else {
+        Ok(text)
+    }
 }
 
 /// Text that may have line breaks.
@@ -74,11 +93,19 @@ fn bounded(field: &'static str, text: &str, most: usize) -> Result<String, Error
         return Err(too_long());
     }
     let text: String = text.trim().nfc().collect();
-    if text.len() > most * BYTES_PER_CHAR || text.graphemes(true).count() > most { Err(too_long()) } else { Ok(text) }
+    if text.len() > most * BYTES_PER_CHAR || text.graphemes(true).count() > most {
+        Err(too_long())
+    } else {
+        Ok(text)
+    }
 }
 
 fn some(field: &'static str, text: String) -> Result<String, Error> {
-    if text.is_empty() { Err(invalid(field, "no empty entries")) } else { Ok(text) }
+    if text.is_empty() {
+        Err(invalid(field, "no empty entries"))
+    } else {
+        Ok(text)
+    }
 }
 
 /// Entries without repeats, in their order.
@@ -103,7 +130,9 @@ fn list(
 
 /// The shape of a BCP 47 tag (RFC 5646, 2.1): letters and digits in parts of at most 8, the first of 2 or 3 letters.
 fn language(tag: &str) -> Result<String, Error> {
-    let parts_fit = tag.split('-').all(|part| (1..=8).contains(&part.len()) && part.bytes().all(|b| b.is_ascii_alphanumeric()));
+    let parts_fit = tag
+        .split('-')
+        .all(|part| (1..=8).contains(&part.len()) && part.bytes().all(|b| b.is_ascii_alphanumeric()));
     let first = tag.split('-').next().unwrap_or_default();
     let first_fits = (2..=3).contains(&first.len()) && first.bytes().all(|b| b.is_ascii_alphabetic());
     if LANGUAGE_BYTES.contains(&tag.len()) && parts_fit && first_fits {
@@ -116,8 +145,12 @@ fn language(tag: &str) -> Result<String, Error> {
 /// An `https` link to a host, with nothing in it that could be taken for something else.
 fn https(field: &'static str, link: &str, most: usize) -> Result<String, Error> {
     let link = line(field, link, most)?;
-    let host = link.strip_prefix("https://").map(|rest| rest.split(['/', '?', '#']).next().unwrap_or_default());
-    let plain = link.bytes().all(|byte| byte.is_ascii_graphic() && !b"<>\"'`\\".contains(&byte));
+    let host = link
+        .strip_prefix("https://")
+        .map(|rest| rest.split(['/', '?', '#']).next().unwrap_or_default());
+    let plain = link
+        .bytes()
+        .all(|byte| byte.is_ascii_graphic() && !b"<>\"'`\\".contains(&byte));
     match host {
         Some(host) if plain && host.contains('.') && !host.contains('@') => Ok(link),
         _ => Err(invalid(field, "https links, like https://example.org/me")),
@@ -132,7 +165,13 @@ mod tests {
     fn patch(change: impl FnOnce(&mut Patch)) -> Result<About, Error> {
         let mut patch = Patch::default();
         change(&mut patch);
-        patch.over(About { name: "Ada".into(), ..About::default() }, &Profile::default())
+        patch.over(
+            About {
+                name: "Ada".into(),
+                ..About::default()
+            },
+            &Profile::default(),
+        )
     }
 
     fn refused(change: impl FnOnce(&mut Patch)) -> &'static str {
@@ -152,18 +191,40 @@ mod tests {
             patch.links = Some(vec!["https://example.org/ada".into()]);
         })
         .unwrap();
-        assert_eq!((about.name.as_str(), about.bio.as_str()), ("Ada Lovelace", "First.\nSecond."));
+        assert_eq!(
+            (about.name.as_str(), about.bio.as_str()),
+            ("Ada Lovelace", "First.\nSecond.")
+        );
         assert_eq!(about.topics, ["Engines"]);
     }
 
     #[test]
     fn refuses_what_does_not_and_names_the_field() {
         assert_eq!(refused(|patch| patch.name = Some("x".repeat(51))), "name");
-        assert_eq!(refused(|patch| patch.headline = Some("two\nlines".into())), "headline");
-        assert_eq!(refused(|patch| patch.topics = Some(vec![String::new()])), "topics");
-        assert_eq!(refused(|patch| patch.languages = Some(vec!["english please".into()])), "languages");
-        for link in ["http://example.org", "https://", "javascript:alert(1)", "https://a@example.org", "https://x.org/<"] {
-            assert_eq!(refused(|patch| patch.links = Some(vec![link.into()])), "links", "{link}");
+        assert_eq!(
+            refused(|patch| patch.headline = Some("two\nlines".into())),
+            "headline"
+        );
+        assert_eq!(
+            refused(|patch| patch.topics = Some(vec![String::new()])),
+            "topics"
+        );
+        assert_eq!(
+            refused(|patch| patch.languages = Some(vec!["english please".into()])),
+            "languages"
+        );
+        for link in [
+            "http://example.org",
+            "https://",
+            "javascript:alert(1)",
+            "https://a@example.org",
+            "https://x.org/<",
+        ] {
+            assert_eq!(
+                refused(|patch| patch.links = Some(vec![link.into()])),
+                "links",
+                "{link}"
+            );
         }
     }
 

@@ -1,0 +1,75 @@
+//! What operators see of people on a node: sign-ins, codes, what was told, live sockets.
+
+use crate::person::Standing;
+use prometheus::{IntCounterVec, IntGauge, Opts, Registry};
+
+/// One per node. Counts from its making on; registered by whoever shows them.
+#[derive(Clone, Debug)]
+pub struct Metrics {
+    codes: IntCounterVec,
+    sign_ins: IntCounterVec,
+    told: IntCounterVec,
+    pub(crate) live_sockets: IntGauge,
+}
+
+impl Default for Metrics {
+    fn default() -> Self {
+        let counters = |name, help, labels: &[&str]| {
+            IntCounterVec::new(Opts::new(name, help), labels).expect("name and labels are well formed")
+        };
+        Self {
+            codes: counters(
+                "mitalk_people_codes_total",
+                "One-time codes, by outcome.",
+                &["outcome"],
+            ),
+            sign_ins: counters(
+                "mitalk_people_sign_ins_total",
+                "Devices signed in, by standing.",
+                &["standing"],
+            ),
+            told: counters(
+                "mitalk_people_events_total",
+                "Events dealt with, by consumer group and outcome.",
+                &["group", "outcome"],
+            ),
+            live_sockets: IntGauge::new("mitalk_people_live_sockets", "Live sockets on this node.")
+                .expect("the name is well formed"),
+        }
+    }
+}
+
+impl Metrics {
+    /// Shows them in `registry`.
+    ///
+    /// # Errors
+    /// They are in it already.
+    pub fn register(&self, registry: &Registry) -> Result<(), prometheus::Error> {
+        registry.register(Box::new(self.codes.clone()))?;
+        registry.register(Box::new(self.sign_ins.clone()))?;
+        registry.register(Box::new(self.told.clone()))?;
+        registry.register(Box::new(self.live_sockets.clone()))
+    }
+
+    /// A one-time code was handed to the provider, or was not.
+    pub(crate) fn code(&self, sent: bool) {
+        self.codes
+            .with_label_values(&[if sent { "sent" } else { "not_sent" }])
+            .inc();
+    }
+
+    /// A device signed in with a code.
+    pub(crate) fn signed_in(&self, standing: Standing) {
+        let standing = match standing {
+            Standing::Waiting => "waiting",
+            Standing::Active => "active",
+            Standing::Suspended => "suspended",
+        };
+        self.sign_ins.with_label_values(&[standing]).inc();
+    }
+
+    /// An event was `dealt_with`, is tried `again`, or is `dead`.
+    pub(crate) fn event(&self, group: &str, outcome: &str) {
+        self.told.with_label_values(&[group, outcome]).inc();
+    }
+}

@@ -1,0 +1,16 @@
+//! People over the real cluster runtime with stores in memory, in virtual time: one binary.
+//!
+//! The media engine is real, too (rooms are part of the node), but nobody joins here.
+
+#[path = "people/admission.rs"]
+mod admission;
+#[path = "people/invites.rs"]
+mod invites;
+#[path = "people/profiles.rs"]
+mod profiles;
+#[path = "people/sign_in.rs"]
+mod sign_in;
+#[path = "people/told.rs"]
+mod told;
+#[path = "people/world.rs"]
+mod world;

@@ -1,0 +1,208 @@
+//! What people are told: live sockets, notices by way of the event log, followers of somebody who starts a room.
+
+use crate::world::{World, call, limits, until};
+use mitalk_actors::id::Home;
+use mitalk_actors::live::{CloseReason, LiveMessage, LiveStream};
+use mitalk_actors::notices::{CONSUMED, dead_letters};
+use mitalk_actors::operator::Person;
+use mitalk_actors::people::Who;
+use mitalk_actors::person::{NoticeKind, Standing, Ticket};
+use mitalk_actors::phase::Admits;
+use mitalk_actors::ports::EventSource;
+use mitalk_actors::rooms::{HandRaising, Settings, Visibility};
+use mitalk_actors::sockets::LiveSession;
+use mitalk_actors::{Caller, events};
+use mitalk_cluster::store::{Event, EventLog};
+use mitalk_cluster::{EntityId, Trace};
+use std::time::Duration;
+
+async fn attach(world: &World, caller: &Caller, after: u64) -> (LiveSession, LiveStream) {
+    let (sink, mut stream) = world.mitalk.live_queue(caller);
+    let session = world.mitalk.attach(caller, sink, after).await.unwrap();
+    let LiveMessage::Welcome { socket, me } = stream.next().await.unwrap() else {
+        panic!("welcome comes first")
+    };
+    assert_eq!((socket, me.profile.id), (session.socket(), caller.user));
+    (session, stream)
+}
+
+/// The next message that `pick` takes; others are passed over.
+async fn next<T>(stream: &mut LiveStream, mut pick: impl FnMut(LiveMessage) -> Option<T>) -> T {
+    let found = tokio::time::timeout(Duration::from_secs(600), async {
+        loop {
+            if let Some(found) = pick(stream.next().await.unwrap()) {
+                return found;
+            }
+        }
+    });
+    found.await.expect("the message comes")
+}
+
+fn settings() -> Settings {
+    Settings {
+        title: "Engines".into(),
+        topics: vec![],
+        language: None,
+        visibility: Visibility::Open,
+        hand_raising: HandRaising::Everyone,
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_waiting_persons_socket_sees_the_place_fall_and_the_admission() {
+    let world = World::start().await;
+    let first = world.sign_in(1).await;
+    until("a ticket", async || world.me(&first).await.ticket).await;
+    let second = world.sign_in(2).await;
+    let (_session, mut stream) = attach(&world, &second, 0).await;
+    let ticket = async || world.me(&second).await.ticket;
+    assert_eq!(until("a ticket", ticket).await, Ticket { number: 2, ahead: 1 });
+    // The place is shown from the first `Me` with a ticket on; it is there before anybody is admitted.
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    world.mitalk.admit_next(call(), Home::default(), 1).await.unwrap();
+    let place = next(&mut stream, |message| match message {
+        LiveMessage::Ticket { ticket } => Some(ticket),
+        LiveMessage::Me { me } => me.ticket.filter(|ticket| ticket.ahead == 0),
+        _ => None,
+    });
+    assert_eq!(place.await, Ticket { number: 2, ahead: 0 });
+    world.mitalk.admit_next(call(), Home::default(), 1).await.unwrap();
+    let (mut active, mut told) = (false, false);
+    next(&mut stream, |message| {
+        match message {
+            LiveMessage::Me { me } => active |= me.standing == Standing::Active,
+            LiveMessage::Notice { notice } => told |= notice.what == NoticeKind::Admitted,
+            _ => {}
+        }
+        (active && told).then_some(())
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn followers_are_told_that_a_room_was_started() {
+    let mut limits = limits();
+    // Three pages.
+    limits.notices.fanout_per_second = 10;
+    let world = World::start_with(limits).await;
+    world.phase(Admits::Open).await;
+    let host = world.sign_in(0).await;
+    until("a profile", async || {
+        world.mitalk.profile(&host, Who::Id(host.user)).await.ok()
+    })
+    .await;
+    let mut followers = vec![];
+    for n in 1..=25 {
+        let follower = world.sign_in(n).await;
+        world.mitalk.follow(&follower, host.user).await.unwrap();
+        followers.push(follower);
+    }
+    let all = async || {
+        (world
+            .mitalk
+            .profile(&host, Who::Id(host.user))
+            .await
+            .unwrap()
+            .followers
+            == 25)
+            .then_some(())
+    };
+    until("all follow", all).await;
+    let (_session, mut stream) = attach(&world, &followers[0], 0).await;
+    let room = world.mitalk.rooms().create(&host, settings()).await.unwrap();
+    let started =
+        |kind: &NoticeKind<_>| matches!(kind, NoticeKind::RoomStarted { title, .. } if title == "Engines");
+    next(&mut stream, |message| match message {
+        LiveMessage::Notice { notice } if started(&notice.what) => Some(()),
+        _ => None,
+    })
+    .await;
+    for follower in &followers {
+        let told = async || {
+            let notices = world.mitalk.notices(follower, None, 10).await.unwrap().items;
+            (notices.iter().filter(|notice| started(&notice.what)).count() == 1).then_some(())
+        };
+        until("each follower is told once", told).await;
+    }
+    assert_eq!(room.title, "Engines");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_socket_gets_what_it_missed_and_gives_way_to_the_next_one() {
+    let world = World::start().await;
+    world.phase(Admits::Open).await;
+    let (a, b) = (world.sign_in(1).await, world.sign_in(2).await);
+    until("a profile", async || world.mitalk.follow(&b, a.user).await.ok()).await;
+    let told = async || (world.me(&a).await.notice_seq == 1).then_some(());
+    until("a is told", told).await;
+    let (_first, mut first) = attach(&world, &a, 0).await;
+    let notice = next(&mut first, |message| match message {
+        LiveMessage::Notice { notice } => Some(notice),
+        _ => None,
+    });
+    let notice = notice.await;
+    assert!(notice.seq == 1 && notice.what.person().unwrap().id == b.user);
+    world.mitalk.notices_read(&a, 1).await.unwrap();
+    assert_eq!(world.me(&a).await.notices_read, 1);
+
+    let (second, _stream) = attach(&world, &a, 1).await;
+    let closed = async || first.next().await.err();
+    assert_eq!(
+        until("the first gives way", closed).await,
+        CloseReason::OpenedElsewhere
+    );
+    drop(second);
+    until("nothing is held", async || {
+        (world.mitalk.live_sockets() <= 1).then_some(())
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_suspended_persons_socket_is_closed() {
+    let world = World::start().await;
+    let caller = world.active(1).await;
+    let (_session, mut stream) = attach(&world, &caller, 0).await;
+    world
+        .mitalk
+        .suspend(call(), Person::User(caller.user), true)
+        .await
+        .unwrap();
+    let closed = async || stream.next().await.err();
+    assert_eq!(until("closed", closed).await, CloseReason::Suspended);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_poison_event_goes_to_the_dead_letters_and_the_rest_goes_on() {
+    let world = World::start().await;
+    let poison = Event {
+        source: EntityId::new("nobody", "x"),
+        sequence: 1,
+        at: world.now(),
+        payload: b"poison".to_vec(),
+        trace: Trace::default(),
+    };
+    world.stores.log.append(events::NOTICES, &poison).await.unwrap();
+    let dead = async || world.stores.log.dead(events::NOTICES).pop();
+    assert_eq!(until("a dead letter", dead).await.0, poison);
+    assert_eq!(dead_letters(events::NOTICES), "mitalk.notices.v1.dlq");
+    for (group, topic) in CONSUMED {
+        let empty = async || {
+            world
+                .stores
+                .log
+                .poll(group, topic, 1)
+                .await
+                .unwrap()
+                .is_empty()
+                .then_some(())
+        };
+        until("it is recorded", empty).await;
+    }
+
+    let waiting = world.sign_in(1).await;
+    until("a ticket", async || world.me(&waiting).await.ticket).await;
+    world.mitalk.admit_next(call(), Home::default(), 1).await.unwrap();
+    let told = async || (world.stores.messages.sent().len() == 2).then_some(());
+    until("a code and an admission", told).await;
+}
