@@ -26,7 +26,7 @@ mod web;
 
 pub(crate) use caller::{bearer, derive as derive_request};
 pub use context::Context;
-pub(crate) use edge::{Edge, edge};
+pub(crate) use edge::{Edge, Intended, edge};
 pub(crate) use extract::{Json, Path, Query};
 pub use metrics::Metrics;
 pub use openapi::document as openapi_document;
@@ -68,10 +68,17 @@ struct Inner {
 
 impl Api {
     /// For the domain, with the address in fact listened on.
-    pub fn new(config: &Config, listening: SocketAddr, mitalk: Mitalk, tokens: Tokens, metrics: Metrics) -> Self {
+    pub fn new(
+        config: &Config,
+        listening: SocketAddr,
+        mitalk: Mitalk,
+        tokens: Tokens,
+        metrics: Metrics,
+    ) -> Self {
         let rates = &config.rates;
         let timeout = Duration::from_millis(config.http.request_timeout_ms);
-        let origins = std::iter::once(config.http.url(listening)).chain(config.http.allowed_origins.iter().cloned());
+        let origins =
+            std::iter::once(config.http.url(listening)).chain(config.http.allowed_origins.iter().cloned());
         Self(Arc::new(Inner {
             mitalk,
             tokens,
@@ -99,7 +106,10 @@ impl Api {
             .fallback(web::serve)
             .with_state(self.clone())
             .layer(axum::middleware::from_fn_with_state(outermost, edge))
-            .layer(axum::middleware::from_fn_with_state(self.0.http.public_url.starts_with("https:"), headers::secure))
+            .layer(axum::middleware::from_fn_with_state(
+                self.0.http.public_url.starts_with("https:"),
+                headers::secure,
+            ))
             .layer(CompressionLayer::new())
     }
 

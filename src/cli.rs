@@ -26,7 +26,13 @@ const USAGE: u8 = 2;
 /// `mitalk serve` without any configuration is a whole service in one process: state in ./var, the app on
 /// http://127.0.0.1:8080, operations on 127.0.0.1:9090, audio on UDP port 7800.
 #[derive(Debug, Parser)]
-#[command(name = "mitalk", version, propagate_version = true, arg_required_else_help = true, max_term_width = 100)]
+#[command(
+    name = "mitalk",
+    version,
+    propagate_version = true,
+    arg_required_else_help = true,
+    max_term_width = 100
+)]
 struct Cli {
     #[command(flatten)]
     sources: SourceArgs,
@@ -38,7 +44,13 @@ struct Cli {
 #[derive(Debug, Args)]
 struct SourceArgs {
     /// The configuration file [default: mitalk.toml, if it exists]
-    #[arg(long, global = true, value_name = "FILE", env = "MITALK_CONFIG", help_heading = "Configuration")]
+    #[arg(
+        long,
+        global = true,
+        value_name = "FILE",
+        env = "MITALK_CONFIG",
+        help_heading = "Configuration"
+    )]
     config: Option<PathBuf>,
     /// Sets one key, such as http.listen=0.0.0.0:80; wins over file and environment
     #[arg(long, global = true, value_name = "KEY=VALUE", help_heading = "Configuration")]
@@ -75,7 +87,11 @@ enum Failure {
 
 impl SourceArgs {
     fn load(self) -> Result<Config, ConfigError> {
-        Sources { file: self.config, set: self.set }.load()
+        Sources {
+            file: self.config,
+            set: self.set,
+        }
+        .load()
     }
 }
 

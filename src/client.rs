@@ -47,14 +47,24 @@ impl Client {
     pub fn new(base: &str) -> Result<Self, Error> {
         let url = Url::parse(base).ok().filter(|url| !url.cannot_be_a_base());
         let base = url.ok_or_else(|| Error::Address(base.to_owned()))?;
-        let http = reqwest::Client::builder().timeout(TIMEOUT).tcp_nodelay(true).build()?;
-        Ok(Self { http, base, token: None })
+        let http = reqwest::Client::builder()
+            .timeout(TIMEOUT)
+            .tcp_nodelay(true)
+            .build()?;
+        Ok(Self {
+            http,
+            base,
+            token: None,
+        })
     }
 
     /// The same client, showing this access token.
     #[must_use]
     pub fn signed_in(&self, access_token: &str) -> Self {
-        Self { token: Some(access_token.into()), ..self.clone() }
+        Self {
+            token: Some(access_token.into()),
+            ..self.clone()
+        }
     }
 
     /// Where the service is.
@@ -90,7 +100,12 @@ impl Client {
         cursor: Option<&str>,
         limit: Option<usize>,
     ) -> Result<A, Error> {
-        answer(self.request(Method::GET, path).query(&[("cursor", cursor)]).query(&[("limit", limit)])).await
+        answer(
+            self.request(Method::GET, path)
+                .query(&[("cursor", cursor)])
+                .query(&[("limit", limit)]),
+        )
+        .await
     }
 
     async fn send<B: Serialize + Sync, A: DeserializeOwned>(
@@ -108,15 +123,27 @@ impl Client {
         body: &B,
         key: &str,
     ) -> Result<A, Error> {
-        answer(self.request(Method::POST, path).header(IDEMPOTENCY_KEY, key).json(body)).await
+        answer(
+            self.request(Method::POST, path)
+                .header(IDEMPOTENCY_KEY, key)
+                .json(body),
+        )
+        .await
     }
 
     async fn act(&self, method: Method, path: &[&str]) -> Result<(), Error> {
         checked(self.request(method, path).send().await?).await.map(drop)
     }
 
-    async fn act_with<B: Serialize + Sync>(&self, method: Method, path: &[&str], body: &B) -> Result<(), Error> {
-        checked(self.request(method, path).json(body).send().await?).await.map(drop)
+    async fn act_with<B: Serialize + Sync>(
+        &self,
+        method: Method,
+        path: &[&str],
+        body: &B,
+    ) -> Result<(), Error> {
+        checked(self.request(method, path).json(body).send().await?)
+            .await
+            .map(drop)
     }
 }
 
@@ -133,10 +160,16 @@ pub async fn checked(response: Response) -> Result<Response, Error> {
     if status.is_success() {
         return Ok(response);
     }
-    let is_problem = response.headers().get(CONTENT_TYPE).is_some_and(|kind| kind == PROBLEM_MEDIA_TYPE);
+    let is_problem = response
+        .headers()
+        .get(CONTENT_TYPE)
+        .is_some_and(|kind| kind == PROBLEM_MEDIA_TYPE);
     let body = response.bytes().await?;
     match serde_json::from_slice::<Problem>(&body) {
         Ok(problem) if is_problem => Err(Error::Problem(Box::new(problem))),
-        _ => Err(Error::Unexpected { status: status.as_u16(), body: String::from_utf8_lossy(&body).into_owned() }),
+        _ => Err(Error::Unexpected {
+            status: status.as_u16(),
+            body: String::from_utf8_lossy(&body).into_owned(),
+        }),
     }
 }

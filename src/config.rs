@@ -99,8 +99,12 @@ impl Config {
         self.auth.validate()?;
         self.rates.validate()?;
         self.log.validate()?;
-        self.media.validate().map_err(|error| Error::value("media", error))?;
-        self.cluster.check().map_err(|error| Error::value("cluster", error))?;
+        self.media
+            .validate()
+            .map_err(|error| Error::value("media", error))?;
+        self.cluster
+            .check()
+            .map_err(|error| Error::value("cluster", error))?;
         if self.http.listen == self.operations.listen && self.http.listen.port() != 0 {
             return Err(Error::value(
                 "operations.listen",

@@ -35,15 +35,27 @@ pub struct Finding {
 
 impl Finding {
     fn fine(what: impl Into<String>) -> Self {
-        Self { level: Level::Fine, what: what.into(), advice: String::new() }
+        Self {
+            level: Level::Fine,
+            what: what.into(),
+            advice: String::new(),
+        }
     }
 
     fn warning(what: impl Into<String>, advice: impl Into<String>) -> Self {
-        Self { level: Level::Warning, what: what.into(), advice: advice.into() }
+        Self {
+            level: Level::Warning,
+            what: what.into(),
+            advice: advice.into(),
+        }
     }
 
     fn error(what: impl Into<String>, advice: impl Into<String>) -> Self {
-        Self { level: Level::Error, what: what.into(), advice: advice.into() }
+        Self {
+            level: Level::Error,
+            what: what.into(),
+            advice: advice.into(),
+        }
     }
 }
 
@@ -67,7 +79,9 @@ fn is_private(address: IpAddr) -> bool {
     match address {
         IpAddr::V4(v4) => v4.is_private() || v4.is_loopback() || v4.is_link_local() || is_shared(v4.octets()),
         // Unique local (fc00::/7) and link local (fe80::/10).
-        IpAddr::V6(v6) => v6.is_loopback() || v6.segments()[0] & 0xfe00 == 0xfc00 || v6.segments()[0] & 0xffc0 == 0xfe80,
+        IpAddr::V6(v6) => {
+            v6.is_loopback() || v6.segments()[0] & 0xfe00 == 0xfc00 || v6.segments()[0] & 0xffc0 == 0xfe80
+        }
     }
 }
 
@@ -82,7 +96,15 @@ mod tests {
 
     #[test]
     fn knows_which_addresses_stay_inside() {
-        for inside in ["10.1.2.3", "192.168.0.1", "127.0.0.1", "100.64.0.1", "::1", "fd00::1", "fe80::1"] {
+        for inside in [
+            "10.1.2.3",
+            "192.168.0.1",
+            "127.0.0.1",
+            "100.64.0.1",
+            "::1",
+            "fd00::1",
+            "fe80::1",
+        ] {
             assert!(is_private(inside.parse().unwrap()), "{inside}");
         }
         for outside in ["1.1.1.1", "100.128.0.1", "2001:db8::1"] {

@@ -26,7 +26,7 @@ const REMEMBERED: usize = 1_000;
 
 /// What the operations listener serves from. Cheap to clone.
 #[derive(Clone)]
-pub struct Operations(Arc<Inner>);
+pub(crate) struct Operations(Arc<Inner>);
 
 struct Inner {
     mitalk: Mitalk,
@@ -40,7 +40,7 @@ struct Inner {
 }
 
 /// What [`Operations`] is built from.
-pub struct Parts {
+pub(crate) struct Parts {
     /// The domain.
     pub mitalk: Mitalk,
     /// For readiness.
@@ -57,7 +57,7 @@ pub struct Parts {
 
 impl Operations {
     /// See the module.
-    pub fn new(config: &Config, parts: Parts) -> Self {
+    pub(crate) fn new(config: &Config, parts: Parts) -> Self {
         Self(Arc::new(Inner {
             mitalk: parts.mitalk,
             media: parts.media,
@@ -71,7 +71,7 @@ impl Operations {
     }
 
     /// Everything that the operations listener serves.
-    pub fn router(&self) -> Router {
+    pub(crate) fn router(&self) -> Router {
         let outermost = Arc::new(Edge {
             http: self.0.config.http.clone(),
             addresses: Limiter::new(RATE_RPS, RATE_RPS, REMEMBERED),
@@ -101,7 +101,9 @@ async fn guard(State(operations): State<Operations>, request: Request, next: Nex
     };
     if !mitalk_actors::secrets::same(shown.as_bytes(), operations.0.admin_token.as_bytes()) {
         tracing::warn!("an operator's token was refused");
-        return Error::new(codes::TOKEN_INVALID).detail("This is not the operators' token").into_response();
+        return Error::new(codes::TOKEN_INVALID)
+            .detail("This is not the operators' token")
+            .into_response();
     }
     next.run(request).await
 }
@@ -109,7 +111,11 @@ async fn guard(State(operations): State<Operations>, request: Request, next: Nex
 /// Prometheus' text format.
 async fn metrics(State(operations): State<Operations>) -> Response {
     match TextEncoder::new().encode_to_string(&operations.0.registry.gather()) {
-        Ok(text) => ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], text).into_response(),
+        Ok(text) => (
+            [(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")],
+            text,
+        )
+            .into_response(),
         Err(error) => {
             tracing::error!(%error, "metrics cannot be written");
             StatusCode::INTERNAL_SERVER_ERROR.into_response()

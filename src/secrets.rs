@@ -58,7 +58,9 @@ pub enum Error {
         reason: String,
     },
     /// Too many keys are valid at once.
-    #[error("{MAX_MASTERS} master keys are valid already: remove the oldest, once nothing uses it, before adding one")]
+    #[error(
+        "{MAX_MASTERS} master keys are valid already: remove the oldest, once nothing uses it, before adding one"
+    )]
     TooManyKeys,
 }
 
@@ -92,7 +94,10 @@ impl Secrets {
         let path = data_dir.join(FILE);
         if !path.exists() {
             fs::create_dir_all(data_dir).map_err(io_error(data_dir))?;
-            let fresh = Self { lookup: secrets::random(), masters: vec![new_master()] };
+            let fresh = Self {
+                lookup: secrets::random(),
+                masters: vec![new_master()],
+            };
             write_new(&path, fresh.encode().as_bytes())?;
             tracing::info!(path = %path.display(), "made new secrets");
         }
@@ -157,7 +162,10 @@ impl Secrets {
             masters: self
                 .masters
                 .iter()
-                .map(|master| StoredMaster { kid: master.kid.to_string(), key: STANDARD.encode(master.key) })
+                .map(|master| StoredMaster {
+                    kid: master.kid.to_string(),
+                    key: STANDARD.encode(master.key),
+                })
                 .collect(),
         };
         serde_json::to_string_pretty(&stored).expect("text and numbers are always JSON") + "\n"
@@ -165,21 +173,39 @@ impl Secrets {
 
     fn decode(text: &str) -> Result<Self, String> {
         // serde_json quotes what it does not like: keep its place, not its words, out of logs.
-        let stored: Stored = serde_json::from_str(text)
-            .map_err(|error| format!("not understood at line {} column {}", error.line(), error.column()))?;
+        let stored: Stored = serde_json::from_str(text).map_err(|error| {
+            format!(
+                "not understood at line {} column {}",
+                error.line(),
+                error.column()
+            )
+        })?;
         if stored.version != VERSION {
-            return Err(format!("version {}, this release reads {VERSION}", stored.version));
+            return Err(format!(
+                "version {}, this release reads {VERSION}",
+                stored.version
+            ));
         }
         let key = |text: &str| {
-            let bytes = STANDARD.decode(text).map_err(|_| "a key is not base64".to_owned())?;
+            let bytes = STANDARD
+                .decode(text)
+                .map_err(|_| "a key is not base64".to_owned())?;
             <[u8; KEY_BYTES]>::try_from(bytes).map_err(|_| format!("a key has not {KEY_BYTES} bytes"))
         };
         let masters = stored
             .masters
             .iter()
-            .map(|master| Ok(Master { kid: master.kid.as_str().into(), key: key(&master.key)? }))
+            .map(|master| {
+                Ok(Master {
+                    kid: master.kid.as_str().into(),
+                    key: key(&master.key)?,
+                })
+            })
             .collect::<Result<Vec<_>, String>>()?;
-        let secrets = Self { lookup: key(&stored.lookup)?, masters };
+        let secrets = Self {
+            lookup: key(&stored.lookup)?,
+            masters,
+        };
         secrets.domain().map_err(|error| error.to_string())?;
         Ok(secrets)
     }
@@ -197,14 +223,20 @@ pub fn admin_token(path: &Path) -> Result<String, Error> {
     let token = read_private(path)?.trim().to_owned();
     if token.len() < MIN_TOKEN_CHARS {
         let reason = format!("a token of fewer than {MIN_TOKEN_CHARS} characters");
-        return Err(Error::Damaged { path: path.to_owned(), reason });
+        return Err(Error::Damaged {
+            path: path.to_owned(),
+            reason,
+        });
     }
     Ok(token)
 }
 
 fn new_master() -> Master {
     let id: [u8; 6] = secrets::random();
-    Master { kid: URL_SAFE_NO_PAD.encode(id).into(), key: secrets::random() }
+    Master {
+        kid: URL_SAFE_NO_PAD.encode(id).into(),
+        key: secrets::random(),
+    }
 }
 
 fn io_error(path: &Path) -> impl FnOnce(io::Error) -> Error {
@@ -246,13 +278,20 @@ fn write_beside(path: &Path, content: &[u8]) -> Result<PathBuf, Error> {
         .mode(MODE)
         .open(&temporary)
         .map_err(io_error(&temporary))?;
-    file.write_all(content).and_then(|()| file.sync_all()).map_err(io_error(&temporary))?;
+    file.write_all(content)
+        .and_then(|()| file.sync_all())
+        .map_err(io_error(&temporary))?;
     Ok(temporary)
 }
 
 fn sync_directory(path: &Path) -> Result<(), Error> {
-    let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    File::open(directory).and_then(|directory| directory.sync_all()).map_err(io_error(directory))
+    let directory = path
+        .parent()
+        .filter(|parent| !parent.as_os_str().is_empty())
+        .unwrap_or(Path::new("."));
+    File::open(directory)
+        .and_then(|directory| directory.sync_all())
+        .map_err(io_error(directory))
 }
 
 #[cfg(test)]
@@ -269,7 +308,11 @@ mod tests {
         assert_eq!(mode & 0o777, MODE);
         let token = admin_token(&dir.path().join("admin-token")).unwrap();
         assert_eq!(token, admin_token(&dir.path().join("admin-token")).unwrap());
-        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 2, "no temporary file is left");
+        assert_eq!(
+            fs::read_dir(dir.path()).unwrap().count(),
+            2,
+            "no temporary file is left"
+        );
     }
 
     #[test]
@@ -292,9 +335,17 @@ mod tests {
         Secrets::load_or_create(dir.path()).unwrap();
         let path = dir.path().join(FILE);
         let good = fs::read_to_string(&path).unwrap();
-        for bad in ["", "{", &good.replace("\"version\": 1", "\"version\": 2"), &good[..good.len() / 2]] {
+        for bad in [
+            "",
+            "{",
+            &good.replace("\"version\": 1", "\"version\": 2"),
+            &good[..good.len() / 2],
+        ] {
             fs::write(&path, bad).unwrap();
-            assert!(matches!(Secrets::load_or_create(dir.path()), Err(Error::Damaged { .. })), "{bad}");
+            assert!(
+                matches!(Secrets::load_or_create(dir.path()), Err(Error::Damaged { .. })),
+                "{bad}"
+            );
             assert_eq!(fs::read_to_string(&path).unwrap(), bad);
         }
         fs::write(&path, good).unwrap();

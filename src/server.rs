@@ -52,7 +52,11 @@ impl Server {
     /// The system's, for example that the port is busy.
     pub async fn bind(name: &'static str, address: SocketAddr, max_connections: usize) -> io::Result<Self> {
         let listener = TcpListener::bind(address).await?;
-        Ok(Self { listener, name, max_connections })
+        Ok(Self {
+            listener,
+            name,
+            max_connections,
+        })
     }
 
     /// The address in fact listened on.
@@ -95,7 +99,10 @@ impl Server {
         drop(self.listener);
         let ended = async { while connections.join_next().await.is_some() {} };
         if tokio::time::timeout(drain, ended).await.is_err() {
-            tracing::info!(listener = self.name, "cutting connections that did not end in time");
+            tracing::info!(
+                listener = self.name,
+                "cutting connections that did not end in time"
+            );
         }
         connections.shutdown().await;
     }

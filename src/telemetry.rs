@@ -16,8 +16,12 @@ pub fn start(log: &Log) -> Result<(), TryInitError> {
     match log.format {
         Format::Auto if terminal => builder.with_target(false).finish().try_init(),
         Format::Text => builder.with_ansi(terminal).finish().try_init(),
-        Format::Auto | Format::Json => {
-            builder.json().flatten_event(true).with_current_span(true).with_span_list(false).finish().try_init()
-        }
+        Format::Auto | Format::Json => builder
+            .json()
+            .flatten_event(true)
+            .with_current_span(true)
+            .with_span_list(false)
+            .finish()
+            .try_init(),
     }
 }

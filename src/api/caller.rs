@@ -11,12 +11,12 @@ use mitalk_actors::{Caller, Stranger};
 use mitalk_cluster::RequestId;
 
 /// The header that makes a POST safe to repeat.
-pub const IDEMPOTENCY_KEY: &str = "idempotency-key";
+pub(super) const IDEMPOTENCY_KEY: &str = "idempotency-key";
 /// The longest key, in characters.
 const KEY_CHARS: usize = 64;
 
 /// A signed-in caller.
-pub struct Signed(pub Caller);
+pub(super) struct Signed(pub Caller);
 
 impl FromRequestParts<Api> for Signed {
     type Rejection = Error;
@@ -25,13 +25,16 @@ impl FromRequestParts<Api> for Signed {
         let context = parts.extensions.get::<Context>().cloned().unwrap_or_default();
         let mut caller = api.signed(bearer(&parts.headers)?, &context)?;
         caller.request = request_id(&parts.headers, &parts.method, parts.uri.path(), &caller)?;
-        api.0.accounts.check(&caller.user).map_err(|wait| Error::new(codes::RATE_LIMITED).retry_after(wait))?;
+        api.0
+            .accounts
+            .check(&caller.user)
+            .map_err(|wait| Error::new(codes::RATE_LIMITED).retry_after(wait))?;
         Ok(Self(caller))
     }
 }
 
 /// Somebody who need not be signed in.
-pub struct Anyone(pub Stranger);
+pub(super) struct Anyone(pub Stranger);
 
 impl FromRequestParts<Api> for Anyone {
     type Rejection = Error;
@@ -68,7 +71,11 @@ impl Api {
 
     /// Somebody at an address.
     pub(super) fn stranger(&self, context: &Context) -> Stranger {
-        Stranger { address: context.address, deadline: self.0.deadline, trace: context.trace.clone() }
+        Stranger {
+            address: context.address,
+            deadline: self.0.deadline,
+            trace: context.trace.clone(),
+        }
     }
 }
 
@@ -98,16 +105,24 @@ fn request_id(
     path: &str,
     caller: &Caller,
 ) -> Result<Option<RequestId>, Error> {
-    let Some(key) = headers.get(IDEMPOTENCY_KEY) else { return Ok(None) };
+    let Some(key) = headers.get(IDEMPOTENCY_KEY) else {
+        return Ok(None);
+    };
     let key = key
         .to_str()
         .ok()
         .filter(|key| (1..=KEY_CHARS).contains(&key.len()) && key.bytes().all(|byte| byte.is_ascii_graphic()))
         .ok_or_else(|| {
-            Error::new(codes::IDEMPOTENCY_KEY_INVALID)
-                .detail(format!("Send 1 to {KEY_CHARS} visible ASCII characters, new for each new request"))
+            Error::new(codes::IDEMPOTENCY_KEY_INVALID).detail(format!(
+                "Send 1 to {KEY_CHARS} visible ASCII characters, new for each new request"
+            ))
         })?;
-    Ok(Some(derive(&[&caller.user.to_string(), method.as_str(), path, key])))
+    Ok(Some(derive(&[
+        &caller.user.to_string(),
+        method.as_str(),
+        path,
+        key,
+    ])))
 }
 
 /// The id of a repeatable request, from what makes it the same one.
@@ -146,7 +161,11 @@ mod tests {
     fn a_key_counts_for_its_caller_and_route_only() {
         let first = id(1, "/v1/rooms", "k").unwrap();
         assert_eq!(first, id(1, "/v1/rooms", "k").unwrap());
-        for other in [id(2, "/v1/rooms", "k"), id(1, "/v1/invites", "k"), id(1, "/v1/rooms", "l")] {
+        for other in [
+            id(2, "/v1/rooms", "k"),
+            id(1, "/v1/invites", "k"),
+            id(1, "/v1/rooms", "l"),
+        ] {
             assert_ne!(first, other.unwrap());
         }
         for bad in ["", "two words", "äöü"] {

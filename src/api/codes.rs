@@ -191,10 +191,14 @@ mod tests {
             include_str!("../../actors/src/rooms/error.rs"),
         ];
         let bodies = sources.iter().map(|source| {
-            let (_, after) = source.split_once("pub fn code(&self) -> &'static str {").expect("it has a code");
+            let (_, after) = source
+                .split_once("pub fn code(&self) -> &'static str {")
+                .expect("it has a code");
             after.split_once("\n    }").expect("the function ends").0
         });
-        bodies.flat_map(|body| body.lines().filter_map(|line| line.trim().split('"').nth(1))).collect()
+        bodies
+            .flat_map(|body| body.lines().filter_map(|line| line.trim().split('"').nth(1)))
+            .collect()
     }
 
     #[test]
@@ -211,7 +215,11 @@ mod tests {
         let distinct: BTreeSet<_> = ALL.iter().map(|row| row.code).collect();
         assert_eq!(distinct.len(), ALL.len());
         for row in ALL {
-            assert!(row.status.is_client_error() || row.status.is_server_error(), "{}", row.code);
+            assert!(
+                row.status.is_client_error() || row.status.is_server_error(),
+                "{}",
+                row.code
+            );
             assert!(row.title(Language::En).is_ascii(), "{}", row.code);
             assert!(!row.title(Language::Zh).is_ascii(), "{}", row.code);
         }

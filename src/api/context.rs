@@ -12,7 +12,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 
 /// The header with a request's id, in both directions.
-pub const REQUEST_ID: &str = "x-request-id";
+pub(super) const REQUEST_ID: &str = "x-request-id";
 /// The longest request id that is taken over, in characters.
 const REQUEST_ID_CHARS: usize = 64;
 /// Addresses that are read from one `X-Forwarded-For`, from the end: more proxies than anybody has.
@@ -36,8 +36,14 @@ impl Context {
     pub fn read(headers: &HeaderMap, peer: SocketAddr, http: &Http) -> Self {
         let text = |name| headers.get(name).and_then(|value| value.to_str().ok());
         Self {
-            request_id: text(REQUEST_ID).filter(|id| is_request_id(id)).map_or_else(new_request_id, Arc::from),
-            trace: Trace::new(&text("traceparent").filter(|t| is_traceparent(t)).map_or_else(new_trace, str::to_owned)),
+            request_id: text(REQUEST_ID)
+                .filter(|id| is_request_id(id))
+                .map_or_else(new_request_id, Arc::from),
+            trace: Trace::new(
+                &text("traceparent")
+                    .filter(|t| is_traceparent(t))
+                    .map_or_else(new_trace, str::to_owned),
+            ),
             language: Language::of(headers),
             address: client_address(text("x-forwarded-for"), peer.ip(), &http.trusted_proxies),
         }
@@ -71,7 +77,9 @@ fn client_address(forwarded: Option<&str>, peer: IpAddr, trusted: &[IpAddr]) -> 
     }
     let mut address = peer;
     for hop in forwarded.unwrap_or_default().rsplit(',').take(MAX_HOPS) {
-        let Ok(hop) = hop.trim().parse::<IpAddr>() else { break };
+        let Ok(hop) = hop.trim().parse::<IpAddr>() else {
+            break;
+        };
         address = hop.to_canonical();
         if !trusted.contains(&address) {
             break;
@@ -82,14 +90,19 @@ fn client_address(forwarded: Option<&str>, peer: IpAddr, trusted: &[IpAddr]) -> 
 
 fn is_request_id(id: &str) -> bool {
     (1..=REQUEST_ID_CHARS).contains(&id.len())
-        && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte))
+        && id
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte))
 }
 
 /// W3C Trace Context, version 00: `00-<32 hex>-<16 hex>-<2 hex>`, ids not all zero.
 fn is_traceparent(text: &str) -> bool {
     let parts: Vec<_> = text.split('-').collect();
     let hex = |part: &str, chars: usize| {
-        part.len() == chars && part.bytes().all(|byte| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte))
+        part.len() == chars
+            && part
+                .bytes()
+                .all(|byte| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte))
     };
     let some = |part: &str| part.bytes().any(|byte| byte != b'0');
     matches!(parts[..], ["00", trace, span, flags]
@@ -136,7 +149,11 @@ mod tests {
         let ip = |text: &str| text.parse::<IpAddr>().unwrap();
         let trusted = [ip("10.0.0.1"), ip("10.0.0.2")];
         let address = |forwarded, peer| client_address(Some(forwarded), ip(peer), &trusted);
-        assert_eq!(address("1.2.3.4", "9.9.9.9"), ip("9.9.9.9"), "a stranger's header counts nothing");
+        assert_eq!(
+            address("1.2.3.4", "9.9.9.9"),
+            ip("9.9.9.9"),
+            "a stranger's header counts nothing"
+        );
         assert_eq!(address("6.6.6.6, 1.2.3.4, 10.0.0.2", "10.0.0.1"), ip("1.2.3.4"));
         assert_eq!(address("nonsense", "10.0.0.1"), ip("10.0.0.1"));
         assert_eq!(address("1.2.3.4", "::ffff:10.0.0.1"), ip("1.2.3.4"));

@@ -13,9 +13,9 @@ use crate::config::Http;
 use crate::server::Peer;
 use axum::extract::{MatchedPath, Request, State};
 use axum::http::header::{ALLOW, CONTENT_TYPE, WWW_AUTHENTICATE};
-use axum::http::{HeaderName, HeaderValue};
+use axum::http::{HeaderName, HeaderValue, StatusCode};
 use axum::middleware::Next;
-use axum::response::Response;
+use axum::response::{IntoResponse as _, Response};
 use futures::FutureExt as _;
 use std::net::IpAddr;
 use std::panic::AssertUnwindSafe;
@@ -26,8 +26,12 @@ use tracing::Instrument as _;
 /// Paths that are not the API: not limited by address, not in the log. A page loads dozens of files at once.
 const API_PREFIX: &str = "/v1/";
 
+/// Marks a response whose error status is its answer, with a body of its own: `/readyz`.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Intended;
+
 /// What the layer needs to know.
-pub struct Edge {
+pub(crate) struct Edge {
     /// The listener's settings.
     pub http: Http,
     /// Requests per address.
@@ -37,22 +41,34 @@ pub struct Edge {
 }
 
 /// The layer, for [`axum::middleware::from_fn_with_state`].
-pub async fn edge(State(edge): State<Arc<Edge>>, mut request: Request, next: Next) -> Response {
+pub(crate) async fn edge(State(edge): State<Arc<Edge>>, mut request: Request, next: Next) -> Response {
     let started = Instant::now();
     let peer = request.extensions().get::<Peer>().copied().unwrap_or_default();
     let context = Context::read(request.headers(), peer.0, &edge.http);
-    let route = request.extensions().get::<MatchedPath>().map_or("other", |path| path.as_str()).to_owned();
+    let route = request
+        .extensions()
+        .get::<MatchedPath>()
+        .map_or("other", |path| path.as_str())
+        .to_owned();
     let method = request.method().clone();
     let limited = request.uri().path().starts_with(API_PREFIX);
     request.extensions_mut().insert(context.clone());
-    request.extensions_mut().insert(BodyLimit(edge.http.max_body_bytes));
+    request
+        .extensions_mut()
+        .insert(BodyLimit(edge.http.max_body_bytes));
 
     let span = tracing::info_span!("request", id = %context.request_id, %method, route);
-    let mut response = match edge.addresses.check(&context.address) {
-        Err(wait) if limited => {
-            axum::response::IntoResponse::into_response(Error::new(codes::RATE_LIMITED).retry_after(wait))
+    let allowed = if limited {
+        edge.addresses.check(&context.address)
+    } else {
+        Ok(())
+    };
+    let mut response = match allowed {
+        Ok(()) => {
+            let limit = Duration::from_millis(edge.http.request_timeout_ms);
+            answer(request, next, limit).instrument(span.clone()).await
         }
-        _ => answer(request, next, Duration::from_millis(edge.http.request_timeout_ms)).instrument(span.clone()).await,
+        Err(wait) => Error::new(codes::RATE_LIMITED).retry_after(wait).into_response(),
     };
     response = finished(response, &context);
     let _in_span = span.enter();
@@ -76,7 +92,7 @@ async fn answer(request: Request, next: Next, limit: Duration) -> Response {
         Ok(Err(_)) => codes::INTERNAL,
         Err(_) => codes::TIMED_OUT,
     };
-    axum::response::IntoResponse::into_response(Error::new(error))
+    Error::new(error).into_response()
 }
 
 /// Writes the problem document where one is due, and the headers that every response has.
@@ -84,8 +100,8 @@ fn finished(response: Response, context: &Context) -> Response {
     let mut response = match response.extensions().get::<Error>() {
         Some(error) => error.response(context.language, &context.request_id),
         None if is_bare_error(&response) => {
-            let mut problem =
-                Error::new(codes::of_status(response.status())).response(context.language, &context.request_id);
+            let mut problem = Error::new(codes::of_status(response.status()))
+                .response(context.language, &context.request_id);
             if let Some(allow) = response.headers().get(ALLOW) {
                 problem.headers_mut().insert(ALLOW, allow.clone());
             }
@@ -93,18 +109,23 @@ fn finished(response: Response, context: &Context) -> Response {
         }
         None => response,
     };
+    let unauthorized = response.status() == StatusCode::UNAUTHORIZED;
     let headers = response.headers_mut();
     if let Ok(id) = HeaderValue::from_str(&context.request_id) {
         headers.insert(HeaderName::from_static(REQUEST_ID), id);
     }
-    if response.status() == axum::http::StatusCode::UNAUTHORIZED {
-        response.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+    if unauthorized {
+        headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
     }
     response
 }
 
 fn is_bare_error(response: &Response) -> bool {
     let status = response.status();
-    let written = response.headers().get(CONTENT_TYPE).is_some_and(|kind| kind == MEDIA_TYPE);
-    (status.is_client_error() || status.is_server_error()) && !written
+    let written = response
+        .headers()
+        .get(CONTENT_TYPE)
+        .is_some_and(|kind| kind == MEDIA_TYPE);
+    let intended = response.extensions().get::<Intended>().is_some();
+    (status.is_client_error() || status.is_server_error()) && !written && !intended
 }

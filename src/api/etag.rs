@@ -11,7 +11,7 @@ use serde::Serialize;
 const TAG_BYTES: usize = 12;
 
 /// `value` as JSON under a weak tag (compression may change the bytes), or 304 if the client has it.
-pub fn json<T: Serialize>(headers: &HeaderMap, value: &T) -> Response {
+pub(super) fn json<T: Serialize>(headers: &HeaderMap, value: &T) -> Response {
     let Ok(body) = serde_json::to_vec(value) else {
         return StatusCode::INTERNAL_SERVER_ERROR.into_response();
     };

@@ -12,7 +12,7 @@ use std::time::Duration;
 
 /// The largest body that is read; the configuration lowers it.
 #[derive(Clone, Copy, Debug)]
-pub struct BodyLimit(pub usize);
+pub(super) struct BodyLimit(pub usize);
 
 /// A body must have arrived within so long after its head.
 const BODY_TIMEOUT: Duration = Duration::from_secs(5);
@@ -20,7 +20,7 @@ const BODY_TIMEOUT: Duration = Duration::from_secs(5);
 const DEFAULT_BODY_BYTES: usize = 64 * 1024;
 
 /// A JSON body of type `T`.
-pub struct Json<T>(pub T);
+pub(crate) struct Json<T>(pub T);
 
 impl<T: DeserializeOwned, S: Sync> FromRequest<S> for Json<T> {
     type Rejection = Error;
@@ -29,7 +29,10 @@ impl<T: DeserializeOwned, S: Sync> FromRequest<S> for Json<T> {
         if !is_json(&request) {
             return Err(codes::UNSUPPORTED_MEDIA_TYPE.into());
         }
-        let most = request.extensions().get::<BodyLimit>().map_or(DEFAULT_BODY_BYTES, |limit| limit.0);
+        let most = request
+            .extensions()
+            .get::<BodyLimit>()
+            .map_or(DEFAULT_BODY_BYTES, |limit| limit.0);
         let body = tokio::time::timeout(BODY_TIMEOUT, read(request, most))
             .await
             .map_err(|_| Error::new(codes::REQUEST_TOO_SLOW))??;
@@ -38,21 +41,31 @@ impl<T: DeserializeOwned, S: Sync> FromRequest<S> for Json<T> {
 }
 
 fn is_json(request: &Request) -> bool {
-    let media_type = request.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let media_type = request
+        .headers()
+        .get(CONTENT_TYPE)
+        .and_then(|value| value.to_str().ok())
+        .unwrap_or_default();
     let essence = media_type.split(';').next().unwrap_or_default().trim();
     essence.eq_ignore_ascii_case("application/json")
 }
 
 async fn read(request: Request, most: usize) -> Result<Bytes, Error> {
     let too_large = || Error::new(codes::BODY_TOO_LARGE).detail(format!("At most {most} bytes are taken"));
-    let announced = request.headers().get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<usize>().ok());
+    let announced = request
+        .headers()
+        .get(CONTENT_LENGTH)
+        .and_then(|length| length.to_str().ok()?.parse::<usize>().ok());
     if announced.is_some_and(|length| length > most) {
         return Err(too_large());
     }
     // One byte more tells a body at the limit from one above it; other errors are the connection's.
     match axum::body::to_bytes(request.into_body(), most).await {
         Ok(body) => Ok(body),
-        Err(error) if std::error::Error::source(&error).is_some_and(|e| e.is::<http_body_util::LengthLimitError>()) => {
+        Err(error)
+            if std::error::Error::source(&error)
+                .is_some_and(|e| e.is::<http_body_util::LengthLimitError>()) =>
+        {
             Err(too_large())
         }
         Err(_) => Err(Error::new(codes::BAD_REQUEST).detail("The body broke off")),
@@ -85,7 +98,9 @@ fn malformed(error: &serde_json::Error) -> Error {
 
 /// serde_json's text without ` at line 1 column 2`, which says nothing to people who built the body with a library.
 fn without_position(text: &str) -> String {
-    text.rsplit_once(" at line ").map_or(text, |(text, _)| text).to_owned()
+    text.rsplit_once(" at line ")
+        .map_or(text, |(text, _)| text)
+        .to_owned()
 }
 
 /// RFC 6901.
@@ -102,7 +117,7 @@ fn pointer(path: &serde_path_to_error::Path) -> String {
 }
 
 /// Path parameters. What does not parse does not exist: 404.
-pub struct Path<T>(pub T);
+pub(crate) struct Path<T>(pub T);
 
 impl<T: DeserializeOwned + Send, S: Send + Sync> FromRequestParts<S> for Path<T> {
     type Rejection = Error;
@@ -116,7 +131,7 @@ impl<T: DeserializeOwned + Send, S: Send + Sync> FromRequestParts<S> for Path<T>
 }
 
 /// A query string. An unknown or wrong parameter is an error: a misspelt filter must not pass for none.
-pub struct Query<T>(pub T);
+pub(crate) struct Query<T>(pub T);
 
 impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Query<T> {
     type Rejection = Error;
@@ -126,7 +141,8 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Query<T> {
             .await
             .map(|axum::extract::Query(value)| Self(value))
             .map_err(|error: QueryRejection| {
-                let detail = std::error::Error::source(&error).map_or_else(|| error.to_string(), ToString::to_string);
+                let detail =
+                    std::error::Error::source(&error).map_or_else(|| error.to_string(), ToString::to_string);
                 Error::new(codes::UNPROCESSABLE).detail(format!("In the query string: {detail}"))
             })
     }
@@ -139,7 +155,9 @@ mod tests {
     use axum::body::Body;
 
     async fn take(content_type: &str, body: impl Into<Body>) -> Result<Json<ProfilePatch>, Error> {
-        let request = Request::builder().header(CONTENT_TYPE, content_type).extension(BodyLimit(100));
+        let request = Request::builder()
+            .header(CONTENT_TYPE, content_type)
+            .extension(BodyLimit(100));
         Json::from_request(request.body(body.into()).unwrap(), &()).await
     }
 
@@ -155,7 +173,10 @@ mod tests {
             (r#"{"nmae":"Ann"}"#, codes::UNPROCESSABLE),
             (r#"{"topics":[1]}"#, codes::UNPROCESSABLE),
             ("[]", codes::UNPROCESSABLE),
-            (&format!(r#"{{"name":"{}"}}"#, "x".repeat(100)), codes::BODY_TOO_LARGE),
+            (
+                &format!(r#"{{"name":"{}"}}"#, "x".repeat(100)),
+                codes::BODY_TOO_LARGE,
+            ),
         ] {
             let error = take(json, body.to_owned()).await.err().unwrap();
             assert_eq!(error.code().code, code.code, "{body}");
@@ -166,10 +187,16 @@ mod tests {
 
     #[tokio::test]
     async fn the_field_at_fault_is_named() {
-        let error = take("application/json", r#"{"topics":["a",1]}"#).await.err().unwrap();
+        let error = take("application/json", r#"{"topics":["a",1]}"#)
+            .await
+            .err()
+            .unwrap();
         let problem = error.document(super::super::language::Language::En, None);
         assert_eq!(problem.field.as_deref(), Some("/topics/1"));
-        assert_eq!(problem.detail.as_deref(), Some("invalid type: integer `1`, expected a string"));
+        assert_eq!(
+            problem.detail.as_deref(),
+            Some("invalid type: integer `1`, expected a string")
+        );
     }
 
     #[tokio::test(start_paused = true)]

@@ -2,8 +2,8 @@
 
 use axum::extract::{Request, State};
 use axum::http::header::{
-    CACHE_CONTROL, CONTENT_SECURITY_POLICY, REFERRER_POLICY, STRICT_TRANSPORT_SECURITY, X_CONTENT_TYPE_OPTIONS,
-    X_FRAME_OPTIONS,
+    CACHE_CONTROL, CONTENT_SECURITY_POLICY, REFERRER_POLICY, STRICT_TRANSPORT_SECURITY,
+    X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
 };
 use axum::http::{HeaderMap, HeaderName, HeaderValue};
 use axum::middleware::Next;
@@ -15,8 +15,7 @@ const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; i
     font-src 'self'; connect-src 'self'; media-src 'self' blob: data:; manifest-src 'self'; worker-src 'self'; \
     base-uri 'none'; form-action 'self'; frame-ancestors 'none'";
 /// What pages may ask the browser for: the microphone, and the screen to stay on while somebody talks.
-const PERMISSIONS: &str =
-    "microphone=(self), screen-wake-lock=(self), autoplay=(self), camera=(), geolocation=(), payment=(), usb=()";
+const PERMISSIONS: &str = "microphone=(self), screen-wake-lock=(self), autoplay=(self), camera=(), geolocation=(), payment=(), usb=()";
 /// Two years, where the service is reached by TLS.
 const STRICT_TRANSPORT: &str = "max-age=63072000; includeSubDomains";
 
@@ -28,14 +27,28 @@ pub(super) async fn secure(State(tls): State<bool>, request: Request, next: Next
     set(headers, X_FRAME_OPTIONS, "DENY");
     set(headers, REFERRER_POLICY, "same-origin");
     set(headers, CONTENT_SECURITY_POLICY, POLICY);
-    set(headers, HeaderName::from_static("permissions-policy"), PERMISSIONS);
-    set(headers, HeaderName::from_static("cross-origin-opener-policy"), "same-origin");
-    set(headers, HeaderName::from_static("cross-origin-resource-policy"), "same-origin");
+    set(
+        headers,
+        HeaderName::from_static("permissions-policy"),
+        PERMISSIONS,
+    );
+    set(
+        headers,
+        HeaderName::from_static("cross-origin-opener-policy"),
+        "same-origin",
+    );
+    set(
+        headers,
+        HeaderName::from_static("cross-origin-resource-policy"),
+        "same-origin",
+    );
     if tls {
         set(headers, STRICT_TRANSPORT_SECURITY, STRICT_TRANSPORT);
     }
     // Answers are one person's, and tokens are in some of them.
-    headers.entry(CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
+    headers
+        .entry(CACHE_CONTROL)
+        .or_insert(HeaderValue::from_static("no-store"));
     response
 }
 

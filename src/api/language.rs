@@ -16,7 +16,10 @@ pub enum Language {
 impl Language {
     /// The wanted one of highest quality that we have (RFC 9110, section 12.5.4).
     pub fn of(headers: &HeaderMap) -> Self {
-        let wanted = headers.get(ACCEPT_LANGUAGE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+        let wanted = headers
+            .get(ACCEPT_LANGUAGE)
+            .and_then(|value| value.to_str().ok())
+            .unwrap_or_default();
         let mut best = (0.0, Self::En);
         for range in wanted.split(',') {
             let mut parts = range.split(';').map(str::trim);
@@ -25,7 +28,9 @@ impl Language {
                 Some(tag) if tag.eq_ignore_ascii_case("en") => Self::En,
                 _ => continue,
             };
-            let quality = parts.find_map(|part| part.strip_prefix("q=")?.parse().ok()).unwrap_or(1.0_f32);
+            let quality = parts
+                .find_map(|part| part.strip_prefix("q=")?.parse().ok())
+                .unwrap_or(1.0_f32);
             if quality > best.0 {
                 best = (quality, language);
             }

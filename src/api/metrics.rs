@@ -5,7 +5,9 @@ use prometheus::{HistogramOpts, HistogramVec, IntCounterVec, IntGauge, Opts, Reg
 use std::time::Duration;
 
 /// Upper bounds of the answer times, in seconds: a local read takes about 1 ms, a commit 5 to 30.
-const BUCKETS: [f64; 12] = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0];
+const BUCKETS: [f64; 12] = [
+    0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0,
+];
 
 /// The API's metrics. Cheap to clone.
 #[derive(Clone)]
@@ -30,13 +32,19 @@ impl Metrics {
                 &["method", "route", "status"],
             )?,
             seconds: HistogramVec::new(
-                HistogramOpts::new("mitalk_api_request_seconds", "From a request's head to its answer's.")
-                    .buckets(BUCKETS.to_vec()),
+                HistogramOpts::new(
+                    "mitalk_api_request_seconds",
+                    "From a request's head to its answer's.",
+                )
+                .buckets(BUCKETS.to_vec()),
                 &["route"],
             )?,
             sockets: IntGauge::new("mitalk_api_live_sockets", "Open live sockets.")?,
             sockets_closed: IntCounterVec::new(
-                Opts::new("mitalk_api_live_sockets_closed_total", "Live sockets closed, by reason."),
+                Opts::new(
+                    "mitalk_api_live_sockets_closed_total",
+                    "Live sockets closed, by reason.",
+                ),
                 &["reason"],
             )?,
         };
@@ -51,10 +59,16 @@ impl Metrics {
     pub fn answered(&self, method: &Method, route: &str, status: StatusCode, took: Duration) {
         // Methods can be any token: whoever invents them must not make series.
         let method = match *method {
-            Method::GET | Method::POST | Method::PUT | Method::PATCH | Method::DELETE | Method::HEAD => method.as_str(),
+            Method::GET | Method::POST | Method::PUT | Method::PATCH | Method::DELETE | Method::HEAD => {
+                method.as_str()
+            }
             _ => "other",
         };
-        self.requests.with_label_values(&[method, route, status.as_str()]).inc();
-        self.seconds.with_label_values(&[route]).observe(took.as_secs_f64());
+        self.requests
+            .with_label_values(&[method, route, status.as_str()])
+            .inc();
+        self.seconds
+            .with_label_values(&[route])
+            .observe(took.as_secs_f64());
     }
 }

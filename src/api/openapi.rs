@@ -18,13 +18,25 @@ use utoipa_axum::routes;
 /// The extension of an operation that lists codes of its own.
 const OWN: &str = "x-problems";
 /// What every route can answer.
-const EVERYWHERE: [&str; 7] =
-    ["rate_limited", "overloaded", "store_unavailable", "starting", "timed_out", "internal", "bad_request"];
+const EVERYWHERE: [&str; 7] = [
+    "rate_limited",
+    "overloaded",
+    "store_unavailable",
+    "starting",
+    "timed_out",
+    "internal",
+    "bad_request",
+];
 /// What every route for signed-in callers can answer.
 const SIGNED_IN: [&str; 4] = ["token_missing", "token_invalid", "token_expired", "suspended"];
 /// What every route that takes a body can answer.
-const WITH_BODY: [&str; 5] =
-    ["malformed_json", "unsupported_media_type", "body_too_large", "unprocessable", "request_too_slow"];
+const WITH_BODY: [&str; 5] = [
+    "malformed_json",
+    "unsupported_media_type",
+    "body_too_large",
+    "unprocessable",
+    "request_too_slow",
+];
 
 #[derive(utoipa::OpenApi)]
 #[openapi(
@@ -54,8 +66,14 @@ struct Bearer;
 
 impl Modify for Bearer {
     fn modify(&self, document: &mut OpenApi) {
-        let scheme = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).bearer_format("JWT").build();
-        document.components.get_or_insert_default().add_security_scheme("access_token", SecurityScheme::Http(scheme));
+        let scheme = HttpBuilder::new()
+            .scheme(HttpAuthScheme::Bearer)
+            .bearer_format("JWT")
+            .build();
+        document
+            .components
+            .get_or_insert_default()
+            .add_security_scheme("access_token", SecurityScheme::Http(scheme));
     }
 }
 
@@ -80,18 +98,38 @@ pub fn document() -> OpenApi {
 }
 
 fn operations(item: &mut PathItem) -> impl Iterator<Item = &mut Operation> {
-    [&mut item.get, &mut item.put, &mut item.post, &mut item.delete, &mut item.patch].into_iter().flatten()
+    [
+        &mut item.get,
+        &mut item.put,
+        &mut item.post,
+        &mut item.delete,
+        &mut item.patch,
+    ]
+    .into_iter()
+    .flatten()
 }
 
 /// One response per status, naming the codes that come with it.
 fn add_problems(operation: &mut Operation) {
-    let own = operation.extensions.as_ref().and_then(|all| all.get(OWN)).and_then(|list| list.as_array().cloned());
-    let own: Vec<String> = own.unwrap_or_default().iter().filter_map(|code| Some(code.as_str()?.to_owned())).collect();
+    let own = operation
+        .extensions
+        .as_ref()
+        .and_then(|all| all.get(OWN))
+        .and_then(|list| list.as_array().cloned());
+    let own: Vec<String> = own
+        .unwrap_or_default()
+        .iter()
+        .filter_map(|code| Some(code.as_str()?.to_owned()))
+        .collect();
     let open = operation.security.is_some();
     let mut all: Vec<&str> = own.iter().map(String::as_str).collect();
     all.extend(EVERYWHERE);
     all.extend(if open { &[][..] } else { &SIGNED_IN });
-    all.extend(if operation.request_body.is_some() { &WITH_BODY[..] } else { &[] });
+    all.extend(if operation.request_body.is_some() {
+        &WITH_BODY[..]
+    } else {
+        &[]
+    });
 
     let mut by_status: BTreeMap<u16, Vec<String>> = BTreeMap::new();
     for code in all.into_iter().filter_map(codes::find) {
@@ -102,19 +140,31 @@ fn add_problems(operation: &mut Operation) {
         }
     }
     for (status, lines) in by_status {
-        operation.responses.responses.insert(status.to_string(), RefOr::T(problem(&lines.join("\n"))));
+        operation
+            .responses
+            .responses
+            .insert(status.to_string(), RefOr::T(problem(&lines.join("\n"))));
     }
 }
 
 fn problem(description: &str) -> Response {
-    let content = ContentBuilder::new().schema(Some(Ref::from_schema_name("Problem"))).build();
-    ResponseBuilder::new().description(description).content(MEDIA_TYPE, content).build()
+    let content = ContentBuilder::new()
+        .schema(Some(Ref::from_schema_name("Problem")))
+        .build();
+    ResponseBuilder::new()
+        .description(description)
+        .content(MEDIA_TYPE, content)
+        .build()
 }
 
 /// `Problem.code` as the list of all codes, so that generated clients know them.
 fn list_codes(document: &mut OpenApi) {
-    let schemas = document.components.as_mut().map(|components| &mut components.schemas);
-    let Some(RefOr::T(Schema::Object(problem))) = schemas.and_then(|schemas| schemas.get_mut("Problem")) else {
+    let schemas = document
+        .components
+        .as_mut()
+        .map(|components| &mut components.schemas);
+    let Some(RefOr::T(Schema::Object(problem))) = schemas.and_then(|schemas| schemas.get_mut("Problem"))
+    else {
         return;
     };
     if let Some(RefOr::T(Schema::Object(code))) = problem.properties.get_mut("code") {
@@ -133,11 +183,21 @@ mod tests {
         for (path, item) in &mut document.paths.paths {
             for operation in operations(item) {
                 seen += 1;
-                assert!(operation.summary.is_some() || path == "/openapi.json", "{path} says what it does");
-                let own = operation.extensions.as_ref().and_then(|all| all.get(OWN)).and_then(|own| own.as_array());
+                assert!(
+                    operation.summary.is_some() || path == "/openapi.json",
+                    "{path} says what it does"
+                );
+                let own = operation
+                    .extensions
+                    .as_ref()
+                    .and_then(|all| all.get(OWN))
+                    .and_then(|own| own.as_array());
                 for code in own.into_iter().flatten() {
                     let code = code.as_str().unwrap();
-                    assert!(codes::find(code).is_some(), "{path} lists {code}, which is not in the table");
+                    assert!(
+                        codes::find(code).is_some(),
+                        "{path} lists {code}, which is not in the table"
+                    );
                 }
                 assert!(operation.responses.responses.contains_key("429"), "{path}");
             }
@@ -149,7 +209,9 @@ mod tests {
     fn the_document_is_openapi_3_1_with_every_code() {
         let json = serde_json::to_value(document()).unwrap();
         assert!(json["openapi"].as_str().unwrap().starts_with("3.1."));
-        let codes_listed = json["components"]["schemas"]["Problem"]["properties"]["code"]["enum"].as_array().unwrap();
+        let codes_listed = json["components"]["schemas"]["Problem"]["properties"]["code"]["enum"]
+            .as_array()
+            .unwrap();
         assert_eq!(codes_listed.len(), codes::ALL.len());
     }
 }

@@ -8,6 +8,9 @@ mod rooms;
 use crate::wire::Page;
 
 /// A page of the domain as a page on the wire.
-pub fn page<T, W: From<T>>(page: mitalk_actors::people::Page<T>) -> Page<W> {
-    Page { items: page.items.into_iter().map(W::from).collect(), next_cursor: page.next }
+pub(super) fn page<T, W: From<T>>(page: mitalk_actors::people::Page<T>) -> Page<W> {
+    Page {
+        items: page.items.into_iter().map(W::from).collect(),
+        next_cursor: page.next,
+    }
 }

@@ -29,7 +29,12 @@ pub struct Error {
 impl Error {
     /// A row of the table, with nothing more said.
     pub fn new(code: &'static Code) -> Self {
-        Self { code, detail: None, field: None, retry_after: None }
+        Self {
+            code,
+            detail: None,
+            field: None,
+            retry_after: None,
+        }
     }
 
     /// A field of the request that is not right.
@@ -53,7 +58,11 @@ impl Error {
         } else {
             Some(detail)
         };
-        Self { detail, retry_after, ..Self::new(row) }
+        Self {
+            detail,
+            retry_after,
+            ..Self::new(row)
+        }
     }
 
     /// Adds the field at fault, as a JSON pointer.
@@ -146,7 +155,13 @@ mod tests {
         let error = Error::domain("store_unavailable", "disk I/O error on /data".into(), None);
         assert_eq!(error.document(Language::En, None).detail, None);
         let error = Error::domain("handle_taken", "ann is taken".into(), None);
-        assert_eq!(error.document(Language::En, None).detail.as_deref(), Some("ann is taken"));
-        assert_eq!(Error::domain("no such code", String::new(), None).code(), codes::INTERNAL);
+        assert_eq!(
+            error.document(Language::En, None).detail.as_deref(),
+            Some("ann is taken")
+        );
+        assert_eq!(
+            Error::domain("no such code", String::new(), None).code(),
+            codes::INTERNAL
+        );
     }
 }

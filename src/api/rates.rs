@@ -80,23 +80,24 @@ impl<K: Hash + Eq + Clone, C: Clock + Clone> Limiter<K, C> {
         if self.keyed.len() >= self.remembered {
             self.keyed.retain_recent();
         }
-        self.crowded.store(self.keyed.len() >= self.remembered, Ordering::Relaxed);
+        self.crowded
+            .store(self.keyed.len() >= self.remembered, Ordering::Relaxed);
     }
 }
 
 /// One allowance without a key: the messages of one socket.
-pub struct Allowance<C: Clock = DefaultClock>(Shared<C>);
+pub(super) struct Allowance<C: Clock = DefaultClock>(Shared<C>);
 
 impl Allowance {
     /// Allows `per_second` in the long run and `burst` at once.
-    pub fn new(per_second: u32, burst: u32) -> Self {
+    pub(super) fn new(per_second: u32, burst: u32) -> Self {
         let positive = |n: u32| NonZeroU32::new(n).unwrap_or(NonZeroU32::MIN);
         let quota = Quota::per_second(positive(per_second)).allow_burst(positive(burst));
         Self(RateLimiter::direct(quota))
     }
 
     /// Takes one; false if there is none.
-    pub fn take(&self) -> bool {
+    pub(super) fn take(&self) -> bool {
         self.0.check().is_ok()
     }
 }
@@ -124,7 +125,11 @@ mod tests {
         for key in 0..100_000_u64 {
             let _ = limiter.check(&key);
         }
-        assert!(limiter.keyed.len() <= 100 + COUNT_EVERY as usize, "{}", limiter.keyed.len());
+        assert!(
+            limiter.keyed.len() <= 100 + COUNT_EVERY as usize,
+            "{}",
+            limiter.keyed.len()
+        );
         assert!(limiter.crowded.load(Ordering::Relaxed));
         clock.advance(Duration::from_secs(10));
         for _ in 0..COUNT_EVERY {

@@ -14,8 +14,10 @@ mod stage;
 use super::problem::Error;
 use super::{Api, Json};
 use axum::response::{IntoResponse, Response};
-use mitalk_actors::{account as domain_account, auth as domain_auth, invites as domain_invites, people as domain_people};
 use mitalk_actors::rooms as domain_rooms;
+use mitalk_actors::{
+    account as domain_account, auth as domain_auth, invites as domain_invites, people as domain_people,
+};
 use serde::{Deserialize, Serialize};
 use utoipa::IntoParams;
 use utoipa_axum::router::OpenApiRouter;
@@ -50,7 +52,9 @@ pub(super) struct PageQuery {
 
 impl PageQuery {
     fn limit(&self, api: &Api) -> usize {
-        self.limit.unwrap_or(DEFAULT_PAGE).clamp(1, api.0.limits.notices.page)
+        self.limit
+            .unwrap_or(DEFAULT_PAGE)
+            .clamp(1, api.0.limits.notices.page)
     }
 }
 

@@ -82,7 +82,11 @@ impl Tokens {
                 verifies: DecodingKey::from_secret(key),
             })
             .collect();
-        Self(Arc::new(Inner { keys, lifetime, clock }))
+        Self(Arc::new(Inner {
+            keys,
+            lifetime,
+            clock,
+        }))
     }
 
     /// How long a fresh token is good for.
@@ -105,7 +109,10 @@ impl Tokens {
             iat: now,
             expires_at_s: now + self.0.lifetime.as_secs(),
         };
-        let header = Header { kid: Some(key.kid.clone()), ..Header::new(Algorithm::HS256) };
+        let header = Header {
+            kid: Some(key.kid.clone()),
+            ..Header::new(Algorithm::HS256)
+        };
         jsonwebtoken::encode(&header, &claims, &key.signs).expect("an HMAC over JSON text cannot fail")
     }
 
@@ -117,8 +124,16 @@ impl Tokens {
         if token.len() > MAX_TOKEN_BYTES {
             return Err(Error::Invalid);
         }
-        let kid = jsonwebtoken::decode_header(token).ok().and_then(|header| header.kid).ok_or(Error::Invalid)?;
-        let key = self.0.keys.iter().find(|key| key.kid == kid).ok_or(Error::Invalid)?;
+        let kid = jsonwebtoken::decode_header(token)
+            .ok()
+            .and_then(|header| header.kid)
+            .ok_or(Error::Invalid)?;
+        let key = self
+            .0
+            .keys
+            .iter()
+            .find(|key| key.kid == kid)
+            .ok_or(Error::Invalid)?;
         let mut validation = Validation::new(Algorithm::HS256);
         validation.set_issuer(&[ISSUER]);
         // The time is compared below, with the clock that was given.
@@ -187,7 +202,10 @@ mod tests {
         let token = issue(&tokens(dir.path(), &clock));
         Secrets::rotate(dir.path()).unwrap();
         let tokens = tokens(dir.path(), &clock);
-        assert_eq!(tokens.check(&token).unwrap().user, UserId::new(Home::default(), 1));
+        assert_eq!(
+            tokens.check(&token).unwrap().user,
+            UserId::new(Home::default(), 1)
+        );
         clock.0.store(59_999, Ordering::Relaxed);
         assert!(tokens.check(&token).is_ok());
         clock.0.store(60_000, Ordering::Relaxed);

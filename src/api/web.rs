@@ -50,20 +50,36 @@ pub(super) async fn serve(method: Method, uri: Uri, headers: HeaderMap) -> Respo
     }
     match App::get(INDEX) {
         Some(file) => deliver(INDEX, file, &headers),
-        None => (StatusCode::OK, [(CONTENT_TYPE, "text/html; charset=utf-8")], NOT_BUILT).into_response(),
+        None => (
+            StatusCode::OK,
+            [(CONTENT_TYPE, "text/html; charset=utf-8")],
+            NOT_BUILT,
+        )
+            .into_response(),
     }
 }
 
 fn deliver(path: &str, file: EmbeddedFile, headers: &HeaderMap) -> Response {
-    let tag = format!("W/\"{}\"", URL_SAFE_NO_PAD.encode(&file.metadata.sha256_hash()[..12]));
-    let known = headers.get(IF_NONE_MATCH).is_some_and(|known| known.as_bytes() == tag.as_bytes());
+    let tag = format!(
+        "W/\"{}\"",
+        URL_SAFE_NO_PAD.encode(&file.metadata.sha256_hash()[..12])
+    );
+    let known = headers
+        .get(IF_NONE_MATCH)
+        .is_some_and(|known| known.as_bytes() == tag.as_bytes());
     let mut response = if known {
         StatusCode::NOT_MODIFIED.into_response()
     } else {
         ([(CONTENT_TYPE, file.metadata.mimetype().to_owned())], file.data).into_response()
     };
-    let cache = if path.starts_with(HASHED) { FOREVER } else { ASK_AGAIN };
-    response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static(cache));
+    let cache = if path.starts_with(HASHED) {
+        FOREVER
+    } else {
+        ASK_AGAIN
+    };
+    response
+        .headers_mut()
+        .insert(CACHE_CONTROL, HeaderValue::from_static(cache));
     if let Ok(tag) = HeaderValue::from_str(&tag) {
         response.headers_mut().insert(ETAG, tag);
     }

@@ -21,7 +21,13 @@ pub(super) struct Admin {
     #[arg(long, global = true, value_name = "FILE")]
     token_file: Option<PathBuf>,
     /// The operators' token itself, from the environment
-    #[arg(long, global = true, hide = true, env = "MITALK_ADMIN_TOKEN", hide_env_values = true)]
+    #[arg(
+        long,
+        global = true,
+        hide = true,
+        env = "MITALK_ADMIN_TOKEN",
+        hide_env_values = true
+    )]
     token: Option<String>,
     /// Print the answer as JSON
     #[arg(long, global = true)]
@@ -38,7 +44,10 @@ pub(super) struct Answer {
 
 impl Answer {
     fn new(text: impl Into<String>, value: &impl Serialize) -> anyhow::Result<Self> {
-        Ok(Self { text: text.into(), value: serde_json::to_value(value)? })
+        Ok(Self {
+            text: text.into(),
+            value: serde_json::to_value(value)?,
+        })
     }
 
     /// Something was done, and there is no more to say.
@@ -49,10 +58,18 @@ impl Answer {
 
 impl Admin {
     pub(super) fn run(self, config: Config) -> Result<(), Failure> {
-        let url = self.url.clone().unwrap_or_else(|| format!("http://{}", config.operations.listen));
+        let url = self
+            .url
+            .clone()
+            .unwrap_or_else(|| format!("http://{}", config.operations.listen));
         let client = AdminClient::new(&url, &self.token(&config)?).map_err(anyhow::Error::from)?;
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().context("no runtime")?;
-        let answer = runtime.block_on(self.action.run(&client)).with_context(|| format!("asking {url}"))?;
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .context("no runtime")?;
+        let answer = runtime
+            .block_on(self.action.run(&client))
+            .with_context(|| format!("asking {url}"))?;
         if self.json {
             output::line(format_args!("{:#}", answer.value));
         } else {
@@ -65,7 +82,10 @@ impl Admin {
         if let Some(token) = &self.token {
             return Ok(token.clone());
         }
-        let path = self.token_file.clone().unwrap_or_else(|| config.admin.token_path(&config.storage.data_dir));
+        let path = self
+            .token_file
+            .clone()
+            .unwrap_or_else(|| config.admin.token_path(&config.storage.data_dir));
         let token = std::fs::read_to_string(&path).with_context(|| {
             format!(
                 "cannot read the operators' token from {}; it is made when the service first starts (name another \

@@ -9,7 +9,12 @@ pub(super) fn show(addresses: &Addresses) {
     if !std::io::stdout().is_terminal() {
         return;
     }
-    let Addresses { app, operations, media, data } = addresses;
+    let Addresses {
+        app,
+        operations,
+        media,
+        data,
+    } = addresses;
     let media: Vec<_> = media.iter().map(ToString::to_string).collect();
     output::text(format_args!(
         "\n  Mi Talk {version} is up\n\n\

@@ -33,7 +33,9 @@ impl ConfigCommand {
             What::RotateKey => {
                 let config = sources.load()?;
                 let kid = Secrets::rotate(&config.storage.data_dir).context("no key was made")?;
-                output::line(format_args!("made the master key {kid}; restart the service to use it"));
+                output::line(format_args!(
+                    "made the master key {kid}; restart the service to use it"
+                ));
             }
         }
         Ok(())

@@ -25,11 +25,19 @@ pub(super) struct Serve {
 
 impl Serve {
     pub(super) fn run(self, mut sources: SourceArgs) -> Result<(), Failure> {
-        sources.set.extend(self.listen.map(|address| format!("http.listen=\"{address}\"")));
-        sources.set.extend(self.data_dir.map(|path| format!("storage.data_dir=\"{}\"", path.display())));
+        sources
+            .set
+            .extend(self.listen.map(|address| format!("http.listen=\"{address}\"")));
+        sources.set.extend(
+            self.data_dir
+                .map(|path| format!("storage.data_dir=\"{}\"", path.display())),
+        );
         let config = sources.load()?;
         telemetry::start(&config.log).map_err(|error| anyhow::anyhow!("logging cannot start: {error}"))?;
-        let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().context("no runtime")?;
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .enable_all()
+            .build()
+            .context("no runtime")?;
         let served = runtime.block_on(async {
             let mut signals = Signals::new()?;
             let node = tokio::select! {
@@ -64,7 +72,10 @@ struct Signals {
 impl Signals {
     fn new() -> anyhow::Result<Self> {
         let listen = |kind| signal(kind).context("cannot listen for signals");
-        Ok(Self { interrupt: listen(SignalKind::interrupt())?, terminate: listen(SignalKind::terminate())? })
+        Ok(Self {
+            interrupt: listen(SignalKind::interrupt())?,
+            terminate: listen(SignalKind::terminate())?,
+        })
     }
 
     async fn next(&mut self) {

@@ -28,7 +28,9 @@ impl Client {
     /// # Errors
     /// [`Error`].
     pub async fn set_handle(&self, handle: &str) -> Result<Me, Error> {
-        let request = HandleRequest { handle: handle.to_owned() };
+        let request = HandleRequest {
+            handle: handle.to_owned(),
+        };
         self.send(Method::PUT, &["v1", "me", "handle"], &request).await
     }
 
@@ -61,6 +63,7 @@ impl Client {
     /// # Errors
     /// [`Error`].
     pub async fn notices_read(&self, up_to: u64) -> Result<(), Error> {
-        self.act_with(Method::PUT, &["v1", "notices", "read"], &NoticesRead { up_to }).await
+        self.act_with(Method::PUT, &["v1", "notices", "read"], &NoticesRead { up_to })
+            .await
     }
 }

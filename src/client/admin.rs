@@ -2,8 +2,8 @@
 
 use super::{Client, Error};
 use crate::wire::admin::{
-    Account, Admit, AllowCount, AllowEntry, AllowImport, Grant, Granted, Health, InvitesOf, LiveRooms, Phase, PhaseIs,
-    Readiness, Suspend, TestAccount, TestAccounts, TestAccountsMade, Waitlist,
+    Account, Admit, AllowCount, AllowEntry, AllowImport, Grant, Granted, Health, InvitesOf, LiveRooms, Phase,
+    PhaseIs, Readiness, Suspend, TestAccount, TestAccounts, TestAccountsMade, Waitlist,
 };
 use reqwest::{Method, StatusCode};
 
@@ -33,7 +33,9 @@ impl AdminClient {
     /// # Errors
     /// [`Error`].
     pub async fn set_phase(&self, phase: Phase) -> Result<(), Error> {
-        self.0.act_with(Method::PUT, &["admin", "v1", "phase"], &PhaseIs { phase }).await
+        self.0
+            .act_with(Method::PUT, &["admin", "v1", "phase"], &PhaseIs { phase })
+            .await
     }
 
     /// Registers numbers.
@@ -41,7 +43,13 @@ impl AdminClient {
     /// # Errors
     /// [`Error`].
     pub async fn import_allowed(&self, entries: Vec<AllowEntry>) -> Result<AllowCount, Error> {
-        self.0.send(Method::POST, &["admin", "v1", "allow-list"], &AllowImport { entries }).await
+        self.0
+            .send(
+                Method::POST,
+                &["admin", "v1", "allow-list"],
+                &AllowImport { entries },
+            )
+            .await
     }
 
     /// How many numbers are registered.
@@ -57,7 +65,9 @@ impl AdminClient {
     /// # Errors
     /// [`Error`].
     pub async fn remove_allowed(&self, phone: &str) -> Result<(), Error> {
-        self.0.act(Method::DELETE, &["admin", "v1", "allow-list", phone]).await
+        self.0
+            .act(Method::DELETE, &["admin", "v1", "allow-list", phone])
+            .await
     }
 
     /// The waitlist.
@@ -73,8 +83,14 @@ impl AdminClient {
     /// # Errors
     /// [`Error`].
     pub async fn admit(&self, admit: &Admit, key: &str) -> Result<(), Error> {
-        let request = self.0.request(Method::POST, &["admin", "v1", "waitlist", "admit"]);
-        let response = request.header(super::IDEMPOTENCY_KEY, key).json(admit).send().await?;
+        let request = self
+            .0
+            .request(Method::POST, &["admin", "v1", "waitlist", "admit"]);
+        let response = request
+            .header(super::IDEMPOTENCY_KEY, key)
+            .json(admit)
+            .send()
+            .await?;
         super::checked(response).await.map(drop)
     }
 
@@ -91,7 +107,13 @@ impl AdminClient {
     /// # Errors
     /// [`Error`].
     pub async fn suspend(&self, who: &str, suspended: bool) -> Result<(), Error> {
-        self.0.act_with(Method::PUT, &["admin", "v1", "users", who, "suspended"], &Suspend { suspended }).await
+        self.0
+            .act_with(
+                Method::PUT,
+                &["admin", "v1", "users", who, "suspended"],
+                &Suspend { suspended },
+            )
+            .await
     }
 
     /// Somebody's invites.
@@ -99,7 +121,12 @@ impl AdminClient {
     /// # Errors
     /// [`Error`].
     pub async fn invites_of(&self, user: &str) -> Result<InvitesOf, Error> {
-        super::answer(self.0.request(Method::GET, &["admin", "v1", "invites"]).query(&[("user", user)])).await
+        super::answer(
+            self.0
+                .request(Method::GET, &["admin", "v1", "invites"])
+                .query(&[("user", user)]),
+        )
+        .await
     }
 
     /// Gives somebody more invites to give; a repeat with the same key gives nothing more.
@@ -107,7 +134,16 @@ impl AdminClient {
     /// # Errors
     /// [`Error`].
     pub async fn grant_invites(&self, user: &str, grant: u32, key: &str) -> Result<Granted, Error> {
-        self.0.create(&["admin", "v1", "invites"], &Grant { user: user.to_owned(), grant }, key).await
+        self.0
+            .create(
+                &["admin", "v1", "invites"],
+                &Grant {
+                    user: user.to_owned(),
+                    grant,
+                },
+                key,
+            )
+            .await
     }
 
     /// All live rooms.
@@ -123,7 +159,9 @@ impl AdminClient {
     /// # Errors
     /// [`Error`].
     pub async fn stop_room(&self, room: &str) -> Result<(), Error> {
-        self.0.act(Method::POST, &["admin", "v1", "rooms", room, "stop"]).await
+        self.0
+            .act(Method::POST, &["admin", "v1", "rooms", room, "stop"])
+            .await
     }
 
     /// Makes active accounts for load tests.
@@ -131,9 +169,14 @@ impl AdminClient {
     /// # Errors
     /// [`Error`]; `not_found` where it is not allowed.
     pub async fn test_accounts(&self, count: usize, prefix: &str) -> Result<Vec<TestAccount>, Error> {
-        let request = TestAccounts { count, prefix: prefix.to_owned() };
-        let made: TestAccountsMade =
-            self.0.send(Method::POST, &["admin", "v1", "test-accounts"], &request).await?;
+        let request = TestAccounts {
+            count,
+            prefix: prefix.to_owned(),
+        };
+        let made: TestAccountsMade = self
+            .0
+            .send(Method::POST, &["admin", "v1", "test-accounts"], &request)
+            .await?;
         Ok(made.accounts)
     }
 
@@ -162,6 +205,11 @@ impl AdminClient {
     /// # Errors
     /// [`Error`].
     pub async fn metrics(&self) -> Result<String, Error> {
-        Ok(super::checked(self.0.request(Method::GET, &["metrics"]).send().await?).await?.text().await?)
+        Ok(
+            super::checked(self.0.request(Method::GET, &["metrics"]).send().await?)
+                .await?
+                .text()
+                .await?,
+        )
     }
 }

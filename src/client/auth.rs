@@ -10,7 +10,14 @@ impl Client {
     /// # Errors
     /// [`Error`].
     pub async fn send_code(&self, phone: &str) -> Result<CodeSent, Error> {
-        self.send(Method::POST, &["v1", "auth", "code"], &CodeRequest { phone: phone.to_owned() }).await
+        self.send(
+            Method::POST,
+            &["v1", "auth", "code"],
+            &CodeRequest {
+                phone: phone.to_owned(),
+            },
+        )
+        .await
     }
 
     /// Trades a code for tokens.
@@ -26,8 +33,11 @@ impl Client {
     /// # Errors
     /// [`Error`].
     pub async fn refresh(&self, refresh_token: &str) -> Result<Tokens, Error> {
-        let request = RefreshRequest { refresh_token: refresh_token.to_owned() };
-        self.send(Method::POST, &["v1", "auth", "refresh"], &request).await
+        let request = RefreshRequest {
+            refresh_token: refresh_token.to_owned(),
+        };
+        self.send(Method::POST, &["v1", "auth", "refresh"], &request)
+            .await
     }
 
     /// Signs this device out.

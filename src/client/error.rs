@@ -44,5 +44,9 @@ impl Error {
 }
 
 fn detail(problem: &Problem) -> String {
-    problem.detail.as_deref().map(|detail| format!(" ({detail})")).unwrap_or_default()
+    problem
+        .detail
+        .as_deref()
+        .map(|detail| format!(" ({detail})"))
+        .unwrap_or_default()
 }

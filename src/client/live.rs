@@ -96,7 +96,10 @@ impl Live {
             match self.0.next().await.ok_or(LiveError::Gone)?.map_err(Box::new)? {
                 Message::Text(text) => return Ok(serde_json::from_str(&text)?),
                 Message::Close(Some(frame)) => {
-                    return Err(LiveError::Closed { code: frame.code.into(), reason: frame.reason.to_string() });
+                    return Err(LiveError::Closed {
+                        code: frame.code.into(),
+                        reason: frame.reason.to_string(),
+                    });
                 }
                 Message::Close(None) => return Err(LiveError::Gone),
                 // Pings are answered by the next read or write of the socket.

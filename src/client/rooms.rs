@@ -3,8 +3,8 @@
 use super::{Client, Error};
 use crate::wire::Page;
 use crate::wire::rooms::{
-    AudienceMember, CreateRoom, HandAnswer, IceRestart, IceRestarted, JoinRequest, Joined, ModerateRequest, Moderation,
-    MuteRequest, RoomAck, RoomCard, RoomPatch, RoomSnapshot, StageAnswer,
+    AudienceMember, CreateRoom, HandAnswer, IceRestart, IceRestarted, JoinRequest, Joined, ModerateRequest,
+    Moderation, MuteRequest, RoomAck, RoomCard, RoomPatch, RoomSnapshot, StageAnswer,
 };
 use reqwest::Method;
 
@@ -46,7 +46,8 @@ impl Client {
     /// # Errors
     /// [`Error`].
     pub async fn join(&self, room: &str, request: &JoinRequest) -> Result<Joined, Error> {
-        self.send(Method::POST, &["v1", "rooms", room, "join"], request).await
+        self.send(Method::POST, &["v1", "rooms", room, "join"], request)
+            .await
     }
 
     /// Restarts ICE of a media session.
@@ -55,7 +56,8 @@ impl Client {
     /// [`Error`].
     pub async fn restart_ice(&self, room: &str, session: &str, sdp: &str) -> Result<IceRestarted, Error> {
         let path = ["v1", "rooms", room, "sessions", session, "ice"];
-        self.send(Method::POST, &path, &IceRestart { sdp: sdp.to_owned() }).await
+        self.send(Method::POST, &path, &IceRestart { sdp: sdp.to_owned() })
+            .await
     }
 
     /// Leaves.
@@ -71,7 +73,8 @@ impl Client {
     /// # Errors
     /// [`Error`].
     pub async fn raise_hand(&self, room: &str) -> Result<RoomAck, Error> {
-        self.acknowledge(Method::PUT, &["v1", "rooms", room, "hand"]).await
+        self.acknowledge(Method::PUT, &["v1", "rooms", room, "hand"])
+            .await
     }
 
     /// Lowers it.
@@ -79,7 +82,8 @@ impl Client {
     /// # Errors
     /// [`Error`].
     pub async fn lower_hand(&self, room: &str) -> Result<RoomAck, Error> {
-        self.acknowledge(Method::DELETE, &["v1", "rooms", room, "hand"]).await
+        self.acknowledge(Method::DELETE, &["v1", "rooms", room, "hand"])
+            .await
     }
 
     /// Accepts or declines a raised hand.
@@ -87,7 +91,12 @@ impl Client {
     /// # Errors
     /// [`Error`].
     pub async fn answer_hand(&self, room: &str, user: &str, accept: bool) -> Result<RoomAck, Error> {
-        self.send(Method::POST, &["v1", "rooms", room, "hands", user], &HandAnswer { accept }).await
+        self.send(
+            Method::POST,
+            &["v1", "rooms", room, "hands", user],
+            &HandAnswer { accept },
+        )
+        .await
     }
 
     /// Answers a stage invitation.
@@ -95,7 +104,12 @@ impl Client {
     /// # Errors
     /// [`Error`].
     pub async fn answer_stage(&self, room: &str, accept: bool) -> Result<RoomAck, Error> {
-        self.send(Method::POST, &["v1", "rooms", room, "stage"], &StageAnswer { accept }).await
+        self.send(
+            Method::POST,
+            &["v1", "rooms", room, "stage"],
+            &StageAnswer { accept },
+        )
+        .await
     }
 
     /// Steps back to the audience.
@@ -103,7 +117,8 @@ impl Client {
     /// # Errors
     /// [`Error`].
     pub async fn leave_stage(&self, room: &str) -> Result<RoomAck, Error> {
-        self.acknowledge(Method::DELETE, &["v1", "rooms", room, "stage"]).await
+        self.acknowledge(Method::DELETE, &["v1", "rooms", room, "stage"])
+            .await
     }
 
     /// Mutes or unmutes oneself.
@@ -111,7 +126,12 @@ impl Client {
     /// # Errors
     /// [`Error`].
     pub async fn mute(&self, room: &str, muted: bool) -> Result<RoomAck, Error> {
-        self.send(Method::PUT, &["v1", "rooms", room, "mute"], &MuteRequest { muted }).await
+        self.send(
+            Method::PUT,
+            &["v1", "rooms", room, "mute"],
+            &MuteRequest { muted },
+        )
+        .await
     }
 
     /// Moderates somebody.
@@ -119,7 +139,12 @@ impl Client {
     /// # Errors
     /// [`Error`].
     pub async fn moderate(&self, room: &str, user: &str, action: Moderation) -> Result<RoomAck, Error> {
-        self.send(Method::POST, &["v1", "rooms", room, "members", user], &ModerateRequest { action }).await
+        self.send(
+            Method::POST,
+            &["v1", "rooms", room, "members", user],
+            &ModerateRequest { action },
+        )
+        .await
     }
 
     /// The audience.
@@ -148,7 +173,8 @@ impl Client {
     /// # Errors
     /// [`Error`].
     pub async fn end_room(&self, room: &str) -> Result<RoomAck, Error> {
-        self.acknowledge(Method::POST, &["v1", "rooms", room, "end"]).await
+        self.acknowledge(Method::POST, &["v1", "rooms", room, "end"])
+            .await
     }
 
     async fn acknowledge(&self, method: Method, path: &[&str]) -> Result<RoomAck, Error> {

@@ -16,7 +16,9 @@ pub struct Auth {
 
 impl Default for Auth {
     fn default() -> Self {
-        Self { access_token_s: 10 * 60 }
+        Self {
+            access_token_s: 10 * 60,
+        }
     }
 }
 

@@ -16,7 +16,11 @@ const SECTIONS: &[(&str, &str, &str)] = &[
     ("rates", include_str!("rates.rs"), "Rates"),
     ("sms", include_str!("../sms.rs"), "Config"),
     ("media", include_str!("../../media/src/config.rs"), "Config"),
-    ("cluster", include_str!("../../cluster/src/node/config.rs"), "Config"),
+    (
+        "cluster",
+        include_str!("../../cluster/src/node/config.rs"),
+        "Config",
+    ),
     ("limits", include_str!("../../actors/src/limits.rs"), "Limits"),
     ("log", include_str!("log.rs"), "Log"),
 ];
@@ -39,7 +43,12 @@ pub fn entries() -> &'static [Entry] {
     static ENTRIES: LazyLock<Vec<Entry>> = LazyLock::new(|| {
         let mut entries = Vec::new();
         for (name, source, strukt) in SECTIONS {
-            entries.push(Entry { key: (*name).to_owned(), doc: struct_doc(source, strukt), section: true, optional: false });
+            entries.push(Entry {
+                key: (*name).to_owned(),
+                doc: struct_doc(source, strukt),
+                section: true,
+                optional: false,
+            });
             collect(source, strukt, name, &mut entries);
         }
         entries
@@ -54,8 +63,9 @@ pub fn find(key: &str) -> Option<&'static Entry> {
 
 fn collect(source: &str, strukt: &str, path: &str, entries: &mut Vec<Entry>) {
     // Plain keys first: in TOML nothing can follow a sub-table in its parent.
-    let (sections, keys): (Vec<_>, Vec<_>) =
-        fields(source, strukt).into_iter().partition(|field| header(source, field.kind).is_some());
+    let (sections, keys): (Vec<_>, Vec<_>) = fields(source, strukt)
+        .into_iter()
+        .partition(|field| header(source, field.kind).is_some());
     let key_of = |field: &Field| format!("{path}.{}", field.name);
     entries.extend(keys.iter().map(|field| Entry {
         key: key_of(field),
@@ -64,7 +74,12 @@ fn collect(source: &str, strukt: &str, path: &str, entries: &mut Vec<Entry>) {
         optional: field.kind.starts_with("Option<"),
     }));
     for field in sections {
-        entries.push(Entry { key: key_of(&field), doc: field.doc.clone(), section: true, optional: false });
+        entries.push(Entry {
+            key: key_of(&field),
+            doc: field.doc.clone(),
+            section: true,
+            optional: false,
+        });
         collect(source, field.kind, &key_of(&field), entries);
     }
 }
@@ -77,7 +92,9 @@ struct Field<'a> {
 
 /// The line of `pub struct <name> {`.
 fn header(source: &str, name: &str) -> Option<usize> {
-    source.lines().position(|line| line == format!("pub struct {name} {{"))
+    source
+        .lines()
+        .position(|line| line == format!("pub struct {name} {{"))
 }
 
 fn struct_doc(source: &str, name: &str) -> String {
@@ -94,14 +111,26 @@ fn struct_doc(source: &str, name: &str) -> String {
 }
 
 fn fields<'a>(source: &'a str, strukt: &str) -> Vec<Field<'a>> {
-    let Some(start) = header(source, strukt) else { return Vec::new() };
+    let Some(start) = header(source, strukt) else {
+        return Vec::new();
+    };
     let mut doc = Vec::new();
     let mut fields = Vec::new();
-    for line in source.lines().skip(start + 1).take_while(|line| *line != "}").map(str::trim) {
+    for line in source
+        .lines()
+        .skip(start + 1)
+        .take_while(|line| *line != "}")
+        .map(str::trim)
+    {
         if let Some(text) = line.strip_prefix("///") {
             doc.push(text.trim());
-        } else if let Some((name, kind)) = line.strip_prefix("pub ").and_then(|field| field.split_once(": ")) {
-            fields.push(Field { name, kind: kind.trim_end_matches(','), doc: doc.join(" ") });
+        } else if let Some((name, kind)) = line.strip_prefix("pub ").and_then(|field| field.split_once(": "))
+        {
+            fields.push(Field {
+                name,
+                kind: kind.trim_end_matches(','),
+                doc: doc.join(" "),
+            });
             doc.clear();
         }
     }
@@ -118,7 +147,11 @@ mod tests {
         match value {
             toml::Value::Table(table) => {
                 for (name, value) in table {
-                    let path = if path.is_empty() { name.clone() } else { format!("{path}.{name}") };
+                    let path = if path.is_empty() {
+                        name.clone()
+                    } else {
+                        format!("{path}.{name}")
+                    };
                     written(value, &path, into);
                 }
             }
@@ -132,10 +165,17 @@ mod tests {
         written(&toml::Value::try_from(Config::default()).unwrap(), "", &mut known);
         // What may be absent is not written when it is.
         let present = |entry: &&Entry| !entry.section && (!entry.optional || known.contains(&entry.key));
-        let mut documented: Vec<_> = entries().iter().filter(present).map(|entry| entry.key.clone()).collect();
+        let mut documented: Vec<_> = entries()
+            .iter()
+            .filter(present)
+            .map(|entry| entry.key.clone())
+            .collect();
         known.sort();
         documented.sort();
         assert_eq!(known, documented);
-        assert!(entries().iter().all(|entry| !entry.doc.is_empty()), "every key says what it means");
+        assert!(
+            entries().iter().all(|entry| !entry.doc.is_empty()),
+            "every key says what it means"
+        );
     }
 }

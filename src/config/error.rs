@@ -52,7 +52,10 @@ pub enum Error {
 impl Error {
     /// An [`Error::Value`].
     pub(super) fn value(key: &'static str, reason: impl Display) -> Self {
-        Self::Value { key, reason: reason.to_string() }
+        Self::Value {
+            key,
+            reason: reason.to_string(),
+        }
     }
 }
 

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize, Serializer};
 use std::fmt;
 
 /// What is printed in its place.
-pub const PLACEHOLDER: &str = "(hidden)";
+pub(super) const PLACEHOLDER: &str = "(hidden)";
 
 /// Text that `Debug`, logs and `mitalk config print` do not show. Empty text is shown as such: it is no secret.
 #[derive(Clone, Default, PartialEq, Eq, Deserialize)]

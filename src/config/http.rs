@@ -77,11 +77,17 @@ impl Http {
 
     /// What people open: [`Http::public_url`], or the address in fact listened on.
     pub fn url(&self, listening: SocketAddr) -> String {
-        if self.public_url.is_empty() { format!("http://{listening}") } else { self.public_url.clone() }
+        if self.public_url.is_empty() {
+            format!("http://{listening}")
+        } else {
+            self.public_url.clone()
+        }
     }
 }
 
 fn is_origin(text: &str) -> bool {
-    let host = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
+    let host = text
+        .strip_prefix("https://")
+        .or_else(|| text.strip_prefix("http://"));
     host.is_some_and(|host| !host.is_empty() && !host.contains(['/', '?', '#', ' ', '@']))
 }

@@ -45,17 +45,39 @@ impl Sources {
 
     /// The file that is read, if any.
     pub fn path(&self) -> Option<PathBuf> {
-        self.file.clone().or_else(|| Some(PathBuf::from(DEFAULT_FILE)).filter(|path| path.exists()))
+        self.file
+            .clone()
+            .or_else(|| Some(PathBuf::from(DEFAULT_FILE)).filter(|path| path.exists()))
     }
 }
 
+/// The file's text, if it is TOML at all: figment's own error has many lines and no path.
 fn read(path: &Path) -> Result<String, Error> {
-    std::fs::read_to_string(path)
-        .map_err(|error| Error::File { path: path.to_owned(), reason: error.to_string() })
+    let error = |reason: String| Error::File {
+        path: path.to_owned(),
+        reason,
+    };
+    let text = std::fs::read_to_string(path).map_err(|failed| error(failed.to_string()))?;
+    match text.parse::<toml::Table>() {
+        Ok(_) => Ok(text),
+        Err(wrong) => {
+            let before = wrong
+                .span()
+                .and_then(|span| text.get(..span.start))
+                .unwrap_or_default();
+            let line = before.matches('\n').count() + 1;
+            Err(error(format!(
+                "line {line}: {}",
+                wrong.message().replace('\n', ", ")
+            )))
+        }
+    }
 }
 
 fn environment() -> Env {
-    Env::prefixed(ENVIRONMENT_PREFIX).ignore(&OTHER_VARIABLES).split("__")
+    Env::prefixed(ENVIRONMENT_PREFIX)
+        .ignore(&OTHER_VARIABLES)
+        .split("__")
 }
 
 /// One `--set`, as a source of its own, so that errors can name it.
@@ -67,10 +89,15 @@ struct Flag {
 impl Flag {
     fn parse(flag: &str) -> Result<Self, Error> {
         let (key, value) = flag.split_once('=').ok_or_else(|| Error::Flag(flag.to_owned()))?;
-        let value: Value = value.parse().unwrap_or_else(|never: std::convert::Infallible| match never {});
+        let value: Value = value
+            .parse()
+            .unwrap_or_else(|never: std::convert::Infallible| match never {});
         let nested = figment::util::nest(key.trim(), value);
         let values = nested.into_dict().ok_or_else(|| Error::Flag(flag.to_owned()))?;
-        Ok(Self { text: format!("--set {flag}"), values })
+        Ok(Self {
+            text: format!("--set {flag}"),
+            values,
+        })
     }
 }
 
@@ -99,9 +126,15 @@ fn checked<P: Provider>(provider: P, source_name: &str) -> Result<P, Error> {
 
 fn refuse_unknown(dict: &Dict, path: &str, source_name: &str) -> Result<(), Error> {
     for (name, value) in dict {
-        let key = if path.is_empty() { name.clone() } else { format!("{path}.{name}") };
+        let key = if path.is_empty() {
+            name.clone()
+        } else {
+            format!("{path}.{name}")
+        };
         match (docs::find(&key), value) {
-            (Some(entry), Value::Dict(_, inner)) if entry.section => refuse_unknown(inner, &key, source_name)?,
+            (Some(entry), Value::Dict(_, inner)) if entry.section => {
+                refuse_unknown(inner, &key, source_name)?
+            }
             (Some(entry), _) if entry.section => {
                 return Err(Error::Form {
                     key,
@@ -130,7 +163,12 @@ fn unknown(key: String, path: &str, source_name: &str) -> Error {
             None => path.is_empty().then(|| entry.key.clone()),
         })
         .collect();
-    Error::UnknownKey { key, source_name: source_name.to_owned(), nearest, known }
+    Error::UnknownKey {
+        key,
+        source_name: source_name.to_owned(),
+        nearest,
+        known,
+    }
 }
 
 fn form_error(error: figment::Error) -> Error {
@@ -138,7 +176,11 @@ fn form_error(error: figment::Error) -> Error {
         Some(metadata) => metadata.name.to_string(),
         None => "the configuration".to_owned(),
     };
-    Error::Form { key: error.path.join("."), source_name, reason: error.kind.to_string() }
+    Error::Form {
+        key: error.path.join("."),
+        source_name,
+        reason: error.kind.to_string(),
+    }
 }
 
 #[cfg(test)]
@@ -147,15 +189,28 @@ mod tests {
 
     fn set(flags: &[&str]) -> Result<Config, Error> {
         let set = flags.iter().map(|flag| (*flag).to_owned()).collect();
-        Sources { file: Some("/dev/null".into()), set }.load()
+        Sources {
+            file: Some("/dev/null".into()),
+            set,
+        }
+        .load()
     }
 
     #[test]
     fn flags_win_over_defaults_and_earlier_flags() {
-        let config = set(&["http.listen=127.0.0.1:1", "http.listen=127.0.0.1:2", "media.threads=3"]).unwrap();
+        let config = set(&[
+            "http.listen=127.0.0.1:1",
+            "http.listen=127.0.0.1:2",
+            "media.threads=3",
+        ])
+        .unwrap();
         assert_eq!(config.http.listen.port(), 2);
         assert_eq!(config.media.threads, 3);
-        assert_eq!(config.media.bind, Config::default().media.bind, "the rest of a section stays");
+        assert_eq!(
+            config.media.bind,
+            Config::default().media.bind,
+            "the rest of a section stays"
+        );
     }
 
     #[test]
@@ -174,11 +229,17 @@ mod tests {
     #[test]
     fn wrong_types_and_values_name_their_key() {
         let error = set(&["http.listen=here"]).unwrap_err().to_string();
-        assert!(error.starts_with("`http.listen` in --set http.listen=here: "), "{error}");
+        assert!(
+            error.starts_with("`http.listen` in --set http.listen=here: "),
+            "{error}"
+        );
         let error = set(&["auth.access_token_s=0"]).unwrap_err().to_string();
         assert!(error.starts_with("`auth.access_token_s` must be"), "{error}");
         let error = set(&["http=1"]).unwrap_err().to_string();
         assert!(error.contains("is a section"), "{error}");
-        assert_eq!(set(&["http.listen"]).unwrap_err(), Error::Flag("http.listen".into()));
+        assert_eq!(
+            set(&["http.listen"]).unwrap_err(),
+            Error::Flag("http.listen".into())
+        );
     }
 }

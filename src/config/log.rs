@@ -29,7 +29,10 @@ pub struct Log {
 
 impl Default for Log {
     fn default() -> Self {
-        Self { level: "info".to_owned(), format: Format::Auto }
+        Self {
+            level: "info".to_owned(),
+            format: Format::Auto,
+        }
     }
 }
 

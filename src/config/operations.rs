@@ -16,7 +16,10 @@ pub struct Operations {
 
 impl Default for Operations {
     fn default() -> Self {
-        Self { listen: SocketAddr::new(Ipv4Addr::LOCALHOST.into(), 9090), drain_timeout_ms: 10_000 }
+        Self {
+            listen: SocketAddr::new(Ipv4Addr::LOCALHOST.into(), 9090),
+            drain_timeout_ms: 10_000,
+        }
     }
 }
 

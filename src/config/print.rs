@@ -14,7 +14,9 @@ impl Config {
     /// Never for values that serde wrote: every default and every loaded configuration is such.
     pub fn to_documented_toml(&self) -> String {
         let all = toml::Value::try_from(self).expect("every configuration is writable as TOML");
-        let mut text = String::from("# Mi Talk's configuration. Every key may be left out: what stands here then counts.\n");
+        let mut text = String::from(
+            "# Mi Talk's configuration. Every key may be left out: what stands here then counts.\n",
+        );
         for entry in docs::entries() {
             let value = lookup(&all, &entry.key);
             text.push('\n');

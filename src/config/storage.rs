@@ -25,7 +25,10 @@ pub struct Storage {
 
 impl Default for Storage {
     fn default() -> Self {
-        Self { data_dir: PathBuf::from("var"), store: Store::Sqlite }
+        Self {
+            data_dir: PathBuf::from("var"),
+            store: Store::Sqlite,
+        }
     }
 }
 

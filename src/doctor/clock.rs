@@ -23,7 +23,10 @@ pub(super) fn examine(config: &Config) -> Vec<Finding> {
         && written > now + SLACK_MS
     {
         return vec![Finding::error(
-            format!("the clock is {} s behind what was written here before", (written - now) / 1_000),
+            format!(
+                "the clock is {} s behind what was written here before",
+                (written - now) / 1_000
+            ),
             "it was set back: set the machine's clock, or sessions will not expire when they should",
         )];
     }
@@ -32,10 +35,20 @@ pub(super) fn examine(config: &Config) -> Vec<Finding> {
 
 /// When the data directory's files were last written, by the clock of then.
 fn written_ms(config: &Config) -> Option<u64> {
-    let files = [config.storage.database(), config.storage.data_dir.join(secrets::FILE)];
+    let files = [
+        config.storage.database(),
+        config.storage.data_dir.join(secrets::FILE),
+    ];
     files
         .iter()
-        .filter_map(|path| path.metadata().ok()?.modified().ok()?.duration_since(UNIX_EPOCH).ok())
+        .filter_map(|path| {
+            path.metadata()
+                .ok()?
+                .modified()
+                .ok()?
+                .duration_since(UNIX_EPOCH)
+                .ok()
+        })
         .filter_map(|since| u64::try_from(since.as_millis()).ok())
         .max()
 }

@@ -10,7 +10,12 @@ const OTHER_FILES: u64 = 256;
 pub(super) fn examine(config: &Config, running: bool) -> Vec<Finding> {
     let mut findings = vec![
         free("the app", "http.listen", config.http.listen, running),
-        free("operations", "operations.listen", config.operations.listen, running),
+        free(
+            "operations",
+            "operations.listen",
+            config.operations.listen,
+            running,
+        ),
     ];
     if !is_private(config.operations.listen.ip()) {
         findings.push(Finding::warning(
@@ -26,7 +31,9 @@ pub(super) fn examine(config: &Config, running: bool) -> Vec<Finding> {
 fn free(what: &str, key: &str, address: SocketAddr, running: bool) -> Finding {
     match TcpListener::bind(address) {
         Ok(_) => Finding::fine(format!("{what}: {address} is free")),
-        Err(_) if running => Finding::fine(format!("{what}: {address} is taken, by the running service it seems")),
+        Err(_) if running => Finding::fine(format!(
+            "{what}: {address} is taken, by the running service it seems"
+        )),
         Err(error) if error.kind() == std::io::ErrorKind::AddrInUse => Finding::error(
             format!("{what}: {address} is in use by another program"),
             format!("stop that program (ss -ltnp shows it), or choose another port with {key}"),
@@ -55,7 +62,10 @@ fn browsers(config: &Config) -> Finding {
         Some(_) => Finding::fine(format!("people open {}, on this machine", http.public_url)),
         None if local => Finding::fine("the app is for this machine only"),
         None => Finding::warning(
-            format!("the app listens on {} and http.public_url is not set", http.listen),
+            format!(
+                "the app listens on {} and http.public_url is not set",
+                http.listen
+            ),
             "set http.public_url to what people open: browsers give the microphone only to https:// and localhost",
         ),
     }
@@ -67,7 +77,10 @@ fn is_localhost(host: &str) -> bool {
 }
 
 fn files(connections: u64) -> Option<Finding> {
-    let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
+    let mut limit = libc::rlimit {
+        rlim_cur: 0,
+        rlim_max: 0,
+    };
     // SAFETY: `limit` is valid for the whole call, which only writes to it.
     let failed = unsafe { libc::getrlimit(libc::RLIMIT_NOFILE, &raw mut limit) };
     let wanted = connections + OTHER_FILES;

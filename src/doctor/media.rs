@@ -19,7 +19,13 @@ pub(super) fn examine(config: &Config, running: bool) -> Vec<Finding> {
     if config.media.announce.is_empty() {
         findings.extend(config.media.bind.iter().map(|bind| unannounced(*bind, config)));
     } else {
-        findings.extend(config.media.announce.iter().map(|address| announced(*address, config)));
+        findings.extend(
+            config
+                .media
+                .announce
+                .iter()
+                .map(|address| announced(*address, config)),
+        );
     }
     findings
 }
@@ -33,7 +39,9 @@ fn ports(first: SocketAddr, threads: usize) -> impl Iterator<Item = SocketAddr> 
 fn free(address: SocketAddr, running: bool) -> Finding {
     match UdpSocket::bind(address) {
         Ok(_) => Finding::fine(format!("audio: UDP {address} is free")),
-        Err(_) if running => Finding::fine(format!("audio: UDP {address} is taken, by the running service it seems")),
+        Err(_) if running => Finding::fine(format!(
+            "audio: UDP {address} is taken, by the running service it seems"
+        )),
         Err(error) if error.kind() == std::io::ErrorKind::AddrInUse => Finding::error(
             format!("audio: UDP {address} is in use by another program"),
             "stop that program (ss -lunp shows it), or choose another port with media.bind",
@@ -47,7 +55,12 @@ fn free(address: SocketAddr, running: bool) -> Finding {
 
 /// An address that the operator says clients can send to.
 fn announced(address: IpAddr, config: &Config) -> Finding {
-    let ports: Vec<_> = config.media.bind.iter().map(|bind| bind.port().to_string()).collect();
+    let ports: Vec<_> = config
+        .media
+        .bind
+        .iter()
+        .map(|bind| bind.port().to_string())
+        .collect();
     let ports = ports.join(", ");
     if address.is_unspecified() {
         return Finding::error(
@@ -56,7 +69,11 @@ fn announced(address: IpAddr, config: &Config) -> Finding {
         );
     }
     if is_ours(address) {
-        let bound = config.media.bind.iter().any(|bind| bind.ip().is_unspecified() || bind.ip() == address);
+        let bound = config
+            .media
+            .bind
+            .iter()
+            .any(|bind| bind.ip().is_unspecified() || bind.ip() == address);
         if !bound {
             return Finding::error(
                 format!("audio: {address} is announced, but media.bind does not listen on it"),
@@ -88,7 +105,11 @@ fn announced(address: IpAddr, config: &Config) -> Finding {
 
 /// Nothing is announced: clients are told what is bound.
 fn unannounced(bind: SocketAddr, config: &Config) -> Finding {
-    let told = if bind.ip().is_unspecified() { outbound().unwrap_or(bind.ip()) } else { bind.ip() };
+    let told = if bind.ip().is_unspecified() {
+        outbound().unwrap_or(bind.ip())
+    } else {
+        bind.ip()
+    };
     if bind.ip().is_loopback() && (is_public(config) || !config.http.listen.ip().is_loopback()) {
         return Finding::error(
             format!("audio: media.bind is {bind}, so only this machine can send anything"),
@@ -130,7 +151,10 @@ mod tests {
     }
 
     fn worst(config: &Config) -> Finding {
-        examine(config, false).into_iter().max_by_key(|finding| finding.level).unwrap()
+        examine(config, false)
+            .into_iter()
+            .max_by_key(|finding| finding.level)
+            .unwrap()
     }
 
     #[test]
@@ -140,9 +164,24 @@ mod tests {
         for (bind, announce, level, hint) in [
             ("127.0.0.1:0", &[][..], Level::Error, "only this machine can send"),
             ("0.0.0.0:0", &["0.0.0.0"], Level::Error, "nobody can send"),
-            ("0.0.0.0:0", &["192.168.254.253"], Level::Error, "not of this machine and private"),
-            ("0.0.0.0:0", &["203.0.113.7"], Level::Warning, "not of this machine"),
-            ("0.0.0.0:0", &["127.0.0.1"], Level::Warning, "only its own network"),
+            (
+                "0.0.0.0:0",
+                &["192.168.254.253"],
+                Level::Error,
+                "not of this machine and private",
+            ),
+            (
+                "0.0.0.0:0",
+                &["203.0.113.7"],
+                Level::Warning,
+                "not of this machine",
+            ),
+            (
+                "0.0.0.0:0",
+                &["127.0.0.1"],
+                Level::Warning,
+                "only its own network",
+            ),
         ] {
             let finding = worst(&config(bind, announce, url));
             assert_eq!(finding.level, level, "{finding:?}");

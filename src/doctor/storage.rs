@@ -36,12 +36,22 @@ pub(super) fn examine(config: &Config, running: bool) -> Vec<Finding> {
 fn writable(directory: &Path) -> Finding {
     let shown = directory.display();
     if !directory.exists() {
-        let parent = directory.ancestors().skip(1).find(|parent| parent.exists() || parent.as_os_str().is_empty());
-        let parent = parent.filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        let parent = directory
+            .ancestors()
+            .skip(1)
+            .find(|parent| parent.exists() || parent.as_os_str().is_empty());
+        let parent = parent
+            .filter(|parent| !parent.as_os_str().is_empty())
+            .unwrap_or(Path::new("."));
         return match probe(parent) {
-            Ok(()) => Finding::fine(format!("the data directory {shown} will be made at the first start")),
+            Ok(()) => Finding::fine(format!(
+                "the data directory {shown} will be made at the first start"
+            )),
             Err(error) => Finding::error(
-                format!("the data directory {shown} cannot be made: {}: {error}", parent.display()),
+                format!(
+                    "the data directory {shown} cannot be made: {}: {error}",
+                    parent.display()
+                ),
                 "make it yourself and give it to the user that runs mitalk, or set storage.data_dir",
             ),
         };
@@ -98,9 +108,10 @@ fn database(config: &Config) -> Finding {
     match open(config) {
         None => Finding::fine("the database will be made at the first start"),
         Some(Ok(())) => Finding::fine("the database opens and is of this release"),
-        Some(Err(error @ OpenError::Older { .. })) => {
-            Finding::warning("the database is of an older release; serve brings it up to date", error.to_string())
-        }
+        Some(Err(error @ OpenError::Older { .. })) => Finding::warning(
+            "the database is of an older release; serve brings it up to date",
+            error.to_string(),
+        ),
         Some(Err(error)) => Finding::error("the database cannot be opened", error.to_string()),
     }
 }
@@ -112,6 +123,9 @@ fn open(config: &Config) -> Option<Result<(), OpenError>> {
         return None;
     }
     let metrics = Metrics::new(&Registry::new()).ok()?;
-    let options = Options { migrate: Migrate::Refuse, ..Options::default() };
+    let options = Options {
+        migrate: Migrate::Refuse,
+        ..Options::default()
+    };
     Some(Store::open(&path, &options, metrics).map(drop))
 }

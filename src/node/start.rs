@@ -3,6 +3,7 @@
 use super::{Addresses, Node, Served};
 use crate::api::{Api, Metrics as ApiMetrics, Tokens};
 use crate::config::{Config, Store as StoreKind};
+use crate::failpoints::Pointed;
 use crate::ops::{self, Operations};
 use crate::secrets::{self, Secrets};
 use crate::server::Server;
@@ -10,7 +11,7 @@ use crate::sms;
 use crate::store::sqlite::{self, Migrate, Options, Store};
 use mitalk_actors::id::Home;
 use mitalk_actors::{Mitalk, rooms};
-use mitalk_cluster::{Builder, Ports, SystemClock};
+use mitalk_cluster::{Builder, LocalMembership, LocalTransport, NodeId, Ports, SystemClock};
 use mitalk_media::{Engine, Events};
 use prometheus::Registry;
 use std::io;
@@ -18,6 +19,11 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
+
+/// An embedded store gives all shards within a second, even on a busy machine.
+const READY_WAIT: Duration = Duration::from_secs(5);
+/// How often it is looked at meanwhile.
+const READY_LOOK: Duration = Duration::from_millis(5);
 
 /// Why a node did not start. Every text says what to do; nothing is left half started.
 #[derive(Debug, thiserror::Error)]
@@ -69,7 +75,9 @@ pub enum StartError {
 fn listen_advice(error: &io::Error, key: &str) -> String {
     match error.kind() {
         io::ErrorKind::AddrInUse => {
-            format!("; another program uses that port: stop it, or choose another one with --set {key}=ADDRESS:PORT")
+            format!(
+                "; another program uses that port: stop it, or choose another one with --set {key}=ADDRESS:PORT"
+            )
         }
         io::ErrorKind::AddrNotAvailable => "; this machine has no such address: 0.0.0.0 means all".to_owned(),
         io::ErrorKind::PermissionDenied => "; ports below 1024 need a privilege".to_owned(),
@@ -83,21 +91,37 @@ impl Node {
     /// # Errors
     /// [`StartError`].
     pub async fn start(config: &Config) -> Result<Self, StartError> {
-        let app = listen("app", "http.listen", config.http.listen, config.http.max_connections).await?;
-        let operations =
-            listen("operations", "operations.listen", config.operations.listen, config.http.max_connections).await?;
+        let app = listen(
+            "app",
+            "http.listen",
+            config.http.listen,
+            config.http.max_connections,
+        )
+        .await?;
+        let operations = listen(
+            "operations",
+            "operations.listen",
+            config.operations.listen,
+            config.http.max_connections,
+        )
+        .await?;
         let registry = Registry::new();
         let store = open_store(config, &registry).await?;
         let data_dir = config.storage.data_dir.clone();
         let token_path = config.admin.token_path(&data_dir);
         let (secrets, admin_token) = tokio::task::spawn_blocking(move || {
-            Ok::<_, secrets::Error>((Secrets::load_or_create(&data_dir)?, secrets::admin_token(&token_path)?))
+            Ok::<_, secrets::Error>((
+                Secrets::load_or_create(&data_dir)?,
+                secrets::admin_token(&token_path)?,
+            ))
         })
         .await??;
 
         let media_metrics = mitalk_media::Metrics::register(&registry)?;
         let (engine, events) = Engine::start(config.media.clone(), media_metrics)?;
         let mitalk = start_domain(config, &registry, store, &secrets, &engine, events).await?;
+
+        wait_until_ready(&mitalk).await;
 
         let metrics = ApiMetrics::new(&registry)?;
         let lifetime = Duration::from_secs(config.auth.access_token_s);
@@ -127,7 +151,15 @@ impl Node {
             version = env!("CARGO_PKG_VERSION"),
             "ready"
         );
-        Ok(Self { addresses, api, mitalk, engine, app, operations, drain })
+        Ok(Self {
+            addresses,
+            api,
+            mitalk,
+            engine,
+            app,
+            operations,
+            drain,
+        })
     }
 }
 
@@ -143,7 +175,9 @@ async fn listen(
     max_connections: usize,
 ) -> Result<Listening, StartError> {
     let failed = |source| StartError::Listen { address, key, source };
-    let server = Server::bind(name, address, max_connections).await.map_err(failed)?;
+    let server = Server::bind(name, address, max_connections)
+        .await
+        .map_err(failed)?;
     let address = server.address().map_err(failed)?;
     Ok(Listening { server, address })
 }
@@ -154,9 +188,14 @@ async fn open_store(config: &Config, registry: &Registry) -> Result<Store, Start
     let metrics = sqlite::Metrics::new(registry)?;
     let storage = config.storage.clone();
     let store = tokio::task::spawn_blocking(move || {
-        std::fs::create_dir_all(&storage.data_dir)
-            .map_err(|source| StartError::DataDirectory { path: storage.data_dir.clone(), source })?;
-        let options = Options { migrate: Migrate::Apply, ..Options::default() };
+        std::fs::create_dir_all(&storage.data_dir).map_err(|source| StartError::DataDirectory {
+            path: storage.data_dir.clone(),
+            source,
+        })?;
+        let options = Options {
+            migrate: Migrate::Apply,
+            ..Options::default()
+        };
         Ok::<_, StartError>(Store::open(&storage.database(), &options, metrics)?)
     });
     store.await?
@@ -171,7 +210,8 @@ async fn start_domain(
     events: Events,
 ) -> Result<Mitalk, StartError> {
     let clock = Arc::new(SystemClock);
-    let shared = Arc::new(store);
+    let reads = Arc::new(store.clone());
+    let shared = Arc::new(Pointed(store));
     let ports = Ports {
         lease: shared.clone(),
         entity: shared.clone(),
@@ -185,15 +225,17 @@ async fn start_domain(
         clock.clone(),
         mitalk_cluster::Metrics::new(registry)?,
     );
+    let here = LocalMembership::new(NodeId::new(&config.cluster.node), &config.cluster.region);
+    let cluster = cluster.network(Arc::new(Pointed(LocalTransport::default())), Arc::new(here));
     let room_metrics = rooms::Metrics::default();
     room_metrics.register(registry)?;
     let sms = sms::Log::new(&config.sms).map_err(StartError::Sms)?;
     let parts = mitalk_actors::mitalk::Parts {
         cluster,
         clock,
-        reads: shared.clone(),
+        reads,
         allow_list: shared.clone(),
-        sms: Arc::new(sms),
+        sms: Arc::new(Pointed(sms)),
         source: shared,
         limits: config.limits.clone(),
         secrets: secrets.domain()?,
@@ -203,4 +245,18 @@ async fn start_domain(
         metrics: room_metrics,
     };
     Ok(Mitalk::start(parts).await?)
+}
+
+/// Waits until the node owns its shards, so that the first client is not turned away; a node of many whose shards others
+/// still hold goes on meanwhile, and says so in `/readyz`.
+async fn wait_until_ready(mitalk: &Mitalk) {
+    let ready = async {
+        while !mitalk.cluster().status().ready {
+            tokio::time::sleep(READY_LOOK).await;
+        }
+    };
+    if tokio::time::timeout(READY_WAIT, ready).await.is_err() {
+        let reason = mitalk.cluster().status().reason.unwrap_or_default();
+        tracing::warn!(reason, "not ready yet; see /readyz");
+    }
 }

@@ -3,8 +3,8 @@
 use super::Operations;
 use crate::api::{Context, Error, Json, Path, Query, codes, derive_request};
 use crate::wire::admin::{
-    Account, Admit, AllowCount, AllowImport, Grant, Granted, InvitesOf, LiveRoom, LiveRooms, Phase, PhaseIs, Suspend,
-    TestAccount, TestAccounts, TestAccountsMade, Waitlist,
+    Account, Admit, AllowCount, AllowImport, Grant, Granted, InvitesOf, LiveRoom, LiveRooms, Phase, PhaseIs,
+    Suspend, TestAccount, TestAccounts, TestAccountsMade, Waitlist,
 };
 use crate::wire::auth::Tokens;
 use axum::Router;
@@ -38,7 +38,11 @@ pub(super) fn routes(test_admission: bool) -> Router<Operations> {
         .route("/admin/v1/invites", get(invites_of).post(grant_invites))
         .route("/admin/v1/rooms", get(rooms))
         .route("/admin/v1/rooms/{id}/stop", post(stop_room));
-    if test_admission { routes.route("/admin/v1/test-accounts", post(test_accounts)) } else { routes }
+    if test_admission {
+        routes.route("/admin/v1/test-accounts", post(test_accounts))
+    } else {
+        routes
+    }
 }
 
 /// How an operator's action is carried out.
@@ -50,8 +54,17 @@ impl FromRequestParts<Operations> for Action {
     async fn from_request_parts(parts: &mut Parts, operations: &Operations) -> Result<Self, Infallible> {
         let context = parts.extensions.get::<Context>().cloned().unwrap_or_default();
         let mut call = Call::within(operations.deadline()).trace(context.trace);
-        if let Some(key) = parts.headers.get(IDEMPOTENCY_KEY).and_then(|key| key.to_str().ok()) {
-            call = call.request(derive_request(&[OPERATOR, parts.method.as_str(), parts.uri.path(), key]));
+        if let Some(key) = parts
+            .headers
+            .get(IDEMPOTENCY_KEY)
+            .and_then(|key| key.to_str().ok())
+        {
+            call = call.request(derive_request(&[
+                OPERATOR,
+                parts.method.as_str(),
+                parts.uri.path(),
+                key,
+            ]));
         }
         Ok(Self(call))
     }
@@ -92,7 +105,10 @@ async fn set_phase(
 
 async fn count_allowed(State(operations): State<Operations>) -> Result<Json<AllowCount>, Error> {
     let count = operations.0.mitalk.count_allowed().await?;
-    Ok(Json(AllowCount { registered: count.registered, enabled: count.enabled }))
+    Ok(Json(AllowCount {
+        registered: count.registered,
+        enabled: count.enabled,
+    }))
 }
 
 async fn import_allowed(
@@ -103,7 +119,10 @@ async fn import_allowed(
     let numbers: Vec<_> = import
         .entries
         .into_iter()
-        .map(|entry| AllowedNumber { phone: entry.phone, enabled: entry.enabled })
+        .map(|entry| AllowedNumber {
+            phone: entry.phone,
+            enabled: entry.enabled,
+        })
         .collect();
     operations.0.mitalk.import_allow_list(call, &numbers).await?;
     count_allowed(State(operations)).await
@@ -121,7 +140,10 @@ async fn remove_allowed(
     }
 }
 
-async fn waitlist(State(operations): State<Operations>, Action(call): Action) -> Result<Json<Waitlist>, Error> {
+async fn waitlist(
+    State(operations): State<Operations>,
+    Action(call): Action,
+) -> Result<Json<Waitlist>, Error> {
     let view = operations.0.mitalk.waitlist(call, Home::default()).await?;
     Ok(Json(Waitlist {
         waiting: view.waiting,
@@ -143,7 +165,11 @@ async fn admit(
         Admit::Count(count) => mitalk.admit_next(call, home, count).await?,
         Admit::PerHour(rate) => mitalk.admit_per_hour(call, home, rate).await?,
         Admit::Phone(phone) => mitalk.admit_person(call, Person::Phone(phone)).await?,
-        Admit::User(user) => mitalk.admit_person(call, Person::User(user_id(&user, "/user")?)).await?,
+        Admit::User(user) => {
+            mitalk
+                .admit_person(call, Person::User(user_id(&user, "/user")?))
+                .await?
+        }
     }
     Ok(StatusCode::NO_CONTENT)
 }
@@ -168,7 +194,11 @@ async fn suspend(
     Path(who): Path<String>,
     Json(suspend): Json<Suspend>,
 ) -> Result<StatusCode, Error> {
-    operations.0.mitalk.suspend(call, person(who), suspend.suspended).await?;
+    operations
+        .0
+        .mitalk
+        .suspend(call, person(who), suspend.suspended)
+        .await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -183,7 +213,14 @@ async fn invites_of(
     Action(call): Action,
     Query(query): Query<InvitesQuery>,
 ) -> Result<Json<InvitesOf>, Error> {
-    Ok(Json(operations.0.mitalk.invites_of(call, user_id(&query.user, "user")?).await?.into()))
+    Ok(Json(
+        operations
+            .0
+            .mitalk
+            .invites_of(call, user_id(&query.user, "user")?)
+            .await?
+            .into(),
+    ))
 }
 
 async fn grant_invites(
@@ -192,11 +229,20 @@ async fn grant_invites(
     Json(grant): Json<Grant>,
 ) -> Result<Json<Granted>, Error> {
     let user = user_id(&grant.user, "/user")?;
-    Ok(Json(Granted { left: operations.0.mitalk.grant_invites(call, user, grant.grant).await? }))
+    Ok(Json(Granted {
+        left: operations.0.mitalk.grant_invites(call, user, grant.grant).await?,
+    }))
 }
 
 async fn rooms(State(operations): State<Operations>) -> Result<Json<LiveRooms>, Error> {
-    let mut rooms: Vec<LiveRoom> = operations.0.mitalk.rooms().live().into_iter().map(live_room).collect();
+    let mut rooms: Vec<LiveRoom> = operations
+        .0
+        .mitalk
+        .rooms()
+        .live()
+        .into_iter()
+        .map(live_room)
+        .collect();
     rooms.sort_by_key(|room| std::cmp::Reverse(room.started_at_ms));
     Ok(Json(LiveRooms { rooms }))
 }
@@ -215,7 +261,11 @@ async fn test_accounts(
     Action(call): Action,
     Json(wanted): Json<TestAccounts>,
 ) -> Result<Json<TestAccountsMade>, Error> {
-    let made = operations.0.mitalk.test_accounts(call, &wanted.prefix, wanted.count).await?;
+    let made = operations
+        .0
+        .mitalk
+        .test_accounts(call, &wanted.prefix, wanted.count)
+        .await?;
     let tokens = operations.0.api.tokens();
     let accounts = made.into_iter().map(|verified| TestAccount {
         user: verified.user.to_string(),
@@ -225,7 +275,9 @@ async fn test_accounts(
             refresh_token: verified.refresh_token,
         },
     });
-    Ok(Json(TestAccountsMade { accounts: accounts.collect() }))
+    Ok(Json(TestAccountsMade {
+        accounts: accounts.collect(),
+    }))
 }
 
 fn live_room(card: Card) -> LiveRoom {
@@ -248,5 +300,6 @@ fn person(who: String) -> Person {
 }
 
 fn user_id(text: &str, field: &str) -> Result<UserId, Error> {
-    text.parse().map_err(|_| Error::field(codes::UNPROCESSABLE, field, "This is not a user's id"))
+    text.parse()
+        .map_err(|_| Error::field(codes::UNPROCESSABLE, field, "This is not a user's id"))
 }

@@ -12,7 +12,15 @@ use serde_json::Value;
 /// Runs `mitalk admin ...` beside the server.
 async fn admin(server: &Server, args: &[&str]) -> Result<(bool, String, String)> {
     let mut command = mitalk(server.directory.path());
-    command.args(["--set", "storage.data_dir=\"data\"", "admin", "--url", &server.operations]).args(args);
+    command
+        .args([
+            "--set",
+            "storage.data_dir=\"data\"",
+            "admin",
+            "--url",
+            &server.operations,
+        ])
+        .args(args);
     let output = command.output().await?;
     let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
     Ok((output.status.success(), text(output.stdout), text(output.stderr)))
@@ -32,7 +40,11 @@ async fn health_readiness_and_metrics() -> Result<()> {
     assert!(ready.ready && ready.lease_holds && ready.shards > 0, "{ready:?}");
     server.sign_in("+4915112346201").await?;
     let metrics = server.admin.metrics().await?;
-    for name in ["mitalk_api_requests_total", "mitalk_api_request_seconds_bucket", "mitalk_api_live_sockets"] {
+    for name in [
+        "mitalk_api_requests_total",
+        "mitalk_api_request_seconds_bucket",
+        "mitalk_api_live_sockets",
+    ] {
         assert!(metrics.contains(name), "{name} is missing");
     }
     for line in metrics.lines().filter(|line| !line.starts_with('#')) {
@@ -48,11 +60,19 @@ async fn the_admin_api_needs_the_operators_token() -> Result<()> {
     let stranger = AdminClient::new(&server.operations, "a-token-of-no-operator-at-all")?;
     assert_eq!(code(stranger.phase().await), "token_invalid");
     assert_eq!(code(stranger.set_phase(Phase::Open).await), "token_invalid");
-    assert_eq!(code(stranger.test_accounts(1, "+1555010").await), "not_found", "not even known here");
+    assert_eq!(
+        code(stranger.test_accounts(1, "+1555010").await),
+        "not_found",
+        "not even known here"
+    );
     stranger.health().await?;
     let ann = server.sign_in("+4915112346211").await?;
     let citizen = AdminClient::new(&server.operations, &ann.tokens.access_token)?;
-    assert_eq!(code(citizen.phase().await), "token_invalid", "a person's token is no operator's");
+    assert_eq!(
+        code(citizen.phase().await),
+        "token_invalid",
+        "a person's token is no operator's"
+    );
     server.stop().await?;
     Ok(())
 }
@@ -61,13 +81,22 @@ async fn the_admin_api_needs_the_operators_token() -> Result<()> {
 async fn operators_work_by_command() -> Result<()> {
     let server = Server::start(&[]).await?;
     assert_eq!(json(&server, &["phase", "get"]).await?["phase"], "employees");
-    assert_eq!(json(&server, &["phase", "set", "closed_test"]).await?["phase"], "closed_test");
+    assert_eq!(
+        json(&server, &["phase", "set", "closed_test"]).await?["phase"],
+        "closed_test"
+    );
     let list = server.directory.path().join("list.txt");
     std::fs::write(&list, "+4915112346221\n+4915112346222,disabled # later\n")?;
     let list = list.to_str().context("a path of ours")?;
     let count = json(&server, &["allow-list", "import", list]).await?;
-    assert_eq!((count["registered"].as_u64(), count["enabled"].as_u64()), (Some(2), Some(1)));
-    assert_eq!(json(&server, &["allow-list", "remove", "+4915112346222"]).await?["registered"], 1);
+    assert_eq!(
+        (count["registered"].as_u64(), count["enabled"].as_u64()),
+        (Some(2), Some(1))
+    );
+    assert_eq!(
+        json(&server, &["allow-list", "remove", "+4915112346222"]).await?["registered"],
+        1
+    );
     let (done, _, error) = admin(&server, &["allow-list", "remove", "+4915112346222"]).await?;
     assert!(!done && error.contains("not on the allow-list"), "{error}");
 
@@ -140,7 +169,10 @@ async fn what_goes_wrong_is_said() -> Result<()> {
     command.args(["--set", "storage.data_dir=\"elsewhere\"", "admin", "phase", "get"]);
     let output = command.output().await?;
     let error = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert!(!output.status.success() && error.contains("--token-file"), "{error}");
+    assert!(
+        !output.status.success() && error.contains("--token-file"),
+        "{error}"
+    );
     server.stop().await?;
     Ok(())
 }

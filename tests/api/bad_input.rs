@@ -13,8 +13,16 @@ async fn refused(request: RequestBuilder, status: u16, code: &str) -> Result<(He
     let response = request.send().await?;
     let headers = Head::of(&response);
     let body = response.text().await?;
-    anyhow::ensure!(headers.status == status, "{} instead of {status}: {body}", headers.status);
-    anyhow::ensure!(headers.media_type == "application/problem+json", "{}: {body}", headers.media_type);
+    anyhow::ensure!(
+        headers.status == status,
+        "{} instead of {status}: {body}",
+        headers.status
+    );
+    anyhow::ensure!(
+        headers.media_type == "application/problem+json",
+        "{}: {body}",
+        headers.media_type
+    );
     let problem: Problem = serde_json::from_str(&body)?;
     assert_eq!((problem.code.as_str(), problem.status), (code, status));
     assert!(problem.kind.ends_with(code) && !problem.title.is_empty());
@@ -35,7 +43,13 @@ struct Head {
 
 impl Head {
     fn of(response: &Response) -> Self {
-        let text = |name: &str| response.headers().get(name).and_then(|v| v.to_str().ok()).map(str::to_owned);
+        let text = |name: &str| {
+            response
+                .headers()
+                .get(name)
+                .and_then(|v| v.to_str().ok())
+                .map(str::to_owned)
+        };
         Self {
             status: response.status().as_u16(),
             media_type: text(CONTENT_TYPE.as_str()).unwrap_or_default(),
@@ -54,32 +68,80 @@ async fn every_kind_of_bad_request_has_its_problem() -> Result<()> {
     let ann = server.sign_in("+4915112346101").await?;
     let post = |path: &[&str]| ann.client.request(Method::POST, path);
     let json = |request: RequestBuilder, body: &str| {
-        request.header(CONTENT_TYPE, "application/json").body(body.to_owned())
+        request
+            .header(CONTENT_TYPE, "application/json")
+            .body(body.to_owned())
     };
 
-    refused(ann.client.request(Method::GET, &["v1", "nothing"]), 404, "not_found").await?;
-    refused(ann.client.request(Method::GET, &["assets", "missing.js"]), 404, "not_found").await?;
+    refused(
+        ann.client.request(Method::GET, &["v1", "nothing"]),
+        404,
+        "not_found",
+    )
+    .await?;
+    refused(
+        ann.client.request(Method::GET, &["assets", "missing.js"]),
+        404,
+        "not_found",
+    )
+    .await?;
     let (headers, _) = refused(post(&["v1", "me"]), 405, "method_not_allowed").await?;
     assert!(headers.allow.is_some_and(|allow| allow.contains("GET")));
-    refused(ann.client.request(Method::TRACE, &["v1", "me"]), 405, "method_not_allowed").await?;
+    refused(
+        ann.client.request(Method::TRACE, &["v1", "me"]),
+        405,
+        "method_not_allowed",
+    )
+    .await?;
     refused(post(&["index.html"]), 405, "method_not_allowed").await?;
-    refused(post(&["v1", "rooms"]).body("title=x"), 415, "unsupported_media_type").await?;
+    refused(
+        post(&["v1", "rooms"]).body("title=x"),
+        415,
+        "unsupported_media_type",
+    )
+    .await?;
     refused(json(post(&["v1", "rooms"]), "{"), 400, "malformed_json").await?;
     refused(json(post(&["v1", "rooms"]), "\u{fffd}"), 400, "malformed_json").await?;
-    let (_, problem) = refused(json(post(&["v1", "rooms"]), r#"{"titel":"x"}"#), 422, "unprocessable").await?;
+    let (_, problem) = refused(
+        json(post(&["v1", "rooms"]), r#"{"titel":"x"}"#),
+        422,
+        "unprocessable",
+    )
+    .await?;
     assert!(problem.detail.is_some_and(|detail| detail.contains("titel")));
-    let (_, problem) = refused(json(post(&["v1", "rooms"]), r#"{"title":7}"#), 422, "unprocessable").await?;
+    let (_, problem) = refused(
+        json(post(&["v1", "rooms"]), r#"{"title":7}"#),
+        422,
+        "unprocessable",
+    )
+    .await?;
     assert_eq!(problem.field.as_deref(), Some("/title"));
     let deep = "[".repeat(100_000);
     refused(json(post(&["v1", "rooms"]), &deep), 413, "body_too_large").await?;
-    refused(json(post(&["v1", "rooms"]), &"[".repeat(50_000)), 400, "malformed_json").await?;
-    let query = ann.client.request(Method::GET, &["v1", "hallway"]).query(&[("limit", "many")]);
+    refused(
+        json(post(&["v1", "rooms"]), &"[".repeat(50_000)),
+        400,
+        "malformed_json",
+    )
+    .await?;
+    let query = ann
+        .client
+        .request(Method::GET, &["v1", "hallway"])
+        .query(&[("limit", "many")]);
     refused(query, 422, "unprocessable").await?;
-    let query = ann.client.request(Method::GET, &["v1", "hallway"]).query(&[("limt", "5")]);
+    let query = ann
+        .client
+        .request(Method::GET, &["v1", "hallway"])
+        .query(&[("limt", "5")]);
     refused(query, 422, "unprocessable").await?;
     let key = json(post(&["v1", "rooms"]), r#"{"title":"x"}"#).header("Idempotency-Key", "two words");
     refused(key, 422, "idempotency_key_invalid").await?;
-    refused(ann.client.request(Method::GET, &["v1", "live"]), 400, "bad_request").await?;
+    refused(
+        ann.client.request(Method::GET, &["v1", "live"]),
+        400,
+        "bad_request",
+    )
+    .await?;
     server.stop().await?;
     Ok(())
 }
@@ -91,7 +153,10 @@ async fn tokens_are_needed_and_checked() -> Result<()> {
     let (headers, _) = refused(me(&server.client), 401, "token_missing").await?;
     assert_eq!(headers.challenge.as_deref(), Some("Bearer"));
     refused(me(&server.client.signed_in("x.y.z")), 401, "token_invalid").await?;
-    let basic = server.client.request(Method::GET, &["v1", "me"]).header("Authorization", "Basic eDp5");
+    let basic = server
+        .client
+        .request(Method::GET, &["v1", "me"])
+        .header("Authorization", "Basic eDp5");
     refused(basic, 401, "token_invalid").await?;
     let ann = server.sign_in("+4915112346111").await?;
     let mut forged = ann.tokens.access_token.clone();
@@ -112,7 +177,8 @@ async fn titles_speak_the_clients_language_and_ids_are_taken_over() -> Result<()
     let request = || server.client.request(Method::GET, &["v1", "me"]);
     let (headers, english) = refused(request(), 401, "token_missing").await?;
     assert_eq!(headers.language.as_deref(), Some("en"));
-    let (headers, chinese) = refused(request().header("Accept-Language", "zh-CN"), 401, "token_missing").await?;
+    let (headers, chinese) =
+        refused(request().header("Accept-Language", "zh-CN"), 401, "token_missing").await?;
     assert_eq!(headers.language.as_deref(), Some("zh"));
     assert_ne!(english.title, chinese.title);
     let (headers, _) = refused(request().header("X-Request-Id", "mine-1"), 401, "token_missing").await?;
@@ -135,7 +201,9 @@ async fn whoever_asks_too_often_is_told_when_to_come_back() -> Result<()> {
             }
         }
     };
-    let error = tokio::time::timeout(PATIENCE, limited).await.context("never limited")?;
+    let error = tokio::time::timeout(PATIENCE, limited)
+        .await
+        .context("never limited")?;
     assert_eq!(error.code(), Some("rate_limited"));
     assert!(error.retry_after().is_some_and(|wait| !wait.is_zero()));
     ben.client.me().await.context("others are not limited")?;
@@ -151,7 +219,9 @@ async fn whoever_asks_too_often_is_told_when_to_come_back() -> Result<()> {
             }
         }
     };
-    let response = tokio::time::timeout(PATIENCE, limited).await.context("never limited")??;
+    let response = tokio::time::timeout(PATIENCE, limited)
+        .await
+        .context("never limited")??;
     assert!(Head::of(&response).retry_after.is_some());
     server.stop().await?;
     Ok(())
@@ -172,7 +242,9 @@ async fn raw(server: &Server, bytes: &[u8], enough: impl Fn(&str) -> bool) -> Re
             }
         }
     };
-    tokio::time::timeout(PATIENCE, read).await.context("no answer")??;
+    tokio::time::timeout(PATIENCE, read)
+        .await
+        .context("no answer")??;
     Ok(String::from_utf8_lossy(&answer).into_owned())
 }
 
@@ -187,7 +259,12 @@ async fn a_body_that_never_comes_is_answered() -> Result<()> {
     let long = format!("GET /{} HTTP/1.1\r\nHost: x\r\n\r\n", "x".repeat(100_000));
     let answer = raw(&server, long.as_bytes(), |text| text.contains("\r\n\r\n")).await?;
     assert!(answer.starts_with("HTTP/1.1 4"), "{answer}");
-    server.client.request(Method::GET, &["openapi.json"]).send().await?.error_for_status()?;
+    server
+        .client
+        .request(Method::GET, &["openapi.json"])
+        .send()
+        .await?
+        .error_for_status()?;
     server.stop().await?;
     Ok(())
 }
@@ -196,9 +273,25 @@ async fn a_body_that_never_comes_is_answered() -> Result<()> {
 async fn pages_and_assets_have_their_headers() -> Result<()> {
     let server = Server::open(&[]).await?;
     for path in [&[""][..], &["r", "some-room"], &["u", "ann"]] {
-        let response = server.client.request(Method::GET, path).send().await?.error_for_status()?;
-        let header = |name: &str| response.headers().get(name).and_then(|v| v.to_str().ok()).unwrap_or_default().to_owned();
-        assert!(header("content-type").starts_with("text/html"), "{}", header("content-type"));
+        let response = server
+            .client
+            .request(Method::GET, path)
+            .send()
+            .await?
+            .error_for_status()?;
+        let header = |name: &str| {
+            response
+                .headers()
+                .get(name)
+                .and_then(|v| v.to_str().ok())
+                .unwrap_or_default()
+                .to_owned()
+        };
+        assert!(
+            header("content-type").starts_with("text/html"),
+            "{}",
+            header("content-type")
+        );
         assert!(header("content-security-policy").contains("default-src 'none'"));
         assert_eq!(header("x-content-type-options"), "nosniff");
         assert_eq!(header("x-frame-options"), "DENY");

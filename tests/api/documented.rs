@@ -56,18 +56,34 @@ async fn the_document_has_every_route_and_every_route_is_there() -> Result<()> {
     let server = Server::open(&[]).await?;
     let request = server.client.request(Method::GET, &["openapi.json"]);
     let document: Value = request.send().await?.error_for_status()?.json().await?;
-    assert!(document["openapi"].as_str().is_some_and(|version| version.starts_with("3.1.")));
+    assert!(
+        document["openapi"]
+            .as_str()
+            .is_some_and(|version| version.starts_with("3.1."))
+    );
     let mut documented = BTreeSet::new();
     for (path, item) in document["paths"].as_object().context("paths")? {
-        documented.extend(item.as_object().context("an item")?.keys().map(|method| (method.clone(), path.clone())));
+        documented.extend(
+            item.as_object()
+                .context("an item")?
+                .keys()
+                .map(|method| (method.clone(), path.clone())),
+        );
     }
-    let agreed: BTreeSet<_> = ROUTES.iter().map(|(method, path)| ((*method).to_owned(), (*path).to_owned())).collect();
+    let agreed: BTreeSet<_> = ROUTES
+        .iter()
+        .map(|(method, path)| ((*method).to_owned(), (*path).to_owned()))
+        .collect();
     assert_eq!(documented, agreed);
 
     for (method, path) in &documented {
         let filled = path.replace(['{', '}'], "");
         let segments: Vec<&str> = filled.trim_start_matches('/').split('/').collect();
-        let response = server.client.request(method.to_uppercase().parse()?, &segments).send().await?;
+        let response = server
+            .client
+            .request(method.to_uppercase().parse()?, &segments)
+            .send()
+            .await?;
         let body = response.text().await?;
         // Whatever a route says without a token and with an empty body, it is not that it does not exist.
         for code in ["\"not_found\"", "\"method_not_allowed\""] {
@@ -81,7 +97,13 @@ async fn the_document_has_every_route_and_every_route_is_there() -> Result<()> {
 #[tokio::test]
 async fn the_printed_document_is_the_served_one() -> Result<()> {
     let server = Server::open(&[]).await?;
-    let served: Value = server.client.request(Method::GET, &["openapi.json"]).send().await?.json().await?;
+    let served: Value = server
+        .client
+        .request(Method::GET, &["openapi.json"])
+        .send()
+        .await?
+        .json()
+        .await?;
     let printed = mitalk(server.directory.path()).arg("openapi").output().await?;
     assert!(printed.status.success());
     assert_eq!(serde_json::from_slice::<Value>(&printed.stdout)?, served);

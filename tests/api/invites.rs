@@ -9,7 +9,10 @@ use mitalk::wire::people::{NoticeKind, Standing};
 async fn closed_test_with_host() -> Result<(Server, crate::server::Person)> {
     let server = Server::start(&[]).await?;
     server.admin.set_phase(Phase::ClosedTest).await?;
-    let entry = AllowEntry { phone: "+4915112345801".to_owned(), enabled: true };
+    let entry = AllowEntry {
+        phone: "+4915112345801".to_owned(),
+        enabled: true,
+    };
     server.admin.import_allowed(vec![entry]).await?;
     let host = server.person("+4915112345801", "Host").await?;
     Ok((server, host))
@@ -25,16 +28,25 @@ async fn a_repeated_invite_is_the_same_one_and_costs_nothing_more() -> Result<()
     assert_eq!(host.client.invites().await?.left, left - 1);
     let other = host.client.invite(&InviteRequest::Link, "key-2").await?;
     assert_ne!(first.id, other.id);
-    assert_eq!(code(host.client.invite(&InviteRequest::Link, "key-3").await), "invite_quota_used_up");
+    assert_eq!(
+        code(host.client.invite(&InviteRequest::Link, "key-3").await),
+        "invite_quota_used_up"
+    );
 
     host.client.revoke_invite(&other.id).await?;
     until("the invite to be given back", async || {
         let invites = host.client.invites().await.ok()?;
-        let revoked = invites.invites.iter().any(|i| i.id == other.id && i.status == InviteStatus::Revoked);
+        let revoked = invites
+            .invites
+            .iter()
+            .any(|i| i.id == other.id && i.status == InviteStatus::Revoked);
         (invites.left == 1 && revoked).then_some(())
     })
     .await;
-    assert_eq!(code(host.client.revoke_invite(&other.id).await), "invite_not_pending");
+    assert_eq!(
+        code(host.client.revoke_invite(&other.id).await),
+        "invite_not_pending"
+    );
     assert_eq!(code(host.client.revoke_invite("x").await), "invite_not_found");
     server.stop().await?;
     Ok(())
@@ -58,8 +70,14 @@ async fn a_link_lets_one_person_in() -> Result<()> {
     })
     .await;
     let late = server.sign_in("+4915112345812").await?;
-    assert_eq!(code(late.client.accept_invite(link_code).await), "invite_not_pending");
-    assert_eq!(code(server.client.preview_invite("nonsense").await), "invite_not_found");
+    assert_eq!(
+        code(late.client.accept_invite(link_code).await),
+        "invite_not_pending"
+    );
+    assert_eq!(
+        code(server.client.preview_invite("nonsense").await),
+        "invite_not_found"
+    );
     let told = until("the host to be told", async || {
         let notices = host.client.notices(None, None).await.ok()?.items;
         notices.into_iter().find_map(|notice| match notice.what {
@@ -78,7 +96,9 @@ async fn a_link_given_at_sign_in_counts_too() -> Result<()> {
     let (server, host) = closed_test_with_host().await?;
     let invite = host.client.invite(&InviteRequest::Link, "link").await?;
     let link = invite.link.context("a link")?;
-    let guest = server.sign_in_by("+4915112345821", link.strip_prefix("/i/")).await?;
+    let guest = server
+        .sign_in_by("+4915112345821", link.strip_prefix("/i/"))
+        .await?;
     until("the guest to be in", async || {
         (guest.client.me().await.ok()?.standing == Standing::Active).then_some(())
     })
@@ -91,7 +111,10 @@ async fn a_link_given_at_sign_in_counts_too() -> Result<()> {
 async fn who_waits_invites_nobody() -> Result<()> {
     let server = Server::start(&[]).await?;
     let waiting = server.sign_in("+4915112345831").await?;
-    assert_eq!(code(waiting.client.invite(&InviteRequest::Link, "x").await), "not_active");
+    assert_eq!(
+        code(waiting.client.invite(&InviteRequest::Link, "x").await),
+        "not_active"
+    );
     server.stop().await?;
     Ok(())
 }

@@ -20,7 +20,9 @@ async fn next<T>(live: &mut Live, what: &str, mut pick: impl FnMut(ServerMessage
             }
         }
     };
-    tokio::time::timeout(PATIENCE, search).await.with_context(|| format!("waited in vain for {what}"))?
+    tokio::time::timeout(PATIENCE, search)
+        .await
+        .with_context(|| format!("waited in vain for {what}"))?
 }
 
 /// Reads until the server closes, and gives the code.
@@ -34,7 +36,9 @@ async fn closed(live: &mut Live) -> Result<u16> {
             }
         }
     };
-    tokio::time::timeout(PATIENCE, search).await.context("it is not closed")?
+    tokio::time::timeout(PATIENCE, search)
+        .await
+        .context("it is not closed")?
 }
 
 fn welcome(message: ServerMessage) -> Option<String> {
@@ -75,7 +79,10 @@ async fn the_waitlist_is_live() -> Result<()> {
     server.admin.admit(&Admit::User(first.id.clone()), "a").await?;
     let ahead = next(&mut live, "a better place", |message| match message {
         ServerMessage::Ticket { ticket } if ticket.ahead == 0 => Some(ticket.ahead),
-        ServerMessage::Me { me } => me.ticket.filter(|ticket| ticket.ahead == 0).map(|ticket| ticket.ahead),
+        ServerMessage::Me { me } => me
+            .ticket
+            .filter(|ticket| ticket.ahead == 0)
+            .map(|ticket| ticket.ahead),
         _ => None,
     })
     .await?;
@@ -103,14 +110,23 @@ async fn a_room_is_live_in_sequence_and_a_gap_is_healed() -> Result<()> {
     let room = open_room(&host).await?;
     let mut live = guest.client.live(0).await?;
     let socket = next(&mut live, "welcome", welcome).await?;
-    let request = JoinRequest { socket: Some(socket), ..join() };
+    let request = JoinRequest {
+        socket: Some(socket),
+        ..join()
+    };
     let mut seq = guest.client.join(&room, &request).await?.room.seq;
     let from = seq;
     guest.client.raise_hand(&room).await?;
-    host.client.moderate(&room, &guest.id, Moderation::InviteToStage).await?;
+    host.client
+        .moderate(&room, &guest.id, Moderation::InviteToStage)
+        .await?;
     let mut changes = Vec::new();
     next(&mut live, "the invitation", |message| match message {
-        ServerMessage::Room { room: of, seq: this, change } => {
+        ServerMessage::Room {
+            room: of,
+            seq: this,
+            change,
+        } => {
             assert_eq!((of.as_str(), this), (room.as_str(), seq + 1), "consecutive");
             seq = this;
             let invited = matches!(change, RoomChange::StageInvitation { invited: true, .. });
@@ -120,9 +136,18 @@ async fn a_room_is_live_in_sequence_and_a_gap_is_healed() -> Result<()> {
         _ => None,
     })
     .await?;
-    assert!(changes.iter().any(|change| matches!(change, RoomChange::HandUp { hand: Some(_), .. })), "{changes:?}");
+    assert!(
+        changes
+            .iter()
+            .any(|change| matches!(change, RoomChange::HandUp { hand: Some(_), .. })),
+        "{changes:?}"
+    );
 
-    live.send(&ClientMessage::Watch { room: room.clone(), after: Some(from) }).await?;
+    live.send(&ClientMessage::Watch {
+        room: room.clone(),
+        after: Some(from),
+    })
+    .await?;
     let again = next(&mut live, "what was missed", |message| match message {
         ServerMessage::Room { seq, .. } => Some(seq),
         ServerMessage::RoomSnapshot { room } => Some(room.seq),
@@ -130,7 +155,11 @@ async fn a_room_is_live_in_sequence_and_a_gap_is_healed() -> Result<()> {
     })
     .await?;
     assert!(again > from && again <= seq + 1, "{from} {again} {seq}");
-    live.send(&ClientMessage::Watch { room: room.clone(), after: None }).await?;
+    live.send(&ClientMessage::Watch {
+        room: room.clone(),
+        after: None,
+    })
+    .await?;
     next(&mut live, "a snapshot", |message| {
         matches!(message, ServerMessage::RoomSnapshot { room: seen } if seen.id == room).then_some(())
     })
@@ -143,9 +172,16 @@ async fn a_room_is_live_in_sequence_and_a_gap_is_healed() -> Result<()> {
     })
     .await?;
     assert_eq!(why, LeftWhy::Banned);
-    live.send(&ClientMessage::Watch { room: room.clone(), after: None }).await?;
+    live.send(&ClientMessage::Watch {
+        room: room.clone(),
+        after: None,
+    })
+    .await?;
     let refused = next(&mut live, "a refusal", problem).await?;
-    assert!(["not_in_room", "room_banned"].contains(&refused.as_str()), "{refused}");
+    assert!(
+        ["not_in_room", "room_banned"].contains(&refused.as_str()),
+        "{refused}"
+    );
     server.stop().await?;
     Ok(())
 }
@@ -157,14 +193,25 @@ async fn bad_messages_are_answered_and_too_many_close_it() -> Result<()> {
     let mut live = person.client.live(0).await?;
     next(&mut live, "welcome", welcome).await?;
     live.send(&ClientMessage::Ping {}).await?;
-    next(&mut live, "pong", |message| matches!(message, ServerMessage::Pong {}).then_some(())).await?;
+    next(&mut live, "pong", |message| {
+        matches!(message, ServerMessage::Pong {}).then_some(())
+    })
+    .await?;
     live.send_text("{").await?;
     assert_eq!(next(&mut live, "a problem", problem).await?, "malformed_json");
     live.send_text(r#"{"type":"dance"}"#).await?;
     assert_eq!(next(&mut live, "a problem", problem).await?, "unprocessable");
-    live.send(&ClientMessage::Watch { room: "x".to_owned(), after: None }).await?;
+    live.send(&ClientMessage::Watch {
+        room: "x".to_owned(),
+        after: None,
+    })
+    .await?;
     assert_eq!(next(&mut live, "a problem", problem).await?, "room_not_found");
-    live.send(&ClientMessage::Hello { token: String::new(), notices_after: 0 }).await?;
+    live.send(&ClientMessage::Hello {
+        token: String::new(),
+        notices_after: 0,
+    })
+    .await?;
     assert_eq!(next(&mut live, "a problem", problem).await?, "conflict");
     for _ in 0..20 {
         // It may be closed before all are sent.
@@ -196,10 +243,19 @@ async fn a_socket_needs_a_token_that_counts() -> Result<()> {
     let mut live = server.client.signed_in(&tokens.access_token).live(0).await?;
     next(&mut live, "welcome", welcome).await?;
     let tokens = server.client.refresh(&tokens.refresh_token).await?;
-    live.send(&ClientMessage::Token { token: tokens.access_token }).await?;
+    live.send(&ClientMessage::Token {
+        token: tokens.access_token,
+    })
+    .await?;
     live.send(&ClientMessage::Ping {}).await?;
-    next(&mut live, "pong", |message| matches!(message, ServerMessage::Pong {}).then_some(())).await?;
-    live.send(&ClientMessage::Token { token: "nonsense".to_owned() }).await?;
+    next(&mut live, "pong", |message| {
+        matches!(message, ServerMessage::Pong {}).then_some(())
+    })
+    .await?;
+    live.send(&ClientMessage::Token {
+        token: "nonsense".to_owned(),
+    })
+    .await?;
     assert_eq!(closed(&mut live).await?, 4401);
     server.stop().await?;
     Ok(())
@@ -232,11 +288,13 @@ async fn oversized_and_binary_messages_end_it() -> Result<()> {
     let person = server.sign_in("+4915112346051").await?;
     let mut live = person.client.live(0).await?;
     next(&mut live, "welcome", welcome).await?;
-    let _ = live.send_text(&format!("{{\"type\":\"{}\"}}", "x".repeat(20_000))).await;
-    let ended = async {
-        while live.next().await.is_ok() {}
-    };
-    tokio::time::timeout(PATIENCE, ended).await.context("an oversized message must end the socket")?;
+    let _ = live
+        .send_text(&format!("{{\"type\":\"{}\"}}", "x".repeat(20_000)))
+        .await;
+    let ended = async { while live.next().await.is_ok() {} };
+    tokio::time::timeout(PATIENCE, ended)
+        .await
+        .context("an oversized message must end the socket")?;
     person.client.me().await.context("and nothing else")?;
     server.stop().await?;
     Ok(())
@@ -249,7 +307,9 @@ async fn foreign_pages_may_not_connect() -> Result<()> {
         let mut request = server.app.replace("http://", "ws://") + "/v1/live";
         request = request.replace("//v1", "/v1");
         let mut request = request.into_client_request()?;
-        request.headers_mut().insert(http::header::ORIGIN, origin.parse()?);
+        request
+            .headers_mut()
+            .insert(http::header::ORIGIN, origin.parse()?);
         anyhow::Ok(tokio_tungstenite::connect_async(request).await)
     };
     assert!(connect(&server.app).await?.is_ok(), "our own page");
@@ -289,11 +349,15 @@ async fn missed_notices_come_with_the_hello() -> Result<()> {
     let mut live = ann.client.live(me.notice_seq).await?;
     next(&mut live, "welcome", welcome).await?;
     live.send(&ClientMessage::Ping {}).await?;
-    next(&mut live, "pong and no old notice before", |message| match message {
-        ServerMessage::Notice { notice } => panic!("an old notice came again: {notice:?}"),
-        ServerMessage::Pong {} => Some(()),
-        _ => None,
-    })
+    next(
+        &mut live,
+        "pong and no old notice before",
+        |message| match message {
+            ServerMessage::Notice { notice } => panic!("an old notice came again: {notice:?}"),
+            ServerMessage::Pong {} => Some(()),
+            _ => None,
+        },
+    )
     .await?;
     server.stop().await?;
     Ok(())
@@ -307,7 +371,10 @@ async fn a_stopping_server_tells_sockets_to_move() -> Result<()> {
     let mut live = client.live(0).await?;
     next(&mut live, "welcome", welcome).await?;
     server.signal(libc::SIGTERM)?;
-    next(&mut live, "moving", |message| matches!(message, ServerMessage::Moving { .. }).then_some(())).await?;
+    next(&mut live, "moving", |message| {
+        matches!(message, ServerMessage::Moving { .. }).then_some(())
+    })
+    .await?;
     assert_eq!(closed(&mut live).await?, 1012);
     assert!(server.ended().await?.success());
     Ok(())

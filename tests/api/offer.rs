@@ -4,7 +4,7 @@ use mitalk::wire::rooms::JoinRequest;
 use std::fmt::Write as _;
 
 /// One microphone and three slots, as clients offer.
-pub fn offer() -> String {
+pub(crate) fn offer() -> String {
     let mut sdp = "v=0\r\no=- 1 2 IN IP4 127.0.0.1\r\ns=-\r\nt=0 0\r\na=group:BUNDLE 0 1 2 3\r\n\
         a=msid-semantic: WMS\r\n"
         .to_owned();
@@ -26,6 +26,10 @@ pub fn offer() -> String {
 }
 
 /// A first join.
-pub fn join() -> JoinRequest {
-    JoinRequest { sdp: offer(), resume_token: None, socket: None }
+pub(crate) fn join() -> JoinRequest {
+    JoinRequest {
+        sdp: offer(),
+        resume_token: None,
+        socket: None,
+    }
 }

@@ -7,8 +7,13 @@ use std::process::Output;
 use std::time::Instant;
 
 async fn run(directory: &Path, args: &[&str], variables: &[(&str, &str)]) -> Result<(Option<i32>, String)> {
-    let output = mitalk(directory).args(args).envs(variables.iter().copied()).output();
-    let output: Output = tokio::time::timeout(PATIENCE, output).await.context("it does not end")??;
+    let output = mitalk(directory)
+        .args(args)
+        .envs(variables.iter().copied())
+        .output();
+    let output: Output = tokio::time::timeout(PATIENCE, output)
+        .await
+        .context("it does not end")??;
     let text = [output.stdout, output.stderr].concat();
     Ok((output.status.code(), String::from_utf8_lossy(&text).into_owned()))
 }
@@ -20,14 +25,38 @@ async fn configuration_errors_name_the_key_and_the_nearest_one() -> Result<()> {
     std::fs::write(path.join("bad.toml"), "[http]\nlisen = \"127.0.0.1:1\"\n")?;
     std::fs::write(path.join("broken.toml"), "[http\n")?;
     for (args, variables, hints) in [
-        (&["--config", "bad.toml", "serve"][..], &[][..], &["http.lisen", "bad.toml", "http.listen"][..]),
+        (
+            &["--config", "bad.toml", "serve"][..],
+            &[][..],
+            &["http.lisen", "bad.toml", "http.listen"][..],
+        ),
         (&["--config", "broken.toml", "serve"], &[], &["broken.toml"]),
-        (&["--config", "missing.toml", "serve"], &[], &["missing.toml", "cannot read"]),
-        (&["--set", "media.thread=2", "serve"], &[], &["media.thread", "media.threads"]),
-        (&["serve"], &[("MITALK_HTTP__LISEN", "x")], &["http.lisen", "http.listen"]),
+        (
+            &["--config", "missing.toml", "serve"],
+            &[],
+            &["missing.toml", "cannot read"],
+        ),
+        (
+            &["--set", "media.thread=2", "serve"],
+            &[],
+            &["media.thread", "media.threads"],
+        ),
+        (
+            &["serve"],
+            &[("MITALK_HTTP__LISEN", "x")],
+            &["http.lisen", "http.listen"],
+        ),
         (&["serve"], &[("MITALK_HTTP__LISTEN", "here")], &["http.listen"]),
-        (&["--set", "http.max_body_bytes=5", "serve"], &[], &["http.max_body_bytes", "32768"]),
-        (&["--set", "http.listen=127.0.0.1:9090", "serve"], &[], &["operations.listen", "another port"]),
+        (
+            &["--set", "http.max_body_bytes=5", "serve"],
+            &[],
+            &["http.max_body_bytes", "32768"],
+        ),
+        (
+            &["--set", "http.listen=127.0.0.1:9090", "serve"],
+            &[],
+            &["operations.listen", "another port"],
+        ),
     ] {
         let (status, text) = run(path, args, variables).await?;
         assert_eq!(status, Some(2), "{args:?}: {text}");
@@ -43,8 +72,14 @@ async fn configuration_errors_name_the_key_and_the_nearest_one() -> Result<()> {
 async fn file_environment_and_flags_win_in_this_order() -> Result<()> {
     let directory = tempfile::tempdir()?;
     let path = directory.path();
-    std::fs::write(path.join("mitalk.toml"), "[media]\nthreads = 2\nmax_sessions = 22\n[log]\nlevel = \"warn\"\n")?;
-    let variables = [("MITALK_MEDIA__THREADS", "3"), ("MITALK_MEDIA__MAX_SESSIONS", "33")];
+    std::fs::write(
+        path.join("mitalk.toml"),
+        "[media]\nthreads = 2\nmax_sessions = 22\n[log]\nlevel = \"warn\"\n",
+    )?;
+    let variables = [
+        ("MITALK_MEDIA__THREADS", "3"),
+        ("MITALK_MEDIA__MAX_SESSIONS", "33"),
+    ];
     let (status, text) = run(path, &["config", "print", "--set", "media.threads=4"], &variables).await?;
     assert_eq!(status, Some(0), "{text}");
     for line in ["threads = 4", "max_sessions = 33", "level = \"warn\""] {
@@ -54,7 +89,11 @@ async fn file_environment_and_flags_win_in_this_order() -> Result<()> {
     assert!(defaults.contains("threads = 1"));
     std::fs::write(path.join("mitalk.toml"), &defaults)?;
     let (status, again) = run(path, &["config", "print"], &[]).await?;
-    assert_eq!((status, again), (Some(0), defaults), "what is printed can be used as it is");
+    assert_eq!(
+        (status, again),
+        (Some(0), defaults),
+        "what is printed can be used as it is"
+    );
     Ok(())
 }
 
@@ -64,16 +103,37 @@ async fn a_busy_port_is_named() -> Result<()> {
     let address = taken.local_addr()?.to_string();
     let directory = tempfile::tempdir()?;
     for key in ["http.listen", "operations.listen"] {
-        let other = if key == "http.listen" { "operations.listen" } else { "http.listen" };
-        let args = ["--set", &format!("{key}={address}"), "--set", &format!("{other}=127.0.0.1:0"), "serve"];
+        let other = if key == "http.listen" {
+            "operations.listen"
+        } else {
+            "http.listen"
+        };
+        let args = [
+            "--set",
+            &format!("{key}={address}"),
+            "--set",
+            &format!("{other}=127.0.0.1:0"),
+            "serve",
+        ];
         let (status, text) = run(directory.path(), &args, &[]).await?;
         assert_eq!(status, Some(1), "{text}");
-        assert!(text.contains(&address) && text.contains(key) && text.contains("another"), "{text}");
+        assert!(
+            text.contains(&address) && text.contains(key) && text.contains("another"),
+            "{text}"
+        );
     }
     assert!(!directory.path().join("var").exists(), "nothing was touched");
     let taken = std::net::UdpSocket::bind("127.0.0.1:0")?;
     let bind = format!("media.bind=[\"{}\"]", taken.local_addr()?);
-    let args = ["--set", "http.listen=127.0.0.1:0", "--set", "operations.listen=127.0.0.1:0", "--set", &bind, "serve"];
+    let args = [
+        "--set",
+        "http.listen=127.0.0.1:0",
+        "--set",
+        "operations.listen=127.0.0.1:0",
+        "--set",
+        &bind,
+        "serve",
+    ];
     let (status, text) = run(directory.path(), &args, &[]).await?;
     assert_eq!(status, Some(1), "{text}");
     assert!(text.contains(&taken.local_addr()?.port().to_string()), "{text}");
@@ -83,8 +143,23 @@ async fn a_busy_port_is_named() -> Result<()> {
 #[tokio::test]
 async fn a_second_process_on_the_same_data_is_refused_and_harms_nothing() -> Result<()> {
     let server = Server::open(&[]).await?;
-    let free = ["--set", "http.listen=127.0.0.1:0", "--set", "operations.listen=127.0.0.1:0"];
-    let args = [&free[..], &["--set", "media.bind=[\"127.0.0.1:0\"]", "serve", "--data-dir", "data"]].concat();
+    let free = [
+        "--set",
+        "http.listen=127.0.0.1:0",
+        "--set",
+        "operations.listen=127.0.0.1:0",
+    ];
+    let args = [
+        &free[..],
+        &[
+            "--set",
+            "media.bind=[\"127.0.0.1:0\"]",
+            "serve",
+            "--data-dir",
+            "data",
+        ],
+    ]
+    .concat();
     let (status, text) = run(server.directory.path(), &args, &[]).await?;
     assert_eq!(status, Some(1), "{text}");
     assert!(text.contains("already in use"), "{text}");
@@ -97,8 +172,17 @@ async fn a_second_process_on_the_same_data_is_refused_and_harms_nothing() -> Res
 async fn a_damaged_database_or_secrets_file_is_refused_and_kept() -> Result<()> {
     let directory = Server::open(&[]).await?.stop().await?;
     let data = directory.path().join("data");
-    let args = ["--set", "http.listen=127.0.0.1:0", "--set", "operations.listen=127.0.0.1:0", "--set",
-        "media.bind=[\"127.0.0.1:0\"]", "serve", "--data-dir", "data"];
+    let args = [
+        "--set",
+        "http.listen=127.0.0.1:0",
+        "--set",
+        "operations.listen=127.0.0.1:0",
+        "--set",
+        "media.bind=[\"127.0.0.1:0\"]",
+        "serve",
+        "--data-dir",
+        "data",
+    ];
     let secrets = std::fs::read(data.join("secrets.json"))?;
     std::fs::write(data.join("secrets.json"), b"{")?;
     let (status, text) = run(directory.path(), &args, &[]).await?;
@@ -108,11 +192,19 @@ async fn a_damaged_database_or_secrets_file_is_refused_and_kept() -> Result<()> 
     std::fs::write(data.join("secrets.json"), secrets)?;
 
     let database = data.join("mitalk.db");
-    std::fs::write(&database, b"this is not a database, and it is long enough to have a header of one, if it were")?;
+    std::fs::write(
+        &database,
+        b"this is not a database, and it is long enough to have a header of one, if it were",
+    )?;
     let (status, text) = run(directory.path(), &args, &[]).await?;
     assert_eq!(status, Some(1));
     assert!(text.contains("mitalk.db"), "{text}");
-    let (status, text) = run(directory.path(), &["doctor", "--set", "storage.data_dir=\"data\""], &[]).await?;
+    let (status, text) = run(
+        directory.path(),
+        &["doctor", "--set", "storage.data_dir=\"data\""],
+        &[],
+    )
+    .await?;
     assert_eq!(status, Some(1));
     assert!(text.contains("FAIL") && text.contains("->"), "{text}");
     Ok(())
@@ -126,13 +218,21 @@ async fn it_starts_at_once_stops_cleanly_and_keeps_secrets_private() -> Result<(
     // Two seconds are asked for on a machine of its own; here the figure is for people to look at.
     eprintln!("up after {:?}", started.elapsed());
     for file in ["secrets.json", "admin-token"] {
-        let mode = std::fs::metadata(server.directory.path().join("data").join(file))?.permissions().mode();
+        let mode = std::fs::metadata(server.directory.path().join("data").join(file))?
+            .permissions()
+            .mode();
         assert_eq!(mode & 0o777, 0o600, "{file}");
     }
     let person = server.sign_in("+4915112346311").await?;
     let token = std::fs::read_to_string(server.directory.path().join("data/admin-token"))?;
     let log = server.log().join("\n");
-    for secret in ["4915112346311", "15112346311", token.trim(), &person.tokens.refresh_token, &person.tokens.access_token] {
+    for secret in [
+        "4915112346311",
+        "15112346311",
+        token.trim(),
+        &person.tokens.refresh_token,
+        &person.tokens.access_token,
+    ] {
         assert!(!log.contains(secret), "the log has {secret}");
     }
     let stopping = Instant::now();
@@ -161,7 +261,10 @@ async fn keys_rotate_without_signing_anybody_out() -> Result<()> {
     let before = server.client.signed_in(&person.tokens.access_token);
     assert_eq!(before.me().await?.id, person.id, "the old token counts on");
     let fresh = server.client.refresh(&person.tokens.refresh_token).await?;
-    assert_eq!(server.client.signed_in(&fresh.access_token).me().await?.id, person.id);
+    assert_eq!(
+        server.client.signed_in(&fresh.access_token).me().await?.id,
+        person.id
+    );
     let again = server.sign_in("+4915112346321").await?;
     assert_eq!(again.id, person.id, "numbers are found with the new key");
     server.stop().await?;
@@ -171,8 +274,14 @@ async fn keys_rotate_without_signing_anybody_out() -> Result<()> {
 #[tokio::test]
 async fn doctor_finds_nothing_on_an_empty_machine_and_migrate_makes_the_database() -> Result<()> {
     let directory = tempfile::tempdir()?;
-    let free = ["--set", "http.listen=127.0.0.1:0", "--set", "operations.listen=127.0.0.1:0", "--set",
-        "media.bind=[\"127.0.0.1:0\"]"];
+    let free = [
+        "--set",
+        "http.listen=127.0.0.1:0",
+        "--set",
+        "operations.listen=127.0.0.1:0",
+        "--set",
+        "media.bind=[\"127.0.0.1:0\"]",
+    ];
     let (status, text) = run(directory.path(), &[&["doctor"], &free[..]].concat(), &[]).await?;
     assert_eq!(status, Some(0), "{text}");
     assert!(text.contains("0 to mend"), "{text}");

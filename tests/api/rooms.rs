@@ -34,12 +34,20 @@ impl Scene {
         let room = host.client.create_room(&titled("Bridges"), "room").await?.id;
         host.client.join(&room, &join()).await?;
         guest.client.join(&room, &join()).await?;
-        Ok(Self { server, host, guest, room })
+        Ok(Self {
+            server,
+            host,
+            guest,
+            room,
+        })
     }
 
     /// Waits until somebody sees the room as wished.
     async fn sees(&self, who: &Client, what: &str, wish: impl Fn(&RoomSnapshot) -> bool) -> RoomSnapshot {
-        until(what, async || who.room(&self.room).await.ok().filter(|room| wish(room))).await
+        until(what, async || {
+            who.room(&self.room).await.ok().filter(|room| wish(room))
+        })
+        .await
     }
 }
 
@@ -50,12 +58,17 @@ async fn a_repeated_opening_is_the_same_room_and_the_hallway_shows_it() -> Resul
     assert_eq!(again.id, scene.room);
     let card = until("the hallway to show it", async || {
         let page = scene.guest.client.hallway(None, None).await.ok()?;
-        page.items.into_iter().find(|card| card.id == scene.room && card.audience_count == 1)
+        page.items
+            .into_iter()
+            .find(|card| card.id == scene.room && card.audience_count == 1)
     })
     .await;
     assert_eq!((card.title.as_str(), card.stage_count), ("Bridges", 1));
     assert_eq!(card.stage[0].id, scene.host.id);
-    assert_eq!(scene.guest.client.me().await?.room.as_deref(), Some(scene.room.as_str()));
+    assert_eq!(
+        scene.guest.client.me().await?.room.as_deref(),
+        Some(scene.room.as_str())
+    );
     scene.server.stop().await?;
     Ok(())
 }
@@ -67,20 +80,47 @@ async fn a_hand_is_raised_accepted_and_leads_on_stage() -> Result<()> {
     assert_eq!(code(guest.answer_stage(room, true).await), "not_invited");
     assert_eq!(code(guest.mute(room, false).await), "not_on_stage");
     assert_eq!(guest.raise_hand(room).await?.hand, Some(1));
-    assert_eq!(guest.raise_hand(room).await?.hand, Some(1), "again changes nothing");
+    assert_eq!(
+        guest.raise_hand(room).await?.hand,
+        Some(1),
+        "again changes nothing"
+    );
     scene.sees(host, "the hand", |room| room.hands.len() == 1).await;
-    assert_eq!(code(guest.answer_hand(room, &scene.guest.id, true).await), "moderators_only");
+    assert_eq!(
+        code(guest.answer_hand(room, &scene.guest.id, true).await),
+        "moderators_only"
+    );
     host.answer_hand(room, &scene.guest.id, true).await?;
-    scene.sees(guest, "the invitation", |room| room.invited_to_stage && room.my_hand.is_none()).await;
+    scene
+        .sees(guest, "the invitation", |room| {
+            room.invited_to_stage && room.my_hand.is_none()
+        })
+        .await;
     guest.answer_stage(room, true).await?;
-    let seen = scene.sees(guest, "the stage", |room| room.my_role == Some(Role::Speaker)).await;
-    let me = seen.stage.iter().find(|member| member.person.id == scene.guest.id).expect("on stage");
+    let seen = scene
+        .sees(guest, "the stage", |room| room.my_role == Some(Role::Speaker))
+        .await;
+    let me = seen
+        .stage
+        .iter()
+        .find(|member| member.person.id == scene.guest.id)
+        .expect("on stage");
     assert!(me.muted, "one comes on stage muted");
     assert_eq!(code(guest.raise_hand(room).await), "already_on_stage");
     guest.mute(room, false).await?;
-    scene.sees(host, "the open microphone", |room| room.stage.iter().all(|m| m.person.id != scene.guest.id || !m.muted)).await;
+    scene
+        .sees(host, "the open microphone", |room| {
+            room.stage
+                .iter()
+                .all(|m| m.person.id != scene.guest.id || !m.muted)
+        })
+        .await;
     guest.leave_stage(room).await?;
-    scene.sees(guest, "the audience again", |room| room.my_role == Some(Role::Listener)).await;
+    scene
+        .sees(guest, "the audience again", |room| {
+            room.my_role == Some(Role::Listener)
+        })
+        .await;
     scene.server.stop().await?;
     Ok(())
 }
@@ -92,15 +132,28 @@ async fn hands_can_be_lowered_declined_and_switched_off() -> Result<()> {
     guest.raise_hand(room).await?;
     guest.lower_hand(room).await?;
     scene.sees(host, "no hand", |room| room.hand_count == 0).await;
-    assert_eq!(code(host.answer_hand(room, &scene.guest.id, true).await), "hand_not_up");
+    assert_eq!(
+        code(host.answer_hand(room, &scene.guest.id, true).await),
+        "hand_not_up"
+    );
     guest.raise_hand(room).await?;
     host.answer_hand(room, &scene.guest.id, false).await?;
-    scene.sees(guest, "the declined hand", |room| room.hand_count == 0 && !room.invited_to_stage).await;
-    let off = RoomPatch { hand_raising: Some(HandRaising::Off), ..RoomPatch::default() };
+    scene
+        .sees(guest, "the declined hand", |room| {
+            room.hand_count == 0 && !room.invited_to_stage
+        })
+        .await;
+    let off = RoomPatch {
+        hand_raising: Some(HandRaising::Off),
+        ..RoomPatch::default()
+    };
     assert_eq!(code(guest.patch_room(room, &off).await), "moderators_only");
     host.patch_room(room, &off).await?;
     assert_eq!(code(guest.raise_hand(room).await), "hands_off");
-    let empty = RoomPatch { title: Some(String::new()), ..RoomPatch::default() };
+    let empty = RoomPatch {
+        title: Some(String::new()),
+        ..RoomPatch::default()
+    };
     assert_eq!(code(host.patch_room(room, &empty).await), "unprocessable");
     scene.server.stop().await?;
     Ok(())
@@ -111,8 +164,14 @@ async fn moderators_invite_promote_move_back_remove_and_ban() -> Result<()> {
     let scene = Scene::new().await?;
     let (host, guest, room) = (&scene.host.client, &scene.guest.client, scene.room.as_str());
     let id = scene.guest.id.as_str();
-    assert_eq!(code(guest.moderate(room, &scene.host.id, Moderation::Mute).await), "moderators_only");
-    assert_eq!(code(host.moderate(room, id, Moderation::Mute).await), "not_on_stage");
+    assert_eq!(
+        code(guest.moderate(room, &scene.host.id, Moderation::Mute).await),
+        "moderators_only"
+    );
+    assert_eq!(
+        code(host.moderate(room, id, Moderation::Mute).await),
+        "not_on_stage"
+    );
     host.moderate(room, id, Moderation::InviteToStage).await?;
     host.moderate(room, id, Moderation::CancelInvitation).await?;
     assert_eq!(code(guest.answer_stage(room, true).await), "not_invited");
@@ -120,13 +179,26 @@ async fn moderators_invite_promote_move_back_remove_and_ban() -> Result<()> {
     guest.answer_stage(room, true).await?;
     guest.mute(room, false).await?;
     host.moderate(room, id, Moderation::Mute).await?;
-    scene.sees(guest, "the muted microphone", |room| room.stage.iter().any(|m| m.person.id == id && m.muted)).await;
+    scene
+        .sees(guest, "the muted microphone", |room| {
+            room.stage.iter().any(|m| m.person.id == id && m.muted)
+        })
+        .await;
     host.moderate(room, id, Moderation::MakeModerator).await?;
-    scene.sees(guest, "the new role", |room| room.my_role == Some(Role::Moderator)).await;
+    scene
+        .sees(guest, "the new role", |room| {
+            room.my_role == Some(Role::Moderator)
+        })
+        .await;
     host.moderate(room, id, Moderation::MoveBack).await?;
-    scene.sees(guest, "the audience", |room| room.my_role == Some(Role::Listener)).await;
+    scene
+        .sees(guest, "the audience", |room| room.my_role == Some(Role::Listener))
+        .await;
     host.moderate(room, id, Moderation::Remove).await?;
-    until("the guest to be out", async || guest.me().await.ok()?.room.is_none().then_some(())).await;
+    until("the guest to be out", async || {
+        guest.me().await.ok()?.room.is_none().then_some(())
+    })
+    .await;
     guest.join(room, &join()).await?;
     host.moderate(room, id, Moderation::Ban).await?;
     until("the guest to be banned", async || {
@@ -141,17 +213,33 @@ async fn moderators_invite_promote_move_back_remove_and_ban() -> Result<()> {
 async fn a_resume_token_brings_back_once_and_not_after_a_removal() -> Result<()> {
     let scene = Scene::new().await?;
     let (host, guest, room) = (&scene.host.client, &scene.guest.client, scene.room.as_str());
-    let resume = |token: &str| JoinRequest { resume_token: Some(token.to_owned()), ..join() };
+    let resume = |token: &str| JoinRequest {
+        resume_token: Some(token.to_owned()),
+        ..join()
+    };
     let first = guest.join(room, &join()).await?;
     guest.raise_hand(room).await?;
     let back = guest.join(room, &resume(&first.resume_token)).await?;
-    assert!(back.resumed && back.room.my_hand == Some(1), "the hand is still up");
-    assert_eq!(code(guest.join(room, &resume(&first.resume_token)).await), "resume_refused");
-    assert_eq!(code(host.join(room, &resume(&back.resume_token)).await), "resume_invalid");
-    assert_eq!(code(guest.join(room, &resume("nonsense")).await), "resume_invalid");
+    assert!(
+        back.resumed && back.room.my_hand == Some(1),
+        "the hand is still up"
+    );
+    assert_eq!(
+        code(guest.join(room, &resume(&first.resume_token)).await),
+        "resume_refused"
+    );
+    assert_eq!(
+        code(host.join(room, &resume(&back.resume_token)).await),
+        "resume_invalid"
+    );
+    assert_eq!(
+        code(guest.join(room, &resume("nonsense")).await),
+        "resume_invalid"
+    );
     host.moderate(room, &scene.guest.id, Moderation::Remove).await?;
     until("the token to be worthless", async || {
-        (guest.join(room, &resume(&back.resume_token)).await.err()?.code() == Some("resume_refused")).then_some(())
+        (guest.join(room, &resume(&back.resume_token)).await.err()?.code() == Some("resume_refused"))
+            .then_some(())
     })
     .await;
     scene.server.stop().await?;
@@ -163,19 +251,36 @@ async fn bad_offers_and_unknown_rooms_are_explained() -> Result<()> {
     let scene = Scene::new().await?;
     let (guest, room) = (&scene.guest.client, scene.room.as_str());
     let with = |sdp: String| JoinRequest { sdp, ..join() };
-    for bad in [String::new(), "v=0\r\n".to_owned(), "\u{0}".repeat(100), offer().replace("ice-ufrag", "ice-no")] {
+    for bad in [
+        String::new(),
+        "v=0\r\n".to_owned(),
+        "\u{0}".repeat(100),
+        offer().replace("ice-ufrag", "ice-no"),
+    ] {
         assert_eq!(code(guest.join(room, &with(bad)).await), "sdp_invalid");
     }
-    assert_eq!(code(guest.join(room, &with("x".repeat(40_000))).await), "sdp_invalid");
-    let strange = JoinRequest { socket: Some("x".to_owned()), ..join() };
+    assert_eq!(
+        code(guest.join(room, &with("x".repeat(40_000))).await),
+        "sdp_invalid"
+    );
+    let strange = JoinRequest {
+        socket: Some("x".to_owned()),
+        ..join()
+    };
     assert_eq!(code(guest.join(room, &strange).await), "unprocessable");
     for unknown in ["nothing", "zz0000000000000000000000"] {
         assert_eq!(code(guest.room(unknown).await), "room_not_found");
         assert_eq!(code(guest.join(unknown, &join()).await), "room_not_found");
     }
     let joined = guest.join(room, &join()).await?;
-    assert_eq!(code(guest.restart_ice(room, "x", &offer()).await), "session_not_found");
-    assert_eq!(code(guest.restart_ice(room, &joined.session, "x").await), "sdp_invalid");
+    assert_eq!(
+        code(guest.restart_ice(room, "x", &offer()).await),
+        "session_not_found"
+    );
+    assert_eq!(
+        code(guest.restart_ice(room, &joined.session, "x").await),
+        "sdp_invalid"
+    );
     scene.server.stop().await?;
     Ok(())
 }
@@ -195,10 +300,15 @@ async fn the_roster_is_for_people_in_the_room_and_contacts_are_pinged() -> Resul
     assert_eq!(code(guest.ping_into(room, &outside.id).await), "not_a_contact");
     scene.guest.client.follow(&outside.id).await?;
     outside.client.follow(&scene.guest.id).await?;
-    until("the ping to go", async || guest.ping_into(room, &outside.id).await.ok()).await;
+    until("the ping to go", async || {
+        guest.ping_into(room, &outside.id).await.ok()
+    })
+    .await;
     until("the contact to be told", async || {
         let notices = outside.client.notices(None, None).await.ok()?.items;
-        notices.into_iter().find(|n| matches!(&n.what, mitalk::wire::people::NoticeKind::Pinged { .. }))
+        notices
+            .into_iter()
+            .find(|n| matches!(&n.what, mitalk::wire::people::NoticeKind::Pinged { .. }))
     })
     .await;
     scene.server.stop().await?;
@@ -209,14 +319,29 @@ async fn the_roster_is_for_people_in_the_room_and_contacts_are_pinged() -> Resul
 async fn a_closed_room_is_for_those_who_were_asked() -> Result<()> {
     let scene = Scene::new().await?;
     let outside = scene.server.person("+4915112345904", "Outside").await?;
-    let closed = RoomPatch { visibility: Some(Visibility::Closed), ..RoomPatch::default() };
+    let closed = RoomPatch {
+        visibility: Some(Visibility::Closed),
+        ..RoomPatch::default()
+    };
     scene.host.client.patch_room(&scene.room, &closed).await?;
-    assert_eq!(code(outside.client.join(&scene.room, &join()).await), "room_closed");
-    let social = RoomPatch { visibility: Some(Visibility::Social), ..RoomPatch::default() };
+    assert_eq!(
+        code(outside.client.join(&scene.room, &join()).await),
+        "room_closed"
+    );
+    let social = RoomPatch {
+        visibility: Some(Visibility::Social),
+        ..RoomPatch::default()
+    };
     scene.host.client.patch_room(&scene.room, &social).await?;
-    assert_eq!(code(outside.client.join(&scene.room, &join()).await), "room_social");
+    assert_eq!(
+        code(outside.client.join(&scene.room, &join()).await),
+        "room_social"
+    );
     outside.client.follow(&scene.host.id).await?;
-    until("the follower to get in", async || outside.client.join(&scene.room, &join()).await.ok()).await;
+    until("the follower to get in", async || {
+        outside.client.join(&scene.room, &join()).await.ok()
+    })
+    .await;
     scene.server.stop().await?;
     Ok(())
 }
@@ -233,8 +358,14 @@ async fn after_the_end_every_command_says_so() -> Result<()> {
     .await;
     assert_eq!(code(guest.join(room, &join()).await), "room_ended");
     assert_eq!(code(guest.raise_hand(room).await), "room_ended");
-    assert_eq!(code(host.moderate(room, &scene.guest.id, Moderation::Ban).await), "room_ended");
-    until("everybody to be out", async || guest.me().await.ok()?.room.is_none().then_some(())).await;
+    assert_eq!(
+        code(host.moderate(room, &scene.guest.id, Moderation::Ban).await),
+        "room_ended"
+    );
+    until("everybody to be out", async || {
+        guest.me().await.ok()?.room.is_none().then_some(())
+    })
+    .await;
     scene.server.stop().await?;
     Ok(())
 }
@@ -242,7 +373,12 @@ async fn after_the_end_every_command_says_so() -> Result<()> {
 #[tokio::test]
 async fn joining_elsewhere_moves_and_leaving_is_quiet() -> Result<()> {
     let scene = Scene::new().await?;
-    let other = scene.host.client.create_room(&titled("Elsewhere"), "elsewhere").await?.id;
+    let other = scene
+        .host
+        .client
+        .create_room(&titled("Elsewhere"), "elsewhere")
+        .await?
+        .id;
     scene.guest.client.join(&other, &join()).await?;
     until("the guest to have moved", async || {
         let first = scene.host.client.room(&scene.room).await.ok()?;
@@ -252,7 +388,10 @@ async fn joining_elsewhere_moves_and_leaving_is_quiet() -> Result<()> {
     .await;
     scene.guest.client.leave(&other).await?;
     scene.guest.client.leave(&other).await?;
-    until("the guest to be out", async || scene.guest.client.me().await.ok()?.room.is_none().then_some(())).await;
+    until("the guest to be out", async || {
+        scene.guest.client.me().await.ok()?.room.is_none().then_some(())
+    })
+    .await;
     scene.server.stop().await?;
     Ok(())
 }

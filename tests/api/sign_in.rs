@@ -8,7 +8,10 @@ use mitalk::wire::invites::InviteRequest;
 use mitalk::wire::people::Standing;
 
 fn allow(phone: &str, enabled: bool) -> AllowEntry {
-    AllowEntry { phone: phone.to_owned(), enabled }
+    AllowEntry {
+        phone: phone.to_owned(),
+        enabled,
+    }
 }
 
 #[tokio::test]
@@ -34,9 +37,20 @@ async fn employees_come_in_by_the_allow_list_and_everyone_else_waits() -> Result
 async fn in_the_closed_test_invites_and_operators_let_people_in() -> Result<()> {
     let server = Server::start(&[]).await?;
     server.admin.set_phase(Phase::ClosedTest).await?;
-    server.admin.import_allowed(vec![allow("+4915112345611", true)]).await?;
+    server
+        .admin
+        .import_allowed(vec![allow("+4915112345611", true)])
+        .await?;
     let host = server.sign_in("+4915112345611").await?;
-    let invite = host.client.invite(&InviteRequest::Phone { phone: "+4915112345612".to_owned() }, "a").await?;
+    let invite = host
+        .client
+        .invite(
+            &InviteRequest::Phone {
+                phone: "+4915112345612".to_owned(),
+            },
+            "a",
+        )
+        .await?;
     assert!(invite.phone_hint.is_some());
     let invited = server.sign_in("+4915112345612").await?;
     until("the invited person to be in", async || {
@@ -47,7 +61,10 @@ async fn in_the_closed_test_invites_and_operators_let_people_in() -> Result<()> 
     let first = server.sign_in("+4915112345613").await?;
     let second = server.sign_in("+4915112345614").await?;
     until("both to have a ticket", async || {
-        let (a, b) = (first.client.me().await.ok()?.ticket?, second.client.me().await.ok()?.ticket?);
+        let (a, b) = (
+            first.client.me().await.ok()?.ticket?,
+            second.client.me().await.ok()?.ticket?,
+        );
         (a.number < b.number && b.ahead > a.ahead).then_some(())
     })
     .await;
@@ -57,7 +74,10 @@ async fn in_the_closed_test_invites_and_operators_let_people_in() -> Result<()> 
     })
     .await;
     assert_eq!(second.client.me().await?.standing, Standing::Waiting);
-    server.admin.admit(&Admit::Phone("+4915112345614".to_owned()), "second").await?;
+    server
+        .admin
+        .admit(&Admit::Phone("+4915112345614".to_owned()), "second")
+        .await?;
     until("the second to be admitted", async || {
         (second.client.me().await.ok()?.standing == Standing::Active).then_some(())
     })
@@ -86,7 +106,10 @@ async fn when_it_is_open_everyone_comes_in_and_stays_in_after_a_restart() -> Res
 async fn codes_are_checked_counted_and_not_given_again_at_once() -> Result<()> {
     let server = Server::open(&[]).await?;
     let phone = "+4915112345631";
-    assert_eq!(code(server.client.send_code("not a number").await), "phone_invalid");
+    assert_eq!(
+        code(server.client.send_code("not a number").await),
+        "phone_invalid"
+    );
     assert_eq!(code(server.client.send_code("+49110").await), "phone_invalid");
     let sent = server.client.send_code(phone).await?;
     assert!(sent.expires_in_s > 0 && sent.resend_after_s > 0);
@@ -104,7 +127,11 @@ async fn codes_are_checked_counted_and_not_given_again_at_once() -> Result<()> {
     };
     assert_eq!(code(server.client.verify(&verify(wrong)).await), "code_wrong");
     server.client.verify(&verify(&right)).await?;
-    assert_eq!(code(server.client.verify(&verify(&right)).await), "code_expired", "a code counts once");
+    assert_eq!(
+        code(server.client.verify(&verify(&right)).await),
+        "code_expired",
+        "a code counts once"
+    );
     server.stop().await?;
     Ok(())
 }
@@ -128,7 +155,10 @@ async fn a_code_is_void_after_too_many_tries() -> Result<()> {
     }
     assert!(codes.contains(&"code_tries_used_up".to_owned()), "{codes:?}");
     let late = code(server.client.verify(&verify(&right)).await);
-    assert!(["code_tries_used_up", "code_expired"].contains(&late.as_str()), "{late}");
+    assert!(
+        ["code_tries_used_up", "code_expired"].contains(&late.as_str()),
+        "{late}"
+    );
     server.stop().await?;
     Ok(())
 }
@@ -142,7 +172,10 @@ async fn refresh_tokens_rotate_and_a_used_one_signs_the_device_out() -> Result<(
     assert_ne!(fresh.refresh_token, old);
     assert_eq!(code(server.client.refresh(&old).await), "refresh_reused");
     let after = code(server.client.refresh(&fresh.refresh_token).await);
-    assert!(["refresh_invalid", "refresh_reused"].contains(&after.as_str()), "{after}");
+    assert!(
+        ["refresh_invalid", "refresh_reused"].contains(&after.as_str()),
+        "{after}"
+    );
     assert_eq!(code(server.client.refresh("nonsense").await), "refresh_invalid");
     until("the access token to count no more", async || {
         let refused = person.client.me().await.err()?;
@@ -162,14 +195,20 @@ async fn devices_are_listed_and_can_be_signed_out() -> Result<()> {
     let devices = here.client.devices().await?.devices;
     assert_eq!(devices.len(), 2);
     assert_eq!(devices.iter().filter(|device| device.current).count(), 1);
-    let other = devices.iter().find(|device| !device.current).expect("the other one");
+    let other = devices
+        .iter()
+        .find(|device| !device.current)
+        .expect("the other one");
     here.client.revoke_device(&other.id).await?;
     until("the other device to be out", async || {
         let refused = there.client.me().await.err()?;
         (refused.code() == Some("token_invalid")).then_some(())
     })
     .await;
-    assert_eq!(code(here.client.revoke_device(&other.id).await), "device_not_found");
+    assert_eq!(
+        code(here.client.revoke_device(&other.id).await),
+        "device_not_found"
+    );
     assert_eq!(code(here.client.revoke_device("x").await), "device_not_found");
 
     here.client.sign_out().await?;

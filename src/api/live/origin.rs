@@ -6,7 +6,9 @@ use axum::http::header::{HOST, ORIGIN};
 /// Browsers send the page's origin with every WebSocket and no cross-origin rule protects it, so it is checked here.
 /// What is no browser sends none, and is held by its token alone.
 pub(super) fn is_allowed(headers: &HeaderMap, allowed: &[String]) -> bool {
-    let Some(origin) = headers.get(ORIGIN) else { return true };
+    let Some(origin) = headers.get(ORIGIN) else {
+        return true;
+    };
     let Ok(origin) = origin.to_str() else { return false };
     if allowed.iter().any(|allowed| allowed == origin) {
         return true;

@@ -6,8 +6,8 @@ use super::super::tokens::Claims;
 use super::super::{Api, Context, codes};
 use crate::wire::live::{ClientMessage, ServerMessage};
 use axum::extract::ws::{CloseFrame, Message, WebSocket};
-use futures::{SinkExt as _, StreamExt as _};
 use futures::stream::{SplitSink, SplitStream};
+use futures::{SinkExt as _, StreamExt as _};
 use mitalk_actors::Caller;
 use mitalk_actors::id::RoomId;
 use mitalk_actors::live::{CloseReason, LiveStream};
@@ -80,15 +80,27 @@ impl From<CloseReason> for End {
 /// What a refused token means for the socket.
 impl From<Error> for End {
     fn from(error: Error) -> Self {
-        if error.code() == codes::SUSPENDED { Self::Suspended } else { Self::SignInAgain }
+        if error.code() == codes::SUSPENDED {
+            Self::Suspended
+        } else {
+            Self::SignInAgain
+        }
     }
 }
 
 /// Serves one socket until it ends.
 pub(super) async fn run(api: Api, context: Context, socket: WebSocket) {
     let (sender, receiver) = socket.split();
-    let mut client = Client { sender, receiver, context };
-    let end = match greet(&api, &mut client).await {
+    let mut client = Client {
+        sender,
+        receiver,
+        context,
+    };
+    let greeted = tokio::select! {
+        greeted = greet(&api, &mut client) => greeted,
+        () = api.0.sockets.moving.cancelled() => Err(End::Restart),
+    };
+    let end = match greeted {
         Ok(session) => session.serve(&api, &mut client).await,
         Err(end) => end,
     };
@@ -101,7 +113,9 @@ pub(super) async fn run(api: Api, context: Context, socket: WebSocket) {
 
 /// Waits for `hello` and attaches.
 async fn greet(api: &Api, client: &mut Client) -> Result<Session, End> {
-    let hello = tokio::time::timeout(HELLO_TIMEOUT, client.receive()).await.map_err(|_| End::NoHello)??;
+    let hello = tokio::time::timeout(HELLO_TIMEOUT, client.receive())
+        .await
+        .map_err(|_| End::NoHello)??;
     let Incoming::Message(ClientMessage::Hello { token, notices_after }) = hello else {
         return Err(End::NoHello);
     };
@@ -121,7 +135,11 @@ async fn greet(api: &Api, client: &mut Client) -> Result<Session, End> {
         Err(error) => {
             let error = Error::from(error);
             client.problem(&error).await?;
-            Err(if error.code().status.is_server_error() { End::Unavailable } else { error.into() })
+            Err(if error.code().status.is_server_error() {
+                End::Unavailable
+            } else {
+                error.into()
+            })
         }
     }
 }
@@ -192,14 +210,20 @@ impl Session {
     }
 
     fn spend(&self) -> Result<(), End> {
-        if self.allowance.take() { Ok(()) } else { Err(End::TooManyMessages) }
+        if self.allowance.take() {
+            Ok(())
+        } else {
+            Err(End::TooManyMessages)
+        }
     }
 
     async fn take(&mut self, api: &Api, client: &mut Client, message: ClientMessage) -> Result<(), End> {
         self.spend()?;
         match message {
             ClientMessage::Hello { .. } => {
-                client.problem(&Error::new(codes::CONFLICT).detail("hello was said already")).await
+                client
+                    .problem(&Error::new(codes::CONFLICT).detail("hello was said already"))
+                    .await
             }
             ClientMessage::Token { token } => self.renew(api, client, &token),
             ClientMessage::Watch { room, after } => self.watch(api, client, &room, after).await,
@@ -223,11 +247,23 @@ impl Session {
         Ok(())
     }
 
-    async fn watch(&mut self, api: &Api, client: &mut Client, room: &str, after: Option<u64>) -> Result<(), End> {
+    async fn watch(
+        &mut self,
+        api: &Api,
+        client: &mut Client,
+        room: &str,
+        after: Option<u64>,
+    ) -> Result<(), End> {
         let Ok(room) = room.parse::<RoomId>() else {
             return client.problem(&Error::new(codes::ROOM_NOT_FOUND)).await;
         };
-        match api.0.mitalk.rooms().watch(room, self.live.sink().clone(), after).await {
+        match api
+            .0
+            .mitalk
+            .rooms()
+            .watch(room, self.live.sink().clone(), after)
+            .await
+        {
             Ok(()) => {
                 self.watched.retain(|watched| *watched != room);
                 self.watched.push_back(room);
@@ -298,7 +334,12 @@ impl Client {
     }
 
     async fn close(&mut self, code: u16, reason: &'static str) {
-        let _ = self.write(Message::Close(Some(CloseFrame { code, reason: reason.into() }))).await;
+        let _ = self
+            .write(Message::Close(Some(CloseFrame {
+                code,
+                reason: reason.into(),
+            })))
+            .await;
     }
 
     async fn write(&mut self, message: Message) -> Result<(), End> {

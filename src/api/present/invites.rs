@@ -33,12 +33,18 @@ impl From<invites::Invite> for Invite {
 
 impl From<invites::Invites> for Invites {
     fn from(invites: invites::Invites) -> Self {
-        Self { invites: invites.invites.into_iter().map(Invite::from).collect(), left: invites.left }
+        Self {
+            invites: invites.invites.into_iter().map(Invite::from).collect(),
+            left: invites.left,
+        }
     }
 }
 
 impl From<invites::Preview> for InvitePreview {
     fn from(preview: invites::Preview) -> Self {
-        Self { status: preview.status.into(), by: preview.by.map(PersonBrief::from) }
+        Self {
+            status: preview.status.into(),
+            by: preview.by.map(PersonBrief::from),
+        }
     }
 }

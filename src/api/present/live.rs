@@ -9,21 +9,33 @@ use mitalk_actors::rooms;
 impl From<LiveMessage> for ServerMessage {
     fn from(message: LiveMessage) -> Self {
         match message {
-            LiveMessage::Welcome { socket, me } => {
-                Self::Welcome { socket: socket.to_string(), me: (*me).into() }
-            }
+            LiveMessage::Welcome { socket, me } => Self::Welcome {
+                socket: socket.to_string(),
+                me: (*me).into(),
+            },
             LiveMessage::Me { me } => Self::Me { me: (*me).into() },
-            LiveMessage::Ticket { ticket } => Self::Ticket { ticket: ticket.into() },
-            LiveMessage::Notice { notice } => Self::Notice { notice: notice.into() },
-            LiveMessage::RoomSnapshot(snapshot) => Self::RoomSnapshot { room: (*snapshot).into() },
-            LiveMessage::Room { room, seq, change } => {
-                Self::Room { room: room.to_string(), seq, change: change.into() }
-            }
-            LiveMessage::LeftRoom { room, why } => Self::LeftRoom { room: room.to_string(), why: why.into() },
+            LiveMessage::Ticket { ticket } => Self::Ticket {
+                ticket: ticket.into(),
+            },
+            LiveMessage::Notice { notice } => Self::Notice {
+                notice: notice.into(),
+            },
+            LiveMessage::RoomSnapshot(snapshot) => Self::RoomSnapshot {
+                room: (*snapshot).into(),
+            },
+            LiveMessage::Room { room, seq, change } => Self::Room {
+                room: room.to_string(),
+                seq,
+                change: change.into(),
+            },
+            LiveMessage::LeftRoom { room, why } => Self::LeftRoom {
+                room: room.to_string(),
+                why: why.into(),
+            },
             LiveMessage::Hallway => Self::Hallway {},
-            LiveMessage::Moving { after } => {
-                Self::Moving { after_ms: u64::try_from(after.as_millis()).unwrap_or(u64::MAX) }
-            }
+            LiveMessage::Moving { after } => Self::Moving {
+                after_ms: u64::try_from(after.as_millis()).unwrap_or(u64::MAX),
+            },
         }
     }
 }
@@ -32,21 +44,40 @@ impl From<rooms::Change> for RoomChange {
     fn from(change: rooms::Change) -> Self {
         use rooms::Change;
         match change {
-            Change::Settings { title, topics, visibility, hand_raising } => Self::Settings {
+            Change::Settings {
+                title,
+                topics,
+                visibility,
+                hand_raising,
+            } => Self::Settings {
                 title,
                 topics,
                 visibility: visibility.into(),
                 hand_raising: hand_raising.into(),
             },
-            Change::Stage { member } => Self::Stage { member: member.into() },
-            Change::Unstaged { person } => Self::Unstaged { person: person.into() },
-            Change::HandUp { hand, hand_count } => Self::HandUp { hand: hand.map(Hand::from), hand_count },
-            Change::HandDown { person, hand_count, declined } => {
-                Self::HandDown { person: person.map(PersonBrief::from), hand_count, declined }
-            }
-            Change::StageInvitation { invited, by } => {
-                Self::StageInvitation { invited, by: by.map(PersonBrief::from) }
-            }
+            Change::Stage { member } => Self::Stage {
+                member: member.into(),
+            },
+            Change::Unstaged { person } => Self::Unstaged {
+                person: person.into(),
+            },
+            Change::HandUp { hand, hand_count } => Self::HandUp {
+                hand: hand.map(Hand::from),
+                hand_count,
+            },
+            Change::HandDown {
+                person,
+                hand_count,
+                declined,
+            } => Self::HandDown {
+                person: person.map(PersonBrief::from),
+                hand_count,
+                declined,
+            },
+            Change::StageInvitation { invited, by } => Self::StageInvitation {
+                invited,
+                by: by.map(PersonBrief::from),
+            },
             Change::Audience { audience_count } => Self::Audience { audience_count },
             Change::Ended => Self::Ended {},
             Change::Nothing => Self::Nothing {},

@@ -16,13 +16,21 @@ impl From<person::Standing> for Standing {
 
 impl From<person::Ticket> for Ticket {
     fn from(ticket: person::Ticket) -> Self {
-        Self { number: ticket.number, ahead: ticket.ahead }
+        Self {
+            number: ticket.number,
+            ahead: ticket.ahead,
+        }
     }
 }
 
 impl From<person::Brief> for PersonBrief {
     fn from(brief: person::Brief) -> Self {
-        Self { id: brief.id.to_string(), name: brief.name, handle: brief.handle, headline: brief.headline }
+        Self {
+            id: brief.id.to_string(),
+            name: brief.name,
+            handle: brief.handle,
+            headline: brief.headline,
+        }
     }
 }
 
@@ -76,7 +84,11 @@ impl From<person::Me> for Me {
 
 impl From<person::Notice<person::Brief>> for Notice {
     fn from(notice: person::Notice<person::Brief>) -> Self {
-        Self { seq: notice.seq, at_ms: notice.at.0, what: notice.what.into() }
+        Self {
+            seq: notice.seq,
+            at_ms: notice.at.0,
+            what: notice.what.into(),
+        }
     }
 }
 
@@ -85,15 +97,27 @@ impl From<person::NoticeKind<person::Brief>> for NoticeKind {
         use person::NoticeKind as Domain;
         match kind {
             Domain::Admitted => Self::Admitted,
-            Domain::InviteAccepted { person } => Self::InviteAccepted { person: person.into() },
-            Domain::NewFollower { person } => Self::NewFollower { person: person.into() },
-            Domain::StageInvitation { room, title, by } => {
-                Self::StageInvitation { room: room.to_string(), title, by: by.into() }
-            }
-            Domain::Pinged { room, title, by } => Self::Pinged { room: room.to_string(), title, by: by.into() },
-            Domain::RoomStarted { room, title, by } => {
-                Self::RoomStarted { room: room.to_string(), title, by: by.into() }
-            }
+            Domain::InviteAccepted { person } => Self::InviteAccepted {
+                person: person.into(),
+            },
+            Domain::NewFollower { person } => Self::NewFollower {
+                person: person.into(),
+            },
+            Domain::StageInvitation { room, title, by } => Self::StageInvitation {
+                room: room.to_string(),
+                title,
+                by: by.into(),
+            },
+            Domain::Pinged { room, title, by } => Self::Pinged {
+                room: room.to_string(),
+                title,
+                by: by.into(),
+            },
+            Domain::RoomStarted { room, title, by } => Self::RoomStarted {
+                room: room.to_string(),
+                title,
+                by: by.into(),
+            },
         }
     }
 }

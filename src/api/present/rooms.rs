@@ -87,7 +87,10 @@ impl From<rooms::StageMember> for StageMember {
 
 impl From<rooms::Hand> for Hand {
     fn from(hand: rooms::Hand) -> Self {
-        Self { person: hand.person.into(), raised_at_ms: hand.raised.0 }
+        Self {
+            person: hand.person.into(),
+            raised_at_ms: hand.raised.0,
+        }
     }
 }
 
@@ -139,6 +142,9 @@ impl From<rooms::Joined> for Joined {
 
 impl From<rooms::Ack> for RoomAck {
     fn from(ack: rooms::Ack) -> Self {
-        Self { pending: ack.pending, hand: ack.hand }
+        Self {
+            pending: ack.pending,
+            hand: ack.hand,
+        }
     }
 }

@@ -72,7 +72,9 @@ async fn set_handle(
     Signed(caller): Signed,
     Json(request): Json<HandleRequest>,
 ) -> Result<Json<Me>, Error> {
-    Ok(Json(api.0.mitalk.set_handle(&caller, &request.handle).await?.into()))
+    Ok(Json(
+        api.0.mitalk.set_handle(&caller, &request.handle).await?.into(),
+    ))
 }
 
 /// The devices that are signed in.
@@ -82,7 +84,9 @@ async fn set_handle(
 )]
 async fn devices(State(api): State<Api>, Signed(caller): Signed) -> Result<Json<Devices>, Error> {
     let devices = api.0.mitalk.devices(&caller).await?;
-    Ok(Json(Devices { devices: devices.into_iter().map(Device::from).collect() }))
+    Ok(Json(Devices {
+        devices: devices.into_iter().map(Device::from).collect(),
+    }))
 }
 
 /// Signs a device out.

@@ -34,8 +34,10 @@ async fn send_code(
     Json(request): Json<CodeRequest>,
 ) -> Result<(StatusCode, Json<CodeSent>), Error> {
     let sent = api.0.mitalk.send_code(&stranger, &request.phone).await?;
-    let answer =
-        CodeSent { expires_in_s: sent.expires_in.as_secs(), resend_after_s: sent.resend_after.as_secs() };
+    let answer = CodeSent {
+        expires_in_s: sent.expires_in.as_secs(),
+        resend_after_s: sent.resend_after.as_secs(),
+    };
     Ok((StatusCode::ACCEPTED, Json(answer)))
 }
 
@@ -60,7 +62,10 @@ async fn verify(
     };
     let verified = api.0.mitalk.verify(&stranger, verify).await?;
     let me = api.0.mitalk.me(&fresh_caller(&verified, stranger)).await?;
-    Ok(Json(SignedIn { tokens: tokens(&api, verified), me: Me::from(me) }))
+    Ok(Json(SignedIn {
+        tokens: tokens(&api, verified),
+        me: Me::from(me),
+    }))
 }
 
 /// Trades the newest refresh token for new tokens.
@@ -104,7 +109,10 @@ fn fresh_caller(verified: &Verified, stranger: Stranger) -> Caller {
 
 fn tokens(api: &Api, verified: Verified) -> Tokens {
     Tokens {
-        access_token: api.0.tokens.issue(verified.user, verified.device, verified.standing),
+        access_token: api
+            .0
+            .tokens
+            .issue(verified.user, verified.device, verified.standing),
         access_expires_in_s: api.0.tokens.lifetime().as_secs(),
         refresh_token: verified.refresh_token,
     }

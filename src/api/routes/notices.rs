@@ -46,8 +46,16 @@ async fn list(
     Signed(caller): Signed,
     Query(query): Query<NoticesQuery>,
 ) -> Result<Json<Page<Notice>>, Error> {
-    let before = query.cursor.as_deref().map(str::parse).transpose().map_err(|_| codes::CURSOR_INVALID)?;
-    let limit = query.limit.unwrap_or(DEFAULT_PAGE).clamp(1, api.0.limits.notices.page);
+    let before = query
+        .cursor
+        .as_deref()
+        .map(str::parse)
+        .transpose()
+        .map_err(|_| codes::CURSOR_INVALID)?;
+    let limit = query
+        .limit
+        .unwrap_or(DEFAULT_PAGE)
+        .clamp(1, api.0.limits.notices.page);
     let mut page: Page<Notice> = present::page(api.0.mitalk.notices(&caller, before, limit).await?);
     let after = query.after.unwrap_or(0);
     if page.items.iter().any(|notice| notice.seq <= after) {

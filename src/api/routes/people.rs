@@ -109,7 +109,11 @@ async fn followers(
     Path(id): Path<String>,
     Query(query): Query<PageQuery>,
 ) -> Result<Json<Page<PersonBrief>>, Error> {
-    let page = api.0.mitalk.followers(&caller, user_id(&id)?, query.cursor.as_deref(), query.limit(&api)).await?;
+    let page = api
+        .0
+        .mitalk
+        .followers(&caller, user_id(&id)?, query.cursor.as_deref(), query.limit(&api))
+        .await?;
     Ok(Json(present::page(page)))
 }
 
@@ -126,6 +130,10 @@ async fn following(
     Path(id): Path<String>,
     Query(query): Query<PageQuery>,
 ) -> Result<Json<Page<PersonBrief>>, Error> {
-    let page = api.0.mitalk.following(&caller, user_id(&id)?, query.cursor.as_deref(), query.limit(&api)).await?;
+    let page = api
+        .0
+        .mitalk
+        .following(&caller, user_id(&id)?, query.cursor.as_deref(), query.limit(&api))
+        .await?;
     Ok(Json(present::page(page)))
 }

@@ -7,7 +7,8 @@ use super::super::{Api, Json, codes, present};
 use super::PageQuery;
 use crate::wire::Page;
 use crate::wire::rooms::{
-    AudienceMember, CreateRoom, IceRestart, IceRestarted, JoinRequest, Joined, RoomAck, RoomCard, RoomPatch, RoomSnapshot,
+    AudienceMember, CreateRoom, IceRestart, IceRestarted, JoinRequest, Joined, RoomAck, RoomCard, RoomPatch,
+    RoomSnapshot,
 };
 use axum::extract::State;
 use axum::http::StatusCode;
@@ -42,7 +43,12 @@ async fn hallway(
     Signed(caller): Signed,
     Query(query): Query<PageQuery>,
 ) -> Result<Json<Page<RoomCard>>, Error> {
-    let page = api.0.mitalk.rooms().hallway(&caller, query.cursor.as_deref(), query.limit(&api)).await?;
+    let page = api
+        .0
+        .mitalk
+        .rooms()
+        .hallway(&caller, query.cursor.as_deref(), query.limit(&api))
+        .await?;
     Ok(Json(present::page(page)))
 }
 
@@ -83,7 +89,9 @@ async fn snapshot(
     Signed(caller): Signed,
     Path(room): Path<String>,
 ) -> Result<Json<RoomSnapshot>, Error> {
-    Ok(Json(api.0.mitalk.rooms().room(&caller, room_id(&room)?).await?.into()))
+    Ok(Json(
+        api.0.mitalk.rooms().room(&caller, room_id(&room)?).await?.into(),
+    ))
 }
 
 /// Changes a room's settings; absent fields stay. Moderators only.
@@ -105,7 +113,14 @@ async fn patch(
         visibility: patch.visibility.map(Into::into),
         hand_raising: patch.hand_raising.map(Into::into),
     };
-    Ok(Json(api.0.mitalk.rooms().amend(&caller, room_id(&room)?, patch).await?.into()))
+    Ok(Json(
+        api.0
+            .mitalk
+            .rooms()
+            .amend(&caller, room_id(&room)?, patch)
+            .await?
+            .into(),
+    ))
 }
 
 /// Joins in one request: SDP offer in, SDP answer and the room out.
@@ -126,13 +141,37 @@ async fn join(
 ) -> Result<Json<Joined>, Error> {
     let most = api.0.limits.rooms.sdp_bytes;
     if request.sdp.len() > most {
-        return Err(Error::field(codes::SDP_INVALID, "/sdp", format!("An offer has at most {most} bytes")));
+        return Err(Error::field(
+            codes::SDP_INVALID,
+            "/sdp",
+            format!("An offer has at most {most} bytes"),
+        ));
     }
-    let socket = request.socket.as_deref().map(str::parse).transpose().map_err(|_| {
-        Error::field(codes::UNPROCESSABLE, "/socket", "Give `socket` of the live socket's `welcome`, or leave it out")
-    })?;
-    let request = rooms::JoinRequest { sdp: request.sdp, resume_token: request.resume_token, socket };
-    Ok(Json(api.0.mitalk.rooms().join(&caller, room_id(&room)?, request).await?.into()))
+    let socket = request
+        .socket
+        .as_deref()
+        .map(str::parse)
+        .transpose()
+        .map_err(|_| {
+            Error::field(
+                codes::UNPROCESSABLE,
+                "/socket",
+                "Give `socket` of the live socket's `welcome`, or leave it out",
+            )
+        })?;
+    let request = rooms::JoinRequest {
+        sdp: request.sdp,
+        resume_token: request.resume_token,
+        socket,
+    };
+    Ok(Json(
+        api.0
+            .mitalk
+            .rooms()
+            .join(&caller, room_id(&room)?, request)
+            .await?
+            .into(),
+    ))
 }
 
 /// Restarts ICE of a live session: same PeerConnection, another network.
@@ -152,7 +191,12 @@ async fn restart_ice(
     Json(request): Json<IceRestart>,
 ) -> Result<Json<IceRestarted>, Error> {
     let session: SessionId = session.parse().map_err(|_| codes::SESSION_NOT_FOUND)?;
-    let sdp = api.0.mitalk.rooms().restart_ice(&caller, room_id(&room)?, session, request.sdp).await?;
+    let sdp = api
+        .0
+        .mitalk
+        .rooms()
+        .restart_ice(&caller, room_id(&room)?, session, request.sdp)
+        .await?;
     Ok(Json(IceRestarted { sdp }))
 }
 
@@ -186,7 +230,12 @@ async fn roster(
     Query(query): Query<PageQuery>,
 ) -> Result<Json<Page<AudienceMember>>, Error> {
     let (cursor, limit) = (query.cursor.as_deref(), query.limit(&api));
-    let page = api.0.mitalk.rooms().roster(&caller, room_id(&room)?, cursor, limit).await?;
+    let page = api
+        .0
+        .mitalk
+        .rooms()
+        .roster(&caller, room_id(&room)?, cursor, limit)
+        .await?;
     Ok(Json(present::page(page)))
 }
 
@@ -207,7 +256,11 @@ async fn ping(
     Signed(caller): Signed,
     Path((room, user)): Path<(String, String)>,
 ) -> Result<StatusCode, Error> {
-    api.0.mitalk.rooms().ping(&caller, room_id(&room)?, user_id(&user)?).await?;
+    api.0
+        .mitalk
+        .rooms()
+        .ping(&caller, room_id(&room)?, user_id(&user)?)
+        .await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -223,7 +276,9 @@ async fn end(
     Signed(caller): Signed,
     Path(room): Path<String>,
 ) -> Result<Json<RoomAck>, Error> {
-    Ok(Json(api.0.mitalk.rooms().end(&caller, room_id(&room)?).await?.into()))
+    Ok(Json(
+        api.0.mitalk.rooms().end(&caller, room_id(&room)?).await?.into(),
+    ))
 }
 
 /// What is no room's id is the id of no room.

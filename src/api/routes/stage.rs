@@ -35,7 +35,14 @@ async fn raise_hand(
     Signed(caller): Signed,
     Path(room): Path<String>,
 ) -> Result<Json<RoomAck>, Error> {
-    Ok(Json(api.0.mitalk.rooms().raise_hand(&caller, room_id(&room)?).await?.into()))
+    Ok(Json(
+        api.0
+            .mitalk
+            .rooms()
+            .raise_hand(&caller, room_id(&room)?)
+            .await?
+            .into(),
+    ))
 }
 
 /// Lowers the hand. Again changes nothing.
@@ -50,7 +57,14 @@ async fn lower_hand(
     Signed(caller): Signed,
     Path(room): Path<String>,
 ) -> Result<Json<RoomAck>, Error> {
-    Ok(Json(api.0.mitalk.rooms().lower_hand(&caller, room_id(&room)?).await?.into()))
+    Ok(Json(
+        api.0
+            .mitalk
+            .rooms()
+            .lower_hand(&caller, room_id(&room)?)
+            .await?
+            .into(),
+    ))
 }
 
 /// Invites somebody with a raised hand on stage, or declines. Moderators only.
@@ -73,7 +87,14 @@ async fn answer_hand(
     Json(answer): Json<HandAnswer>,
 ) -> Result<Json<RoomAck>, Error> {
     let (room, user) = (room_id(&room)?, user_id(&user)?);
-    Ok(Json(api.0.mitalk.rooms().answer_hand(&caller, room, user, answer.accept).await?.into()))
+    Ok(Json(
+        api.0
+            .mitalk
+            .rooms()
+            .answer_hand(&caller, room, user, answer.accept)
+            .await?
+            .into(),
+    ))
 }
 
 /// Comes on stage when asked there (muted), or declines.
@@ -91,7 +112,14 @@ async fn answer_stage(
     Path(room): Path<String>,
     Json(answer): Json<StageAnswer>,
 ) -> Result<Json<RoomAck>, Error> {
-    Ok(Json(api.0.mitalk.rooms().answer_invitation(&caller, room_id(&room)?, answer.accept).await?.into()))
+    Ok(Json(
+        api.0
+            .mitalk
+            .rooms()
+            .answer_invitation(&caller, room_id(&room)?, answer.accept)
+            .await?
+            .into(),
+    ))
 }
 
 /// Steps back to the audience.
@@ -106,7 +134,14 @@ async fn leave_stage(
     Signed(caller): Signed,
     Path(room): Path<String>,
 ) -> Result<Json<RoomAck>, Error> {
-    Ok(Json(api.0.mitalk.rooms().step_back(&caller, room_id(&room)?).await?.into()))
+    Ok(Json(
+        api.0
+            .mitalk
+            .rooms()
+            .step_back(&caller, room_id(&room)?)
+            .await?
+            .into(),
+    ))
 }
 
 /// Mutes or unmutes oneself, on stage.
@@ -122,7 +157,14 @@ async fn mute(
     Path(room): Path<String>,
     Json(request): Json<MuteRequest>,
 ) -> Result<Json<RoomAck>, Error> {
-    Ok(Json(api.0.mitalk.rooms().mute(&caller, room_id(&room)?, request.muted).await?.into()))
+    Ok(Json(
+        api.0
+            .mitalk
+            .rooms()
+            .mute(&caller, room_id(&room)?, request.muted)
+            .await?
+            .into(),
+    ))
 }
 
 /// Invites on stage, mutes, moves back, promotes, removes or bans somebody. Moderators only.
@@ -154,5 +196,12 @@ async fn moderate(
         Moderation::Remove => rooms::Moderation::Remove,
         Moderation::Ban => rooms::Moderation::Ban,
     };
-    Ok(Json(api.0.mitalk.rooms().moderate(&caller, room, user, action).await?.into()))
+    Ok(Json(
+        api.0
+            .mitalk
+            .rooms()
+            .moderate(&caller, room, user, action)
+            .await?
+            .into(),
+    ))
 }

@@ -199,7 +199,10 @@ impl AllowListCommand {
                 let mut done = 0;
                 for batch in entries.chunks(IMPORT_BATCH) {
                     client.import_allowed(batch.to_vec()).await.with_context(|| {
-                        format!("stopped after {done} of {} numbers; repeat the import to go on", entries.len())
+                        format!(
+                            "stopped after {done} of {} numbers; repeat the import to go on",
+                            entries.len()
+                        )
                     })?;
                     done += batch.len();
                 }
@@ -240,7 +243,10 @@ fn parse_numbers(text: &str) -> anyhow::Result<Vec<AllowEntry>> {
             _ => bail!("line {}: after the comma, write enabled or disabled", index + 1),
         };
         if !phone.is_empty() {
-            entries.push(AllowEntry { phone: phone.trim().to_owned(), enabled });
+            entries.push(AllowEntry {
+                phone: phone.trim().to_owned(),
+                enabled,
+            });
         }
     }
     if entries.is_empty() {
@@ -323,7 +329,12 @@ impl InvitesCommand {
                         let to = invite.phone_hint.clone().unwrap_or_else(|| "link".to_owned());
                         let by = invite.accepted_by.as_ref().map(|person| person.id.clone());
                         let status = format!("{:?}", invite.status).to_lowercase();
-                        vec![invite.id.clone(), status, to, by.unwrap_or_else(|| "-".to_owned())]
+                        vec![
+                            invite.id.clone(),
+                            status,
+                            to,
+                            by.unwrap_or_else(|| "-".to_owned()),
+                        ]
                     })
                     .collect();
                 let list = table(&["invite", "status", "to", "accepted by"], &rows, "no invites");
@@ -355,7 +366,11 @@ impl RoomsCommand {
                         ]
                     })
                     .collect();
-                let list = table(&["room", "stage", "audience", "visibility", "title"], &rows, "no live rooms");
+                let list = table(
+                    &["room", "stage", "audience", "visibility", "title"],
+                    &rows,
+                    "no live rooms",
+                );
                 Answer::new(list, &rooms)
             }
             Self::Stop { room } => {
@@ -378,7 +393,10 @@ mod tests {
     fn a_list_of_numbers_is_read_and_its_faults_are_named() {
         let entries = parse_numbers("+491511 # Ann\n\n+491512,disabled\n").unwrap();
         assert_eq!((entries[0].phone.as_str(), entries[0].enabled), ("+491511", true));
-        assert_eq!((entries[1].phone.as_str(), entries[1].enabled), ("+491512", false));
+        assert_eq!(
+            (entries[1].phone.as_str(), entries[1].enabled),
+            ("+491512", false)
+        );
         let error = parse_numbers("+491511\n+491512,off\n").unwrap_err().to_string();
         assert_eq!(error, "line 2: after the comma, write enabled or disabled");
         assert!(parse_numbers("# nothing\n").is_err());
