@@ -200,6 +200,24 @@ fn somebody_elses_address_cannot_be_taken_over() {
 }
 
 #[test]
+fn a_certificate_that_is_not_the_offers_ends_the_session() {
+    let (mut world, _, _) = world(28, Rights::Listen);
+    let thief = world.join_with(SPEAK(9), 3, |offer| {
+        let at = offer.find("sha-256 ").unwrap() + "sha-256 ".len();
+        offer.replace(&offer[at..at + 8], "00:00:00")
+    });
+    world.run(MS(1000));
+    let session = world.key(thief);
+    assert_eq!(
+        world.events(),
+        [SessionEvent::Gone {
+            session,
+            why: Gone::Failed
+        }]
+    );
+}
+
+#[test]
 fn a_client_cannot_fill_memory_with_addresses() {
     let (mut world, cheat, _) = world(26, Rights::Listen);
     let world::Peer { client, wire, .. } = &mut world.peers[cheat];

@@ -120,6 +120,16 @@ impl World {
     }
 
     pub(super) fn join(&mut self, rights: Rights, slots: usize) -> usize {
+        self.join_with(rights, slots, |offer| offer)
+    }
+
+    /// Joins with an offer that was tampered with.
+    pub(super) fn join_with(
+        &mut self,
+        rights: Rights,
+        slots: usize,
+        tamper: impl FnOnce(String) -> String,
+    ) -> usize {
         let peer = self.peers.len();
         let mut client = Client::new(&self.identity, slots, &mut self.rng, self.now);
         let rights = Arc::new(rights::Cell::new(rights));
@@ -130,7 +140,7 @@ impl World {
             rights: rights.clone(),
             grace: GRACE,
         };
-        let offer = offer::check(&client.offer()).unwrap();
+        let offer = offer::check(&tamper(client.offer())).unwrap();
         let answer = self
             .shard
             .join(purpose, &offer, self.now, &mut self.network.wire)
