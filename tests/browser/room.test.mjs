@@ -99,7 +99,6 @@ scene(world, 'moved back, removed or banned, nobody is heard any more', async ()
   await noor.hears();
   const banned = Date.now();
   await noor.open(mira.room);
-  await noor.press('Listen in');
   await noor.sees('A moderator closed this room to you.');
   await noor.hears();
   await noor.neverHeard(mira, banned);
@@ -108,7 +107,7 @@ scene(world, 'moved back, removed or banned, nobody is heard any more', async ()
 
 scene(world, 'the room ends for all', async () => {
   const { mira, noor, otto } = await roomOfThree('Closing time', ['Mona', 'Nora', 'Omar']);
-  await otto.press('Leave quietly');
+  await otto.press('Leave');
   await otto.inHallway();
   await otto.hears();
   await otto.enter('Closing time');

@@ -27,8 +27,9 @@ export class Person {
     return person;
   }
 
+  /** A button that can be pressed: not one of the places under a room. */
   button(name, options = {}) {
-    return this.page.getByRole('button', { name, ...options });
+    return this.page.getByRole('button', { name, ...options }).and(this.page.locator(':not([inert] *)'));
   }
 
   press(name, options) {
@@ -171,7 +172,7 @@ export class Person {
   /** Names on stage, in order, as this person sees them. */
   async stage() {
     const names = await this.page.locator('.stage .member-name').allTextContents();
-    return names.map(name => name.replace(' (you)', '').trim());
+    return names.map(name => (name.trim() === 'You' ? this.name : name.trim()));
   }
 
   /** Waits until the stage shows exactly these people. */
