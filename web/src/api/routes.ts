@@ -2,7 +2,8 @@
 import { call } from './client';
 import type * as wire from './types';
 
-const PAGE_SIZE = 50;
+/** Items of a list that come at once. */
+export const PAGE_SIZE = 50;
 
 const enc = encodeURIComponent;
 const paged = (path: string, cursor?: string | null, limit = PAGE_SIZE) =>

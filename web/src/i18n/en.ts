@@ -219,6 +219,7 @@ export const en = {
 
   'person.title': 'Profile',
   'person.unnamed': 'New here',
+  'person.somebody': 'Somebody',
   'person.follow': 'Follow',
   'person.followed': 'Following',
   'person.follows_you': 'Follows you',

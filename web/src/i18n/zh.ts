@@ -210,6 +210,7 @@ export const zh: Catalogue = {
 
   'person.title': '资料',
   'person.unnamed': '新来的',
+  'person.somebody': '有人',
   'person.follow': '关注',
   'person.followed': '已关注',
   'person.follows_you': '关注了你',

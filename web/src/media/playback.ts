@@ -30,6 +30,15 @@ export function play(slot: number, track: MediaStreamTrack): void {
   void start(element);
 }
 
+/** To be called from the tap that enters a room: some browsers play later what was started by a finger. */
+export function prime(loudspeaker: string): void {
+  for (const element of ensure()) {
+    element.srcObject = new MediaStream();
+    void start(element);
+  }
+  if (loudspeaker) void routeTo(loudspeaker);
+}
+
 /** To be called from a tap: browsers that block sound let the elements play from then on. */
 export function unblock(): void {
   blocked.value = false;
@@ -43,7 +52,9 @@ export function stop(): void {
 
 /** Which loudspeaker, where browsers let pages choose. */
 export async function routeTo(device: string): Promise<void> {
-  await Promise.all(ensure().map((element) => ('setSinkId' in element ? element.setSinkId(device) : undefined)));
+  const routed = ensure().map((element) => ('setSinkId' in element ? element.setSinkId(device) : undefined));
+  // One that is unplugged is no reason not to hear anything: the browser goes on with its own choice.
+  await Promise.allSettled(routed);
 }
 
 async function start(element: HTMLAudioElement): Promise<void> {

@@ -94,7 +94,7 @@ function Give({ onGiven }: { onGiven: () => Promise<void> }) {
 
 function Row({ invite, onChanged }: { invite: Invite; onChanged: () => Promise<void> }) {
   const pending = invite.status === 'pending';
-  const name = invite.accepted_by?.name ?? invite.phone_hint ?? t('invites.a_link');
+  const name = invite.accepted_by?.name || invite.phone_hint || t('invites.a_link');
   const revoke = async () => {
     await attempt(() => routes.revoke(invite.id));
     await onChanged();

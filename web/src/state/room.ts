@@ -9,7 +9,7 @@ import { type ApiError, codeOf } from '../api/problem';
 import { rooms } from '../api/routes';
 import type { Joined, LeftWhy, RoomAck, RoomChange, RoomSnapshot, ServerMessage } from '../api/types';
 import { t } from '../i18n';
-import { stop as stopPlayback } from '../media/playback';
+import { prime, stop as stopPlayback } from '../media/playback';
 import type { Phase } from '../media/recovery';
 import { MediaSession } from '../media/session';
 import { me, myId } from './account';
@@ -18,6 +18,7 @@ import * as resume from './resume';
 import { noteChanges } from './room-news';
 import { memberOf } from './room-reducer';
 import * as seq from './room-sync';
+import { settings } from './settings';
 import { announce, attempt, toast } from './toasts';
 import { microphone } from './voice';
 
@@ -55,6 +56,7 @@ export function join(id: string): void {
   farewell.value = null;
   roomId.value = id;
   connection.value = 'connecting';
+  prime(settings.value.loudspeaker);
   media = new MediaSession(id, resume.tokenFor(id), {
     socket: () => live.id,
     phase: phaseChanged,

@@ -1,6 +1,6 @@
 /** Those who listen: people whom speakers follow, then everybody else, in pages. Nobody listens unseen. */
 import { useEffect, useMemo, useRef } from 'preact/hooks';
-import { rooms } from '../../api/routes';
+import { PAGE_SIZE, rooms } from '../../api/routes';
 import type { AudienceMember, PersonBrief, RoomSnapshot } from '../../api/types';
 import { t } from '../../i18n';
 import { PagedList } from '../../state/list';
@@ -23,7 +23,8 @@ export function Audience({ room, onPerson }: AudienceProps) {
   const timer = useRef<ReturnType<typeof setTimeout> | undefined>(undefined);
   const stage = room.stage.map((member) => member.person.id).join();
   useEffect(() => {
-    // The first at once, those that follow together.
+    // The first at once, those that follow together; somebody who reads further down is left in peace.
+    if ((list.items.value?.length ?? 0) > PAGE_SIZE) return;
     if (list.items.value === null) void list.reload();
     else
       timer.current ??= setTimeout(() => {
