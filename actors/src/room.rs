@@ -61,6 +61,8 @@ pub enum Effect {
     Cut {
         /// Which nodes.
         to: To,
+        /// The home's version: what a former home cuts is refused.
+        at: Version,
         /// Whose rights.
         user: UserId,
         /// Which rights.
@@ -136,6 +138,7 @@ impl Entity for Room {
         let (user, cut) = decide::cut(state, command)?;
         let effects = vec![Effect::Cut {
             to: state.told(),
+            at: state.version(),
             user,
             cut,
         }];

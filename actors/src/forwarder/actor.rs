@@ -24,6 +24,7 @@ use doors::Arriving;
 use home::{HomeLink, Loaded};
 use mitalk_cluster::{AskError, Entity};
 use mitalk_media::{RoomKey, SessionEvent, SessionKey};
+use people::Claim;
 use ractor::{Actor, ActorProcessingErr, ActorRef};
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
@@ -35,6 +36,8 @@ use tokio::time::Instant;
 const TICK: Duration = Duration::from_secs(1);
 /// A forwarder without people and watchers goes after this time.
 const IDLE: Duration = Duration::from_secs(30);
+/// One of a room that the home did not give, sooner.
+const IDLE_UNKNOWN: Duration = Duration::from_secs(3);
 /// Requests that wait for the first view of the room.
 const WAITING: usize = 4_096;
 
@@ -59,7 +62,11 @@ pub(super) enum Message {
     },
     Unwatch(SocketId),
     Told(Vec<(Version, Change)>),
-    Cut(UserId, Cut),
+    Cut {
+        at: Version,
+        user: UserId,
+        cut: Cut,
+    },
     Evict {
         user: UserId,
         session: SessionId,
@@ -75,11 +82,11 @@ pub(super) enum Message {
         session: SessionKey,
         result: Result<String, Refusal>,
     },
-    /// The account confirmed (true) or refused that the person is here.
+    /// What the account says to the claim that the person is here.
     Claimed {
         user: UserId,
         session: SessionId,
-        allowed: bool,
+        says: Claim,
     },
     Reported(HomeReply),
     ErrandDone(HomeReply),
@@ -200,17 +207,13 @@ impl Local {
             Message::Watch { sink, after, reply } => drop(reply.send(self.watch(sink, after))),
             Message::Unwatch(socket) => self.unwatch(socket),
             Message::Told(changes) => self.told(changes),
-            Message::Cut(user, cut) => self.cut(user, cut),
+            Message::Cut { at, user, cut } => self.cut(at, user, cut),
             Message::Evict { user, session } => self.evict(user, session),
             Message::Media(event) => self.media(event),
             Message::Loaded(result) => self.loaded(result),
             Message::Named { asked, found } => self.named(&asked, found),
             Message::Answered { session, result } => self.answered(session, result),
-            Message::Claimed {
-                user,
-                session,
-                allowed,
-            } => self.claimed(user, session, allowed),
+            Message::Claimed { user, session, says } => self.claimed(user, session, says),
             Message::Reported(reply) => self.reported(reply),
             Message::ErrandDone(reply) => self.errand_done(reply),
             Message::Tick => self.tick(),
@@ -277,13 +280,18 @@ impl Local {
             || !self.watchers.is_empty();
         if busy {
             self.idle_since = None;
-        } else if now.duration_since(*self.idle_since.get_or_insert(now)) >= IDLE {
-            let part = Command::Part {
-                node: self.shared.cluster().node().clone(),
-            };
-            self.later_detached(part);
-            self.over = true;
+            return;
         }
+        let known = self.replica.is_some();
+        let patience = if known { IDLE } else { IDLE_UNKNOWN };
+        if now.duration_since(*self.idle_since.get_or_insert(now)) < patience {
+            return;
+        }
+        if known {
+            let node = self.shared.cluster().node().clone();
+            self.later_detached(Command::Part { node });
+        }
+        self.over = true;
     }
 }
 

@@ -8,7 +8,7 @@ pub struct Metrics {
     pub(super) forwarders: IntGauge,
     pub(super) people: IntGauge,
     pub(super) joins: IntCounterVec,
-    pub(super) resyncs: IntCounter,
+    pub(crate) resyncs: IntCounter,
     pub(super) restarts: IntCounter,
     pub(super) refused: IntCounter,
 }

@@ -8,7 +8,7 @@
 
 use super::actor::{Envelope, Forwarder, Message, Start};
 use super::gate::Gate;
-use super::ledger::{Ledger, Page};
+use super::ledger::Ledger;
 use super::metrics::Metrics;
 use super::protocol::Refusal;
 use super::token::Tokens;
@@ -291,7 +291,7 @@ impl Actor for Supervisor {
         let result = match running {
             Some(running) => Ok(running),
             None if watch.children.len() >= ROOMS => Err(Refusal::Full),
-            None => watch.start(&me, order.room, Page::default()).await,
+            None => watch.start(&me, order.room).await,
         };
         drop(order.reply.send(result));
         Ok(())
@@ -313,7 +313,9 @@ impl Actor for Supervisor {
 }
 
 impl Watch {
-    async fn start(&mut self, me: &ActorRef<Order>, room: RoomId, page: Page) -> Result<Running, Refusal> {
+    /// With the people and sockets that an earlier forwarder of the room left in the ledger.
+    async fn start(&mut self, me: &ActorRef<Order>, room: RoomId) -> Result<Running, Refusal> {
+        let page = self.shared.ledger.page(room);
         let key = *self
             .keys
             .entry(room)
@@ -337,26 +339,31 @@ impl Watch {
     }
 
     fn stopped(&mut self, child: &ActorCell) {
-        let Some(room) = self.remove(child) else { return };
-        self.keys.remove(&room);
-        self.failures.remove(&room);
-        self.shared.ledger.close(room);
+        if let Some(room) = self.remove(child) {
+            self.close(room);
+        }
     }
 
     async fn failed(&mut self, me: &ActorRef<Order>, child: &ActorCell, error: &ActorProcessingErr) {
-        let Some(room) = self.remove(child) else { return };
         self.shared.metrics.restarts.inc();
-        tracing::error!(%room, %error, "a forwarder failed");
-        let page = self.shared.ledger.page(room);
-        if self.may_restart(room) && self.start(me, room, page.clone()).await.is_ok() {
+        tracing::error!(%error, "a forwarder failed");
+        let Some(room) = self.remove(child) else { return };
+        if self.may_restart(room) && self.start(me, room).await.is_ok() {
             return;
         }
         tracing::error!(%room, "a forwarder keeps failing: its sessions are closed");
-        if let Some(key) = self.keys.remove(&room) {
-            drop(self.shared.media.close_room(key));
+        if let Some(key) = self.keys.get(&room) {
+            // The engine may have stopped, which closed them, too.
+            let _ = self.shared.media.close_room(*key);
         }
+        let people = self.shared.ledger.page(room).people.len();
+        self.shared.metrics.people.sub(gauge(people));
+        self.close(room);
+    }
+
+    fn close(&mut self, room: RoomId) {
+        self.keys.remove(&room);
         self.failures.remove(&room);
-        self.shared.metrics.people.sub(gauge(page.people.len()));
         self.shared.ledger.close(room);
     }
 
@@ -368,17 +375,15 @@ impl Watch {
         failures.len() <= FAILURES
     }
 
+    /// Strikes a forwarder that is gone off. Gives its room, unless that has a new one already: whoever asked for it was
+    /// faster than the news of the old one's end.
     fn remove(&mut self, child: &ActorCell) -> Option<RoomId> {
         let room = self.children.remove(&child.get_id())?;
-        let mut running = self.shared.running();
-        if running
-            .get(&room)
-            .is_some_and(|running| running.actor.get_id() == child.get_id())
-        {
-            running.remove(&room);
-        }
-        drop(running);
         self.shared.metrics.forwarders.set(gauge(self.children.len()));
+        if self.children.values().any(|other| *other == room) {
+            return None;
+        }
+        self.shared.running().remove(&room);
         Some(room)
     }
 }

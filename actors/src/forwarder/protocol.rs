@@ -23,13 +23,13 @@ pub(crate) enum Body {
     /// The home tells what changed.
     Told(Vec<(Version, Change)>),
     /// The home takes a right away at once.
-    Cut { user: UserId, cut: Cut },
+    Cut { at: Version, user: UserId, cut: Cut },
     /// The person joined elsewhere: this session is over.
     Evict { user: UserId, session: SessionId },
 }
 
 /// What a person's request needs of the forwarder that has them, or will.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Request {
     Join(Box<Join>),

@@ -460,9 +460,11 @@ fn what_takes_rights_away_acts_before_the_commit_and_only_if_allowed() {
     home.stage(2);
     home.ask(Command::Unmute { user: user(2) }).unwrap();
     let cut = |state: &State, command| Room::urgent(state, &command).map(|urgent| urgent.effects);
+    let at = home.state.version();
     let of = |user, cut| {
         Some(vec![Effect::Cut {
             to: To::Everybody,
+            at,
             user,
             cut,
         }])

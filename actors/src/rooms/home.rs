@@ -84,7 +84,7 @@ impl Effects<Room> for Homes {
         for effect in effects {
             match effect {
                 Effect::Tell { to, changes } => self.tell(&to, room, Body::Told(changes)),
-                Effect::Cut { to, user, cut } => self.tell(&to, room, Body::Cut { user, cut }),
+                Effect::Cut { to, at, user, cut } => self.tell(&to, room, Body::Cut { at, user, cut }),
                 Effect::Keep => drop(self.kept().insert(room)),
                 Effect::Release => drop(self.kept().remove(&room)),
                 Effect::List(card) => self.list(room, card),

@@ -8,6 +8,7 @@ use crate::forwarder::roster::{Link, Person};
 use crate::forwarder::token::{Claims, Generation};
 use crate::forwarder::watchers::Watcher;
 use crate::id::{DeviceId, SessionId, UserId};
+use crate::person::Brief;
 use crate::room::{Command, Cut};
 use crate::rooms::{Joined, LeftWhy};
 use crate::secrets;
@@ -29,7 +30,7 @@ pub(super) struct Arriving {
     generation: Generation,
     /// The generation whose token was shown.
     resumes: Option<Generation>,
-    reply: Reply,
+    pub(super) reply: Reply,
 }
 
 impl Local {
@@ -176,9 +177,9 @@ impl Local {
             .as_ref()
             .is_some_and(|replica| replica.view.scene.holds(user));
         let resumed = resumes.is_some() && (self.roster.has(user) || holds);
-        self.names.learn(join.person.clone());
+        let brief = self.introduce(join.person);
         let person = Person {
-            brief: join.person,
+            brief,
             device,
             session,
             key,
@@ -223,6 +224,15 @@ impl Local {
             resumed,
         };
         drop(reply.send(Ok(Answer::Joined(Box::new(joined)))));
+    }
+
+    /// A name that could not be read is the one that is known here.
+    fn introduce(&mut self, brief: Brief) -> Brief {
+        if brief == Brief::unknown(brief.id) && self.names.knows(brief.id) {
+            return self.names.of(brief.id);
+        }
+        self.names.learn(brief.clone());
+        brief
     }
 
     /// A person has one session: the earlier one is closed, and its device told if it is another one.

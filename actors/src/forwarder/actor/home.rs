@@ -89,14 +89,21 @@ impl Local {
                 for message in std::mem::take(&mut self.waiting) {
                     refuse(message, refusal.clone());
                 }
-                // A room that does not exist has nobody; the home of one that does will be asked again by the tick.
-                self.over = refusal == Refusal::NotFound;
             }
         }
     }
 
     fn take_view(&mut self, loaded: Loaded, asked_at: Instant) {
         let Loaded { view, names } = loaded;
+        let newest = self
+            .replica
+            .as_ref()
+            .map_or(view.version, |replica| replica.view.version);
+        if view.version < newest && !view.scene.ended {
+            // From a former home: the tick asks again, because something is owed.
+            self.home.owed = self.home.owed.max(newest.next());
+            return;
+        }
         for brief in names {
             self.names.learn(brief);
         }
@@ -107,11 +114,7 @@ impl Local {
         self.replica = Some(Replica::new(view, self.shared.limits.healing_deltas));
         self.unshown.clear();
         if ended {
-            self.end();
-            for message in std::mem::take(&mut self.waiting) {
-                refuse(message, Refusal::Ended);
-            }
-            return;
+            return self.end();
         }
         let here: Vec<_> = self.roster.users().collect();
         for user in here {
@@ -196,6 +199,9 @@ impl Local {
             }
             return;
         };
+        if replica.view.scene.ended {
+            return;
+        }
         if replica.view.version < self.home.owed {
             self.register();
         }

@@ -1,10 +1,12 @@
 //! Rights, what the media engine says of sessions, and the ways out.
 
-use super::{Local, Message};
+use super::{Local, Message, refuse};
+use crate::forwarder::node::Shared;
+use crate::forwarder::protocol::Refusal;
 use crate::forwarder::roster::{Link, Person};
 use crate::id::{DeviceId, SessionId, UserId};
 use crate::live::LiveMessage;
-use crate::room::{Command, Cut, Out};
+use crate::room::{Command, Cut, Out, Version};
 use crate::rooms::LeftWhy;
 use crate::user::{self, RoomClaim, User};
 use mitalk_cluster::{AskError, Call};
@@ -32,15 +34,34 @@ impl Local {
             .map_or(Rights::Listen, |replica| replica.rights(user, self.cut_of(user)))
     }
 
-    /// Lets the engine enforce what the room says. A session that is gone needs no rights.
-    pub(super) fn set_rights(&self, user: UserId) {
-        if let Some(key) = self.roster.get(user).and_then(Person::live_key) {
-            drop(self.shared.media.set_rights(key, self.rights(user)));
+    /// Lets the engine enforce what the room says. A session that is gone without our hearing of it (while the forwarder
+    /// was started again) is found out here.
+    pub(super) fn set_rights(&mut self, user: UserId) {
+        let Some(key) = self.roster.get(user).and_then(Person::live_key) else {
+            return;
+        };
+        let set = self.shared.media.set_rights(key, self.rights(user));
+        if set == Err(mitalk_media::Error::NoSuchSession) {
+            self.lost(key);
         }
     }
 
-    /// A right is taken away before it is committed; nobody is told before it is.
-    pub(super) fn cut(&mut self, user: UserId, cut: Cut) {
+    /// The session is gone; its place is kept for the grace.
+    fn lost(&mut self, session: SessionKey) {
+        let until = Instant::now() + Duration::from_secs(self.shared.limits.grace_s);
+        self.shared.ledger.forget(session);
+        self.linked(session, Link::Lost(until));
+    }
+
+    /// A right is taken away before it is committed; nobody is told before it is. A former home's cuts are refused.
+    pub(super) fn cut(&mut self, at: Version, user: UserId, cut: Cut) {
+        if self
+            .replica
+            .as_ref()
+            .is_some_and(|replica| at.activation < replica.view.version.activation)
+        {
+            return;
+        }
         self.cuts.insert(user, (cut, Instant::now()));
         match cut {
             Cut::Mute | Cut::MoveBack => self.set_rights(user),
@@ -49,10 +70,14 @@ impl Local {
         }
     }
 
-    /// Puts somebody out: their session is closed at once, their place is gone, their token is worth nothing.
+    /// Puts somebody out: their session is closed at once and their place is gone. The resume token of whoever was put out,
+    /// or went elsewhere, is refused from now on; who left or was lost may show it and comes in anew.
     pub(super) fn expel(&mut self, user: UserId, why: LeftWhy) {
         self.latest.remove(&user);
         if let Some(person) = self.forget(user) {
+            if matches!(why, LeftWhy::Removed | LeftWhy::Banned | LeftWhy::MovedDevice) {
+                self.spent.add(person.generation);
+            }
             self.tell_left(user, person.device, why);
             self.release(vec![(user, person.session)]);
         }
@@ -73,7 +98,6 @@ impl Local {
     /// Takes somebody from the roster and closes their session.
     fn forget(&mut self, user: UserId) -> Option<Person> {
         let person = self.roster.leave(user)?;
-        self.spent.add(person.generation);
         self.shared.ledger.leave(self.room, user);
         self.shared.metrics.people.dec();
         if let Some(key) = person.live_key() {
@@ -88,7 +112,7 @@ impl Local {
         drop(self.shared.media.leave(key));
     }
 
-    /// The room is over: everybody goes, and so does the forwarder.
+    /// The room is over: everybody goes. The forwarder stays until it is idle, and says so to those who still ask.
     pub(super) fn end(&mut self) {
         drop(self.shared.media.close_room(self.key));
         let everybody: Vec<_> = self.roster.users().collect();
@@ -100,7 +124,12 @@ impl Local {
             }
         }
         self.release(sessions);
-        self.over = true;
+        for arriving in std::mem::take(&mut self.arriving).into_values() {
+            drop(arriving.reply.send(Err(Refusal::Ended)));
+        }
+        for message in std::mem::take(&mut self.waiting) {
+            refuse(message, Refusal::Ended);
+        }
     }
 
     pub(super) fn media(&mut self, event: SessionEvent) {
@@ -110,14 +139,11 @@ impl Local {
             }
             SessionEvent::Silent { session } => self.linked(session, Link::Silent),
             SessionEvent::Gone { session, why } => {
-                self.shared.ledger.forget(session);
                 match why {
                     // A page that reloads says goodbye, too: its place is kept for the grace.
-                    Gone::ClosedByPeer | Gone::Failed => {
-                        let until = Instant::now() + Duration::from_secs(self.shared.limits.grace_s);
-                        self.linked(session, Link::Lost(until));
-                    }
+                    Gone::ClosedByPeer | Gone::Failed => self.lost(session),
                     Gone::GraceOver | Gone::NeverConnected | Gone::Removed => {
+                        self.shared.ledger.forget(session);
                         if let Some(user) = self.roster.of_key(session) {
                             self.depart(user, LeftWhy::LostConnection);
                         }
@@ -168,48 +194,70 @@ impl Local {
         };
         let unclaimed = self.roster.people().filter(old).take(CLAIMS_PER_TICK);
         for user in unclaimed.map(|person| person.brief.id).collect::<Vec<_>>() {
-            self.claim(user);
+            self.claim_again(user);
         }
     }
 
     /// Tells the account that the person is here. It orders the claims of a person's devices.
     pub(super) fn claim(&mut self, user: UserId) {
-        let Some(person) = self.roster.get_mut(user) else {
-            return;
-        };
-        // Until the answer: a claim under way is not made twice.
-        person.claimed = Some(Instant::now());
-        let (session, device) = (person.session, person.device);
-        let (shared, room) = (self.shared.clone(), self.room);
+        let Some(claim) = self.claim_of(user) else { return };
+        let shared = self.shared.clone();
         self.later(async move {
-            let cluster = shared.cluster();
-            let claim = RoomClaim {
-                room,
-                session,
-                device,
-                node: cluster.node().clone(),
-            };
-            let command = user::Command::ClaimRoom(claim);
-            let asked = cluster
-                .ask::<User>(&user.to_string(), command, Call::within(DEADLINE))
-                .await;
-            let allowed = !matches!(asked, Err(AskError::Refused(_)));
             Message::Claimed {
                 user,
-                session,
-                allowed,
+                session: claim.session,
+                says: make(&shared, user, claim).await,
             }
         });
     }
 
-    /// Who may not be in rooms any more (suspended since) goes. A claim that got no answer is made again in its time.
-    pub(super) fn claimed(&mut self, user: UserId, session: SessionId, allowed: bool) {
-        let current = self
+    /// Makes a claim again that the account may have forgotten, unless it has a newer one: the word that this session has to
+    /// go may have been lost.
+    fn claim_again(&mut self, user: UserId) {
+        let Some(claim) = self.claim_of(user) else { return };
+        let shared = self.shared.clone();
+        self.later(async move {
+            let session = claim.session;
+            let command = user::Command::FindRoom;
+            let asked = shared
+                .cluster()
+                .ask::<User>(&user.to_string(), command, Call::within(DEADLINE))
+                .await;
+            let says = match asked {
+                Ok(user::Reply::Room(Some(newer))) if newer.session != session => Claim::Elsewhere,
+                Ok(user::Reply::Room(None)) => make(&shared, user, claim).await,
+                _ => Claim::Here,
+            };
+            Message::Claimed { user, session, says }
+        });
+    }
+
+    fn claim_of(&mut self, user: UserId) -> Option<RoomClaim> {
+        let node = self.shared.cluster().node().clone();
+        let person = self.roster.get_mut(user)?;
+        // Already now: a claim under way is not made twice.
+        person.claimed = Some(Instant::now());
+        Some(RoomClaim {
+            room: self.room,
+            session: person.session,
+            device: person.device,
+            node,
+        })
+    }
+
+    /// A claim that got no answer counts until it is made again.
+    pub(super) fn claimed(&mut self, user: UserId, session: SessionId, says: Claim) {
+        if self
             .roster
             .get(user)
-            .is_some_and(|person| person.session == session);
-        if current && !allowed {
-            self.depart(user, LeftWhy::Removed);
+            .is_none_or(|person| person.session != session)
+        {
+            return;
+        }
+        match says {
+            Claim::Here => {}
+            Claim::Elsewhere => self.depart(user, LeftWhy::MovedDevice),
+            Claim::Refused => self.depart(user, LeftWhy::Removed),
         }
     }
 
@@ -252,5 +300,27 @@ impl Local {
             // A socket that is too slow closes, and asks when it is back.
             let _ = sink.send(LiveMessage::LeftRoom { room: self.room, why });
         }
+    }
+}
+
+/// What an account says to a claim.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::forwarder) enum Claim {
+    Here,
+    /// The person has joined elsewhere since.
+    Elsewhere,
+    /// The person may not be in rooms (any more).
+    Refused,
+}
+
+async fn make(shared: &Shared, user: UserId, claim: RoomClaim) -> Claim {
+    let command = user::Command::ClaimRoom(claim);
+    match shared
+        .cluster()
+        .ask::<User>(&user.to_string(), command, Call::within(DEADLINE))
+        .await
+    {
+        Err(AskError::Refused(_)) => Claim::Refused,
+        _ => Claim::Here,
     }
 }

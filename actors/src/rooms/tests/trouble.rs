@@ -1,8 +1,9 @@
 //! What goes wrong on our side: a forwarder that fails, a store that is gone.
 
 use super::world::{Ask, World, titled, until, user};
+use crate::limits;
 use crate::room::Refusal;
-use crate::rooms::{Error, Moderation};
+use crate::rooms::{Error, LeftWhy, Moderation};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn audio_goes_on_over_a_forwarder_that_fails() {
@@ -107,4 +108,57 @@ async fn rights_are_taken_away_while_the_store_is_down_and_stored_when_it_is_bac
     assert_eq!(back, Some(Error::Refused(Refusal::Banned)));
     world.rooms.mute(&guest.caller, room, false).await.unwrap();
     world.hears(&host, number).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn concurrent_first_joins_ask_the_home_once() {
+    let world = World::new().await;
+    let creator = world.person(1).await;
+    let room = world.rooms.create(&creator, titled("t")).await.unwrap().room;
+    let people = futures::future::join_all((2..=9).map(|n| world.guest(n, room))).await;
+    assert_eq!(people.len(), 8);
+    assert_eq!(world.metrics.resyncs.get(), 1);
+    until!("everybody is counted", {
+        world.snapshot(&people[0], room).await.audience_count == 8
+    });
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_stage_that_stays_empty_ends_the_room() {
+    let world = World::with(limits::Rooms {
+        empty_stage_s: 1,
+        ..limits::Rooms::default()
+    })
+    .await;
+    let (room, host) = world.host(1, titled("t")).await;
+    let mut guest = world.guest(2, room).await;
+    world.rooms.leave(&host.caller, room).await.unwrap();
+    guest.is_told_to_leave(LeftWhy::Ended).await;
+    let over = world.join(&guest.caller, room, None).await.err();
+    assert_eq!(over, Some(Error::Refused(Refusal::Ended)));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn people_come_back_while_the_store_is_down() {
+    let world = World::new().await;
+    let (room, host) = world.host(1, titled("t")).await;
+    let mut guest = world.guest(2, room).await;
+    let number = world.bring_on_stage(&host, &mut guest, room).await;
+    world.store_is_down(true);
+    world.ears.close(guest.ear).await;
+    let token = Some(guest.joined.resume_token.clone());
+    let back = world.join(&guest.caller, room, token).await.unwrap();
+    assert!(back.joined.resumed);
+    world.ears.speak(back.ear).await;
+    world.hears(&host, number).await;
+    let wish = world.rooms.raise_hand(&back.caller, room).await;
+    assert!(
+        wish.is_err(),
+        "a hand from the stage is refused, with the store or without: {wish:?}"
+    );
+    let unmute = world.rooms.mute(&host.caller, room, false).await.unwrap_err();
+    assert!(
+        unmute.retry_after().is_some(),
+        "what gives rights waits for the store: {unmute:?}"
+    );
 }

@@ -66,6 +66,7 @@ pub(super) struct World {
     pub(super) sockets: Arc<Sockets>,
     pub(super) cluster: Cluster,
     pub(super) engine: Engine,
+    pub(super) metrics: Metrics,
     limits: limits::Rooms,
 }
 
@@ -123,6 +124,7 @@ impl World {
         };
         let metrics = mitalk_media::Metrics::register(&prometheus::Registry::new()).unwrap();
         let (engine, events) = Engine::start(media, metrics).unwrap();
+        let room_metrics = Metrics::default();
         let parts = Parts {
             media: engine.handle(),
             events,
@@ -131,7 +133,7 @@ impl World {
             secrets: secrets(),
             limits: limits.clone(),
             home: Home::default(),
-            metrics: Metrics::default(),
+            metrics: room_metrics.clone(),
         };
         let late = Arc::<OnceLock<Cluster>>::default();
         let metrics = mitalk_cluster::Metrics::new(&prometheus::Registry::new()).unwrap();
@@ -154,6 +156,7 @@ impl World {
             sockets,
             cluster,
             engine,
+            metrics: room_metrics,
             limits,
         }
     }
