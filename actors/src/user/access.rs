@@ -192,14 +192,16 @@ pub(super) fn redeem(state: &State, invite: InviteId, inviter: UserId, cx: &Cont
         let settle = invite::Command::Settle { by: me(cx), kept };
         Outgoing::to::<Invite>(&invite.to_string(), &settle)
     };
-    match state.account.as_deref() {
-        Some(account) if !account.active && !account.suspended => {
-            come_in(state, account, Some((invite, inviter)), cx).send(settle(true))
-        }
-        // Said again: the first time may have been lost on the way, and settling is idempotent.
-        Some(account) if account.redeemed == Some(invite) => Decision::reply(Reply::Done).send(settle(true)),
-        _ => Decision::reply(Reply::Done).send(settle(false)),
+    let Some(account) = state.account.as_deref() else {
+        return Decision::reply(Reply::Done).send(settle(false));
+    };
+    if !account.active && !account.suspended {
+        return come_in(state, account, Some((invite, inviter)), cx).send(settle(true));
     }
+    // Said again: the first time may have been lost on the way, and settling is idempotent.
+    let kept = account.redeemed == Some(invite);
+    let summary = account.summary(me(cx), &state.live);
+    Decision::reply(Reply::Account(Box::new(summary))).send(settle(kept))
 }
 
 fn come_in(state: &State, account: &Account, by: Option<(InviteId, UserId)>, cx: &Context) -> Decision<User> {

@@ -54,17 +54,15 @@ async fn who_becomes_active_in_each_phase() {
 
     world.phase(Admits::Open).await;
     assert_eq!(standing(6).await, Standing::Active);
-    let wrong = world.mitalk.import_allow_list(
-        call(),
-        &[
-            allow(7, true),
-            AllowedNumber {
-                phone: "12".into(),
-                enabled: true,
-            },
-        ],
-    );
-    assert_eq!(wrong.await, Err(Error::PhoneInvalid { index: 1 }));
+    let wrong = [
+        allow(7, true),
+        AllowedNumber {
+            phone: "12".into(),
+            enabled: true,
+        },
+    ];
+    let wrong = world.mitalk.import_allow_list(call(), &wrong).await;
+    assert_eq!(wrong, Err(Error::PhoneInvalid { index: 1 }));
     assert_eq!(world.mitalk.count_allowed().await.unwrap(), count, "all or none");
     assert!(
         world
