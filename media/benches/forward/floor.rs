@@ -1,10 +1,13 @@
 //! The least that forwarding can cost here: AES-256-GCM and `sendmmsg` by 64, to as many sockets.
+//!
+//! Nobody waits at these sockets. On loopback the sender also pays for waking the receiver, so that the engine's figure
+//! holds about a microsecond per packet which a network card would not ask for.
 
 use mitalk_media::light::{Header, MAX_TAG_BYTES, Profile, contexts};
 use std::mem::zeroed;
 use std::net::{SocketAddr, UdpSocket};
 use std::os::fd::AsRawFd;
-use std::time::Instant;
+use std::time::Duration;
 
 const ROUNDS: usize = 200;
 const BATCH: usize = 64;
@@ -30,7 +33,7 @@ fn seal(listeners: usize) -> f64 {
         .map(|at| contexts(Profile::Gcm256, &[at as u8; 88]).unwrap().0)
         .collect();
     let mut packet = [0; PACKET_BYTES + MAX_TAG_BYTES];
-    let started = Instant::now();
+    let started = cpu();
     for index in 1..=ROUNDS as u64 {
         for context in &contexts {
             let header = Header {
@@ -43,7 +46,7 @@ fn seal(listeners: usize) -> f64 {
             context.seal(&mut packet, at, PACKET_BYTES, index);
         }
     }
-    started.elapsed().as_nanos() as f64 / (ROUNDS * listeners) as f64
+    (cpu() - started).as_nanos() as f64 / (ROUNDS * listeners) as f64
 }
 
 /// To sockets that nobody reads: what does not fit them is dropped after all the work is done.
@@ -58,7 +61,7 @@ fn send(destinations: usize) -> f64 {
         iov_base: packet.as_mut_ptr().cast(),
         iov_len: packet.len(),
     };
-    let started = Instant::now();
+    let started = cpu();
     for _ in 0..ROUNDS {
         for batch in addresses.chunks_mut(BATCH) {
             // SAFETY: zero is a valid header; all pointers outlive the call.
@@ -74,7 +77,18 @@ fn send(destinations: usize) -> f64 {
             }
         }
     }
-    started.elapsed().as_nanos() as f64 / (ROUNDS * destinations) as f64
+    (cpu() - started).as_nanos() as f64 / (ROUNDS * destinations) as f64
+}
+
+/// CPU time of this thread, like the engine's figure: others may be using the machine.
+fn cpu() -> Duration {
+    // SAFETY: zero is a valid time, and the pointer outlives the call.
+    let time = unsafe {
+        let mut time: libc::timespec = zeroed();
+        libc::clock_gettime(libc::CLOCK_THREAD_CPUTIME_ID, &mut time);
+        time
+    };
+    Duration::new(time.tv_sec as u64, time.tv_nsec as u32)
 }
 
 fn address(socket: &UdpSocket) -> libc::sockaddr_in {
