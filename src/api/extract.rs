@@ -7,6 +7,8 @@ use axum::extract::rejection::{PathRejection, QueryRejection};
 use axum::extract::{FromRequest, FromRequestParts, Request};
 use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE};
 use axum::http::request::Parts;
+use bytes::BytesMut;
+use http_body_util::BodyExt as _;
 use serde::de::DeserializeOwned;
 use std::time::Duration;
 
@@ -16,6 +18,8 @@ pub(super) struct BodyLimit(pub usize);
 
 /// A body must have arrived within so long after its head.
 const BODY_TIMEOUT: Duration = Duration::from_secs(5);
+/// So much of a body that is too large is read on, so that its sender hears the answer.
+const MAX_THROWN_AWAY_BYTES: usize = 1024 * 1024;
 /// Without a configured limit (in tests of a part).
 const DEFAULT_BODY_BYTES: usize = 64 * 1024;
 
@@ -51,25 +55,29 @@ fn is_json(request: &Request) -> bool {
 }
 
 async fn read(request: Request, most: usize) -> Result<Bytes, Error> {
-    let too_large = || Error::new(codes::BODY_TOO_LARGE).detail(format!("At most {most} bytes are taken"));
     let announced = request
         .headers()
         .get(CONTENT_LENGTH)
         .and_then(|length| length.to_str().ok()?.parse::<usize>().ok());
-    if announced.is_some_and(|length| length > most) {
-        return Err(too_large());
-    }
-    // One byte more tells a body at the limit from one above it; other errors are the connection's.
-    match axum::body::to_bytes(request.into_body(), most).await {
-        Ok(body) => Ok(body),
-        Err(error)
-            if std::error::Error::source(&error)
-                .is_some_and(|e| e.is::<http_body_util::LengthLimitError>()) =>
-        {
-            Err(too_large())
+    let mut body = request.into_body();
+    let mut kept = BytesMut::with_capacity(announced.unwrap_or_default().min(most));
+    let mut seen = 0_usize;
+    // A body that is too large is read on and thrown away, within reason: most clients listen only when they have sent
+    // all, and would see a broken connection instead of the answer.
+    while let Some(frame) = body.frame().await {
+        let frame = frame.map_err(|_| Error::new(codes::BAD_REQUEST).detail("The body broke off"))?;
+        let Ok(data) = frame.into_data() else { continue };
+        seen = seen.saturating_add(data.len());
+        if seen <= most {
+            kept.extend_from_slice(&data);
+        } else if seen > most.saturating_add(MAX_THROWN_AWAY_BYTES) {
+            break;
         }
-        Err(_) => Err(Error::new(codes::BAD_REQUEST).detail("The body broke off")),
     }
+    if seen > most {
+        return Err(Error::new(codes::BODY_TOO_LARGE).detail(format!("At most {most} bytes are taken")));
+    }
+    Ok(kept.freeze())
 }
 
 fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, Error> {

@@ -62,7 +62,11 @@ impl<K: Hash + Eq + Clone, C: Clock + Clone> Limiter<K, C> {
     /// # Errors
     /// How long to wait until there is one again.
     pub fn check(&self, key: &K) -> Result<(), Duration> {
-        if self.checks.fetch_add(1, Ordering::Relaxed) % COUNT_EVERY == 0 {
+        if self
+            .checks
+            .fetch_add(1, Ordering::Relaxed)
+            .is_multiple_of(COUNT_EVERY)
+        {
             self.count();
         }
         if self.crowded.load(Ordering::Relaxed) {

@@ -15,10 +15,16 @@ use std::path::PathBuf;
 #[derive(Debug, Args)]
 pub(super) struct Admin {
     /// The operations listener [default: the configured one]
-    #[arg(long, global = true, value_name = "URL", env = "MITALK_ADMIN_URL")]
+    #[arg(
+        long,
+        global = true,
+        value_name = "URL",
+        env = "MITALK_ADMIN_URL",
+        help_heading = "Connection"
+    )]
     url: Option<String>,
     /// The file with the operators' token [default: the configured one]
-    #[arg(long, global = true, value_name = "FILE")]
+    #[arg(long, global = true, value_name = "FILE", help_heading = "Connection")]
     token_file: Option<PathBuf>,
     /// The operators' token itself, from the environment
     #[arg(
@@ -30,7 +36,7 @@ pub(super) struct Admin {
     )]
     token: Option<String>,
     /// Print the answer as JSON
-    #[arg(long, global = true)]
+    #[arg(long, global = true, help_heading = "Connection")]
     json: bool,
     #[command(subcommand)]
     action: Action,

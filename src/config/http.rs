@@ -37,7 +37,7 @@ impl Default for Http {
             allowed_origins: Vec::new(),
             trusted_proxies: Vec::new(),
             request_timeout_ms: 10_000,
-            max_connections: 20_000,
+            max_connections: 10_000,
             max_body_bytes: 64 * 1024,
         }
     }

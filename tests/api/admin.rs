@@ -61,7 +61,7 @@ async fn the_admin_api_needs_the_operators_token() -> Result<()> {
     assert_eq!(code(stranger.phase().await), "token_invalid");
     assert_eq!(code(stranger.set_phase(Phase::Open).await), "token_invalid");
     assert_eq!(
-        code(stranger.test_accounts(1, "+1555010").await),
+        code(stranger.test_accounts(1, "+4915199").await),
         "not_found",
         "not even known here"
     );
@@ -146,7 +146,7 @@ async fn operators_work_by_command() -> Result<()> {
 #[tokio::test]
 async fn test_accounts_exist_only_where_they_are_allowed() -> Result<()> {
     let server = Server::start(&["admin.test_admission=true"]).await?;
-    let made = server.admin.test_accounts(3, "+1555010").await?;
+    let made = server.admin.test_accounts(3, "+4915199").await?;
     assert_eq!(made.len(), 3);
     for account in made {
         let client = server.client.signed_in(&account.tokens.access_token);

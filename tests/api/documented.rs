@@ -85,10 +85,15 @@ async fn the_document_has_every_route_and_every_route_is_there() -> Result<()> {
             .send()
             .await?;
         let body = response.text().await?;
+        let code = serde_json::from_str::<Value>(&body)
+            .ok()
+            .and_then(|body| Some(body.get("code")?.as_str()?.to_owned()));
         // Whatever a route says without a token and with an empty body, it is not that it does not exist.
-        for code in ["\"not_found\"", "\"method_not_allowed\""] {
-            assert!(!body.contains(code), "{method} {path}: {body}");
-        }
+        let missing = ["not_found", "method_not_allowed"].map(str::to_owned);
+        assert!(
+            code.is_none_or(|code| !missing.contains(&code)),
+            "{method} {path}: {body}"
+        );
     }
     server.stop().await?;
     Ok(())

@@ -69,6 +69,10 @@ async fn a_link_lets_one_person_in() -> Result<()> {
         (guest.client.me().await.ok()?.standing == Standing::Active).then_some(())
     })
     .await;
+    assert_eq!(
+        code(host.client.revoke_invite(&invite.id).await),
+        "invite_not_pending"
+    );
     let late = server.sign_in("+4915112345812").await?;
     assert_eq!(
         code(late.client.accept_invite(link_code).await),

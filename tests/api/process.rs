@@ -257,7 +257,7 @@ async fn keys_rotate_without_signing_anybody_out() -> Result<()> {
     let args = ["config", "rotate-key", "--set", "storage.data_dir=\"data\""];
     let (status, text) = run(directory.path(), &args, &[]).await?;
     assert_eq!(status, Some(0), "{text}");
-    let server = Server::start_in(directory, &[]).await?;
+    let server = Server::start_in(directory, &["limits.codes.resend_after_s=0"]).await?;
     let before = server.client.signed_in(&person.tokens.access_token);
     assert_eq!(before.me().await?.id, person.id, "the old token counts on");
     let fresh = server.client.refresh(&person.tokens.refresh_token).await?;

@@ -89,6 +89,7 @@ pub(super) enum WaitlistCommand {
     /// Show how many wait
     Show,
     /// Let people in
+    #[command(override_usage = "mitalk admin waitlist admit --next N (or --phone, --user, --per-hour)")]
     Admit(AdmitArgs),
 }
 
