@@ -6,7 +6,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 /// The UDP port where clients send audio unless configured otherwise.
 pub(crate) const DEFAULT_PORT: u16 = 7400;
-/// Sessions one node holds unless configured otherwise: 65 KiB each, so about 650 MiB.
+/// Sessions one node holds unless configured otherwise: up to 90 KiB each, so about 900 MiB.
 const DEFAULT_MAX_SESSIONS: usize = 10_000;
 /// More threads than any machine has cores is a typing error.
 const MAX_THREADS: usize = 256;
