@@ -54,7 +54,7 @@ export const scenes = {
     },
   },
   'room-preview': { go: at('/r/eur1', '.room-preview') },
-  'room-closed': { answers: { 'GET /v1/rooms/*': problem(403, 'room_social') }, go: at('/r/eur9', '[role=alert]') },
+  'room-closed': { answers: { 'GET /v1/rooms/*': problem(403, 'room_social') }, go: at('/r/eur9', '.room .empty') },
   room: { go: inRoom },
   'room-hand-up': {
     room: room({ my_hand: 4, hand_count: 4, hands: [{ person: ME, raised_at_ms: Date.now() }] }),
