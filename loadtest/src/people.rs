@@ -6,8 +6,11 @@ use rand::Rng;
 
 /// Accounts per request; the server takes no more at a time.
 const PER_REQUEST: usize = 500;
-/// Numbers of accounts start like this: a range that telephone networks never assign.
-const PREFIX: &str = "+1555";
+/// Accounts have numbers of this form, which the server stores and sends nothing to: a prefix, four digits that
+/// differ by request, and four that the server counts.
+const PREFIX: &str = "+49151";
+/// Numbers of the four digits.
+const BLOCKS: u32 = 10_000;
 
 /// Somebody with an account.
 #[derive(Clone, Debug)]
@@ -43,9 +46,13 @@ pub async fn make(
     mut made: impl FnMut(usize),
 ) -> anyhow::Result<Vec<Person>> {
     let mut people = Vec::with_capacity(count);
-    while people.len() < count {
-        // Another part of the range each time, so that runs against one server do not meet.
-        let prefix = format!("{PREFIX}{:03}", rand::rng().random_range(0..1000));
+    // Runs against one server begin at different numbers, or they would share their accounts.
+    let first = rand::rng().random_range(0..BLOCKS);
+    for block in (0..BLOCKS).map(|n| (first + n) % BLOCKS) {
+        if people.len() == count {
+            break;
+        }
+        let prefix = format!("{PREFIX}{block:04}");
         let accounts = admin
             .test_accounts(PER_REQUEST.min(count - people.len()), &prefix)
             .await;

@@ -1,7 +1,7 @@
 // Every screen, light and dark, on a phone: kept as a picture, and checked for accessibility.
 
 import { Person } from './lib/person.mjs';
-import { look } from './lib/screens.mjs';
+import { glance, look } from './lib/screens.mjs';
 import { scene, useWorld } from './lib/world.mjs';
 
 const world = useWorld();
@@ -74,7 +74,7 @@ scene(world, 'rooms', async () => {
 
   await guest.network({ cut: true });
   await guest.sees(/Your connection is gone|The sound goes on/);
-  await look(guest, '17-reconnecting');
+  await glance(guest, '17-reconnecting');
   await guest.network({ cut: false });
   await guest.connected();
 

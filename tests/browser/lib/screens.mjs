@@ -14,18 +14,31 @@ const NARROW = { width: 320, height: 844 };
 /** Pictures `name-light.png` and `name-dark.png`; fails on any accessibility violation, or if it scrolls sideways. */
 export async function look(person, name) {
   const { page } = person;
-  fs.mkdirSync(DIR, { recursive: true });
-  for (const colorScheme of ['light', 'dark']) {
-    await page.emulateMedia({ colorScheme, reducedMotion: 'reduce' });
-    await settled(page);
-    await page.screenshot({ path: path.join(DIR, `${name}-${colorScheme}.png`) });
+  await eachScheme(page, async colorScheme => {
+    await picture(page, name, colorScheme);
     assert.deepEqual(await violations(page), [], `accessibility of ${name}, ${colorScheme}`);
-  }
+  });
   await page.setViewportSize(NARROW);
   const overflow = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
   await page.setViewportSize(VIEWPORT);
   assert.ok(overflow <= 0, `${name} scrolls ${overflow} px sideways at ${NARROW.width} px`);
-  await page.emulateMedia({ colorScheme: 'light' });
+}
+
+/** Only the pictures, of a state that does not wait for the checks. */
+export const glance = (person, name) =>
+  eachScheme(person.page, colorScheme => picture(person.page, name, colorScheme));
+
+async function eachScheme(page, see) {
+  for (const colorScheme of ['dark', 'light']) {
+    await page.emulateMedia({ colorScheme, reducedMotion: 'reduce' });
+    await settled(page);
+    await see(colorScheme);
+  }
+}
+
+async function picture(page, name, colorScheme) {
+  fs.mkdirSync(DIR, { recursive: true });
+  await page.screenshot({ path: path.join(DIR, `${name}-${colorScheme}.png`) });
 }
 
 /** Waits for fonts, and for motion to come to rest. */

@@ -1,0 +1,41 @@
+#!/usr/bin/env bash
+# Proves the promise of issue 3: at least 500 listeners in one room on 2 cores without loss. Part of `make test-all`,
+# which builds the release binaries first. Starts a server on free ports in a directory of its own, runs the load, prints
+# the figures, and fails if a join failed or a packet was lost.
+#
+#   LISTENERS=500 SPEAKERS=1 RATE=50 DURATION=20s BIN_DIR=target/release loadtest/prove.sh
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+bin=$(cd "${BIN_DIR:-${CARGO_TARGET_DIR:-target}/release}" && pwd)
+for name in mitalk mitalk-load; do
+  [ -x "$bin/$name" ] || { echo "missing: $bin/$name; run cargo build --release --bins --workspace" >&2; exit 2; }
+done
+
+dir=$(mktemp -d)
+server=
+finish() {
+  [ -z "$server" ] || { kill "$server" 2>/dev/null && wait "$server" || true; }
+  rm -rf "$dir"
+}
+trap finish EXIT
+
+"$bin/mitalk" serve --data-dir "$dir/data" \
+  --set http.listen=127.0.0.1:0 --set operations.listen=127.0.0.1:0 --set 'media.bind=["127.0.0.1:0"]' \
+  --set admin.test_admission=true --set rates.per_address_rps=10000 --set rates.per_address_burst=10000 \
+  --set log.level=warn,mitalk=info --set log.format=json >"$dir/log" 2>&1 &
+server=$!
+
+# The line that says "ready" has both addresses.
+ready() { grep -m1 '"message":"ready"' "$dir/log"; }
+address() { ready | sed -n "s/.*\"$1\":\"\([^\"]*\)\".*/\1/p"; }
+for _ in $(seq 300); do
+  ready >/dev/null && break
+  kill -0 "$server" 2>/dev/null || { echo "the server ended:" >&2; cat "$dir/log" >&2; exit 1; }
+  sleep 0.1
+done
+ready >/dev/null || { echo "the server is not ready after 30 s:" >&2; tail "$dir/log" >&2; exit 1; }
+
+"$bin/mitalk-load" join --url "$(address app)" --operations "$(address operations)" \
+  --admin-token-file "$dir/data/admin-token" --server-pid "$server" \
+  --listeners "${LISTENERS:-500}" --speakers "${SPEAKERS:-1}" --rate "${RATE:-50}" --duration "${DURATION:-20s}"
