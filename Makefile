@@ -65,7 +65,7 @@ browser: web/dist/index.html tests/browser/node_modules/.installed ## real Chrom
 
 test-all: test ## the heavy checks as well: run by hand before a release
 	MITALK_SIM_SEEDS=20000 cargo test --package mitalk-cluster --release -- simulation
-	cargo build --release --bins
+	cargo build --release --bins --workspace
 	loadtest/prove.sh
 
 bench: web/dist/index.html ## benchmarks: ratios against a baseline of the same run
