@@ -338,7 +338,7 @@ mod tests {
         };
         assert!(hallway.put(newer.clone()));
         assert!(!hallway.put(card(1, Visibility::Open)));
-        assert_eq!(hallway.all(), [newer.clone()]);
+        assert_eq!(hallway.all(), std::slice::from_ref(&newer));
         let bigger = Card {
             version: Version {
                 activation: 1,

@@ -77,3 +77,61 @@ impl Watchers {
         ids
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::replica::tests::user;
+    use super::*;
+    use crate::id::Home;
+    use crate::live::CloseReason;
+
+    fn at(sequence: u32) -> Version {
+        Version {
+            activation: 1,
+            sequence,
+        }
+    }
+
+    fn watcher(n: u128, capacity: usize) -> (LiveSink, crate::live::LiveStream) {
+        let home = Home::default();
+        LiveSink::new(SocketId::new(home, n), user(n), DeviceId::new(home, n), capacity)
+    }
+
+    #[tokio::test]
+    async fn a_slow_socket_is_closed_and_the_others_go_on() {
+        let mut watchers = Watchers::default();
+        let (slow, mut behind) = watcher(1, 1);
+        let (fast, mut ahead) = watcher(2, 8);
+        for sink in [&slow, &fast] {
+            watchers.add(Watcher {
+                sink: sink.clone(),
+                seen: at(0),
+            });
+        }
+        for n in 1..=3 {
+            watchers.send(at(n), |_| (at(n), vec![LiveMessage::Hallway]));
+        }
+        assert_eq!(behind.next().await, Err(CloseReason::TooSlow));
+        for _ in 1..=3 {
+            assert_eq!(ahead.next().await, Ok(LiveMessage::Hallway));
+        }
+        assert_eq!(watchers.take(user(1), slow.device()), [], "forgotten");
+        assert_eq!(watchers.take(user(2), fast.device()), [fast.id()]);
+    }
+
+    #[tokio::test]
+    async fn nobody_gets_what_a_snapshot_told_them_already() {
+        let mut watchers = Watchers::default();
+        let (sink, mut stream) = watcher(1, 8);
+        watchers.add(Watcher {
+            sink: sink.clone(),
+            seen: at(0),
+        });
+        watchers.send(at(1), |_| (at(3), vec![LiveMessage::Hallway]));
+        for n in 2..=3 {
+            watchers.send(at(n), |_| panic!("{n} was in the snapshot"));
+        }
+        watchers.send(at(4), |_| (at(4), vec![]));
+        assert_eq!(stream.next().await, Ok(LiveMessage::Hallway));
+    }
+}

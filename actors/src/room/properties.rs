@@ -1,6 +1,6 @@
 //! What holds after any commands by anybody, in any order, with take-overs in between.
 
-use super::tests::{Home, node, user};
+use super::tests::home::{Home, node, user};
 use super::*;
 use proptest::prelude::*;
 use std::collections::{BTreeMap, BTreeSet};
@@ -11,7 +11,7 @@ const PEOPLE: u128 = 8;
 /// A step of a random history.
 #[derive(Clone, Debug)]
 enum Step {
-    Ask(Command),
+    Ask(Box<Command>),
     TakeOver,
     /// Time goes on, in milliseconds.
     Wait(u64),
@@ -70,8 +70,8 @@ fn machinery() -> impl Strategy<Value = Command> {
 
 fn step() -> impl Strategy<Value = Step> {
     prop_oneof![
-        30 => wish().prop_map(Step::Ask),
-        5 => machinery().prop_map(Step::Ask),
+        30 => wish().prop_map(|command| Step::Ask(Box::new(command))),
+        5 => machinery().prop_map(|command| Step::Ask(Box::new(command))),
         1 => Just(Step::TakeOver),
         2 => (0..70_000_u64).prop_map(Step::Wait),
     ]
@@ -94,6 +94,7 @@ fn run(steps: Vec<Step>, mut check: impl FnMut(&Scene, &Command, &Result<Reply, 
     for step in steps {
         match step {
             Step::Ask(command) => {
+                let command = *command;
                 let before = home.scene().clone();
                 let reply = home.ask(command.clone());
                 check(&before, &command, &reply, &home);
@@ -173,7 +174,7 @@ proptest! {
         let mut home = Home::opened(small());
         for step in steps {
             match step {
-                Step::Ask(command) => drop(home.ask(command)),
+                Step::Ask(command) => drop(home.ask(*command)),
                 Step::TakeOver => home.take_over(),
                 Step::Wait(ms) => home.now = home.now + std::time::Duration::from_millis(ms),
             }
@@ -213,7 +214,7 @@ proptest! {
         let mut home = Home::opened(small());
         for step in steps {
             if let Step::Ask(command) = step {
-                drop(home.ask(command));
+                drop(home.ask(*command));
             }
         }
         let urgent = Room::urgent(&home.state, &command);

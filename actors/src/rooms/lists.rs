@@ -123,7 +123,7 @@ impl Rooms {
         let limit = limit.clamp(1, PAGE);
         let more = places.len() > limit;
         places.truncate(limit);
-        let next = places.last().filter(|_| more).map(Place::to_text);
+        let next = places.last().filter(|_| more).map(ToString::to_string);
         let users: Vec<_> = places.iter().map(|place| place.user).collect();
         let request = Request::Names { users };
         let names = match self
@@ -176,11 +176,13 @@ struct Place {
     user: UserId,
 }
 
-impl Place {
-    fn to_text(&self) -> String {
-        format!("{}.{}", u8::from(self.stranger), self.user)
+impl std::fmt::Display for Place {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}.{}", u8::from(self.stranger), self.user)
     }
+}
 
+impl Place {
     fn parse(text: &str) -> Result<Self, Error> {
         let (stranger, user) = text.split_once('.').ok_or(Error::CursorInvalid)?;
         let stranger = match stranger {

@@ -162,3 +162,25 @@ async fn people_come_back_while_the_store_is_down() {
         "what gives rights waits for the store: {unmute:?}"
     );
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn without_a_home_nobody_new_is_let_in() {
+    let world = World::with(limits::Rooms {
+        orphan_s: 0,
+        ..limits::Rooms::default()
+    })
+    .await;
+    let (room, host) = world.host(1, titled("t")).await;
+    let stranger = world.person(2).await;
+    let refused = world.join(&stranger, room, None).await.err();
+    assert!(matches!(refused, Some(Error::NoHome { .. })), "{refused:?}");
+    let token = Some(host.joined.resume_token.clone());
+    assert!(
+        world
+            .join(&host.caller, room, token)
+            .await
+            .unwrap()
+            .joined
+            .resumed
+    );
+}

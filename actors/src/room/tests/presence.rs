@@ -1,0 +1,137 @@
+//! Forwarders, take-overs, and what is told.
+
+use super::home::{Home, node, user};
+use crate::room::*;
+use mitalk_cluster::Timestamp;
+
+#[test]
+fn a_take_over_keeps_what_is_committed_and_drops_whom_nobody_reports() {
+    let mut home = Home::opened(Limits::default());
+    home.stage(2);
+    home.raise(3).unwrap();
+    let before = (home.scene().clone(), home.state.version());
+    home.take_over();
+    home.ask(Command::Tick).unwrap();
+    assert_eq!(*home.scene(), before.0);
+    assert!(
+        home.state.version() > before.1,
+        "a former home's changes are older"
+    );
+    home.ask(Command::Register { node: node("a") }).unwrap();
+    for _ in 0..UNSEEN_TICKS {
+        let holders = vec![user(1)];
+        home.ask(Command::Report {
+            node: node("a"),
+            audience: 1,
+            holders,
+        })
+        .unwrap();
+        home.ask(Command::Tick).unwrap();
+    }
+    assert_eq!(
+        home.scene()
+            .stage
+            .iter()
+            .map(|seat| seat.user)
+            .collect::<Vec<_>>(),
+        [user(1)]
+    );
+    assert!(home.scene().hands.is_empty());
+}
+
+#[test]
+fn every_node_is_told_until_forwarders_had_time_to_register() {
+    let mut home = Home::opened(Limits::default());
+    assert_eq!(home.state.told(), To::Everybody);
+    home.ask(Command::Tick).unwrap();
+    home.ask(Command::Tick).unwrap();
+    assert_eq!(home.state.told(), To::Nodes(vec![node("a")]));
+}
+
+#[test]
+fn heartbeats_cost_no_commit_and_the_audience_is_told_once_a_second() {
+    let mut home = Home::opened(Limits::default());
+    home.ask(Command::Register { node: node("b") }).unwrap();
+    home.changes();
+    let commits = home.commits;
+    for (n, ms) in [(1, 0), (2, 300), (3, 600), (4, 1_000)] {
+        home.now = Timestamp(2_000_000 + ms);
+        let holders = vec![user(1)];
+        home.ask(Command::Report {
+            node: node("a"),
+            audience: n,
+            holders,
+        })
+        .unwrap();
+    }
+    home.now = Timestamp(2_001_500);
+    home.ask(Command::Report {
+        node: node("b"),
+        audience: 10,
+        holders: vec![],
+    })
+    .unwrap();
+    home.now = Timestamp(2_002_000);
+    home.ask(Command::Part { node: node("b") }).unwrap();
+    let told = home.changes();
+    assert_eq!(told, [Change::Audience(1), Change::Audience(4)]);
+    assert_eq!(home.commits, commits);
+}
+
+#[test]
+fn a_silent_forwarder_is_forgotten() {
+    let mut home = Home::opened(Limits::default());
+    home.ask(Command::Report {
+        node: node("a"),
+        audience: 9,
+        holders: vec![],
+    })
+    .unwrap();
+    for _ in 0..UNSEEN_TICKS {
+        home.now = home.now + std::time::Duration::from_secs(5);
+        home.ask(Command::Tick).unwrap();
+    }
+    let report = Command::Report {
+        node: node("a"),
+        audience: 9,
+        holders: vec![],
+    };
+    assert!(matches!(
+        home.ask(report),
+        Ok(Reply::Reported { known: false, .. })
+    ));
+    assert_eq!(home.state.view().unwrap().passing.audience, 0);
+}
+
+#[test]
+fn a_ping_is_told_once() {
+    let mut home = Home::opened(Limits::default());
+    let rows = home.rows;
+    home.ask(Command::Ping {
+        by: user(1),
+        user: user(9),
+    })
+    .unwrap();
+    let after_one = home.rows;
+    home.ask(Command::Ping {
+        by: user(1),
+        user: user(9),
+    })
+    .unwrap();
+    assert!(after_one > rows);
+    assert_eq!(home.rows, after_one);
+}
+
+#[test]
+fn versions_cross_as_one_number() {
+    let version = Version {
+        activation: 3,
+        sequence: 9,
+    };
+    assert_eq!(Version::from_u64(version.as_u64()), version);
+    let greatest = Version {
+        activation: 1 << 20,
+        sequence: u32::MAX,
+    };
+    assert!(greatest.as_u64() < 1 << 53, "a JavaScript number holds it");
+}
