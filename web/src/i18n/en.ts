@@ -49,7 +49,7 @@ export const en = {
 
   'waiting.title': 'You are in line',
   'waiting.ahead': { one: 'person ahead of you', other: 'people ahead of you' },
-  'waiting.next': 'You are next',
+  'waiting.next': 'people ahead of you: you are next',
   'waiting.how_you_hear':
     'Leave this open or come back later: your place is kept, and we send you a message when it is your turn.',
   'waiting.meanwhile': 'Meanwhile',

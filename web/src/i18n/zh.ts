@@ -43,7 +43,7 @@ export const zh: Catalogue = {
 
   'waiting.title': '正在排队',
   'waiting.ahead': { other: '人排在你前面' },
-  'waiting.next': '下一位就是你',
+  'waiting.next': '人排在你前面，下一位就是你',
   'waiting.how_you_hear': '可以保持打开，也可以稍后再来：你的位置会保留，轮到你时我们会发消息通知。',
   'waiting.meanwhile': '等待期间',
   'waiting.profile': '预留你的用户名',

@@ -22,13 +22,8 @@ export function Waiting() {
       <div class="welcome-card">
         <h1>{t('waiting.title')}</h1>
         <div class="place-in-line" role="status" aria-live="polite">
-          {ahead > 0 ? (
-            <>
-              <strong>{number(ahead)}</strong> <span>{t('waiting.ahead', { n: ahead })}</span>
-            </>
-          ) : (
-            <strong class="next">{t('waiting.next')}</strong>
-          )}
+          <strong>{number(ahead)}</strong>{' '}
+          <span>{ahead > 0 ? t('waiting.ahead', { n: ahead }) : t('waiting.next')}</span>
         </div>
         <p class="lead">{t('waiting.how_you_hear')}</p>
         <h2>{t('waiting.meanwhile')}</h2>
