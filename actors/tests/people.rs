@@ -2,10 +2,15 @@
 //!
 //! The media engine is real, too (rooms are part of the node), but nobody joins here.
 
+// The helpers of a test binary are tests, too.
+#![allow(clippy::unwrap_used, clippy::print_stdout)]
+
 #[path = "people/admission.rs"]
 mod admission;
 #[path = "people/invites.rs"]
 mod invites;
+#[path = "people/ports.rs"]
+mod ports;
 #[path = "people/profiles.rs"]
 mod profiles;
 #[path = "people/sign_in.rs"]

@@ -210,13 +210,19 @@ impl Mitalk {
         let before = self
             .ask_account::<Error>(caller.user, user::Command::Read, call.clone())
             .await?;
-        if before.standing == Standing::Active {
-            return Err(Error::AlreadyActive);
-        }
         let terms = self
             .ask_invite(invite, invite::Command::Read, call.clone())
             .await?;
-        if terms.status != Status::Pending && terms.accepted_by != Some(caller.user) {
+        let theirs = terms.accepted_by == Some(caller.user);
+        if before.standing == Standing::Active {
+            // The answer to a request that came in before may have been lost.
+            return if theirs {
+                Ok(self.show_me(before).await?)
+            } else {
+                Err(Error::AlreadyActive)
+            };
+        }
+        if terms.status != Status::Pending && !theirs {
             return Err(Error::InviteNotPending);
         }
         let offer = user::Command::OfferInvites {

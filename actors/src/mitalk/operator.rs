@@ -373,9 +373,10 @@ impl Mitalk {
                 owner: Some(user), ..
             }) => Ok(user),
             Ok(_) => Err(Error::PersonNotFound),
-            Err(error) => refusal(error)
-                .map_err(Error::Trouble)
-                .and_then(|_| Err(Error::PersonNotFound)),
+            Err(error) => {
+                let _refused: phone::Refusal = refusal(error)?;
+                Err(Error::PersonNotFound)
+            }
         }
     }
 

@@ -132,8 +132,11 @@ impl Mitalk {
         {
             Ok(user::Reply::Account(account)) => Ok(Some(*account)),
             Ok(_) => Ok(None),
-            // It was there a moment ago, and none of these commands is refused for another reason.
-            Err(error) => refusal(error).and_then(|_: Refusal| Err(Trouble::Corrupt)),
+            Err(error) => {
+                // It was there a moment ago, and none of these commands is refused for another reason.
+                let _gone: Refusal = refusal(error)?;
+                Err(Trouble::Corrupt)
+            }
         }
     }
 }

@@ -453,7 +453,7 @@ proptest! {
             prop_assert!(now.0 >= before.0 && now.1 >= before.1 && now.2 >= before.2, "nothing goes back");
             prop_assert!(held.notices_read <= held.notice_seq);
             prop_assert!(held.devices.len() <= 3 && held.notices.len() <= KEPT_NOTICES);
-            prop_assert!(!(held.active && !held.offered.is_empty()));
+            prop_assert!(!held.active || held.offered.is_empty());
             before = now;
         }
     }

@@ -148,6 +148,12 @@ async fn a_link_brings_one_person_in() {
         Standing::Active
     );
     shows(&world, &inviter, (vec![Status::Accepted, Status::Accepted], 0)).await;
+    let again = world.mitalk.accept_invite(&second, &other).await.unwrap();
+    assert_eq!(
+        again.standing,
+        Standing::Active,
+        "asked again after a lost answer"
+    );
     let used_up = world.mitalk.invite(&inviter, Invitee::Link).await;
     assert_eq!(used_up, Err(Error::InviteQuotaUsedUp));
     assert_eq!(world.mitalk.grant_invites(call(), inviter.user, 3).await, Ok(3));

@@ -49,7 +49,7 @@ impl Patch {
             })?;
         }
         if let Some(languages) = self.languages {
-            about.languages = list("languages", languages, limits.languages, |tag| language(tag))?;
+            about.languages = list("languages", languages, limits.languages, language)?;
         }
         if let Some(links) = self.links {
             about.links = list("links", links, limits.links, |link| {
