@@ -5,6 +5,7 @@
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{Read, Seek, SeekFrom, Write};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -140,6 +141,10 @@ pub(super) struct Opened {
 pub(super) fn open(path: &Path, options: &Options) -> Result<Opened, OpenError> {
     let lock = Lock::take(path)?;
     refuse_foreign_header(path)?;
+    create_private(path).map_err(|source| OpenError::Io {
+        path: path.into(),
+        source,
+    })?;
     let read_write = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE;
     let sql = |error| explain(path, error);
     let mut writer = connect(path, read_write).map_err(sql)?;
@@ -212,6 +217,17 @@ fn refuse_foreign_header(path: &Path) -> Result<(), OpenError> {
         Ok(()) if &header == MAGIC => Ok(()),
         _ => Err(OpenError::Foreign { path: path.into() }),
     }
+}
+
+/// A new file is its owner's alone: it holds sealed numbers and hashed tokens. SQLite gives its log the same mode.
+fn create_private(path: &Path) -> std::io::Result<()> {
+    OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .mode(0o600)
+        .open(path)
+        .map(drop)
 }
 
 /// A fresh file is marked as ours, another program's database is refused, a small file is read as a whole.
@@ -390,6 +406,21 @@ mod tests {
         set_version(&path, schema::SCHEMA + 1);
         let text = refusal(&path, &Options::default()).to_string();
         assert!(text.contains("made by a newer Mi Talk"), "{text}");
+    }
+
+    #[test]
+    fn nobody_else_may_read_it() {
+        use std::os::unix::fs::PermissionsExt;
+        let (path, _directory) = database();
+        let opened = open(&path, &Options::default()).unwrap();
+        opened.writer.execute_batch("CREATE TABLE t (a)").unwrap();
+        for end in ["db", "db-wal"] {
+            let mode = std::fs::metadata(path.with_extension(end))
+                .unwrap()
+                .permissions()
+                .mode();
+            assert_eq!(mode & 0o077, 0, "mitalk.{end} has mode {mode:o}");
+        }
     }
 
     #[test]
