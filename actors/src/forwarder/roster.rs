@@ -18,6 +18,9 @@ pub(super) struct Person {
     pub(super) session: SessionId,
     pub(super) key: SessionKey,
     pub(super) generation: Generation,
+    /// Whose token brought them back, until their client is connected: an answer may be lost on its way, and then the
+    /// same token comes again.
+    pub(super) before: Option<Generation>,
     pub(super) link: Link,
     /// When the person's account last confirmed that they are here.
     pub(super) claimed: Option<Instant>,
@@ -37,6 +40,11 @@ pub(super) enum Link {
 impl Person {
     pub(super) fn is_away(&self) -> bool {
         self.link != Link::There
+    }
+
+    /// Whether this generation's token is for their place.
+    pub(super) fn is_of(&self, generation: Generation) -> bool {
+        self.generation == generation || self.before == Some(generation)
     }
 
     /// The media session, if there still is one.
@@ -133,6 +141,7 @@ mod tests {
             session: SessionId::new(Home::default(), u128::from(key)),
             key: SessionKey(key),
             generation: Generation(key),
+            before: None,
             link: Link::There,
             claimed: None,
         }

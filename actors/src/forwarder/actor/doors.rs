@@ -48,10 +48,6 @@ impl Local {
                 return;
             }
         };
-        // Used up from now on; given back if the engine refuses the offer.
-        if let Some(generation) = resumes {
-            self.spent.add(generation);
-        }
         let key = self.shared.new_session_key();
         self.shared.ledger.expect(self.room, key);
         self.latest.insert(user, key);
@@ -129,7 +125,7 @@ impl Local {
         let other_place = self
             .roster
             .get(user)
-            .is_some_and(|person| person.generation != generation);
+            .is_some_and(|person| !person.is_of(generation));
         if self.spent.contains(generation) || other_place {
             return Err(Refusal::ResumeRefused);
         }
@@ -154,9 +150,6 @@ impl Local {
             Err(refusal) => {
                 // After a time-out the engine may still make the session.
                 self.close_session(key);
-                if let Some(generation) = arriving.resumes {
-                    self.spent.forgive(generation);
-                }
                 self.count_join("failed");
                 drop(arriving.reply.send(Err(refusal)));
             }
@@ -184,12 +177,13 @@ impl Local {
             session,
             key,
             generation,
+            before: resumes,
             link: Link::There,
             claimed: None,
         };
         self.shared.ledger.enter(self.room, &person);
         if let Some(earlier) = self.roster.enter(person) {
-            self.replace(&earlier, device);
+            self.replace(&earlier, device, resumes);
         } else {
             self.shared.metrics.people.inc();
         }
@@ -236,8 +230,11 @@ impl Local {
     }
 
     /// A person has one session: the earlier one is closed, and its device told if it is another one.
-    fn replace(&mut self, earlier: &Person, device: DeviceId) {
-        self.spent.add(earlier.generation);
+    fn replace(&mut self, earlier: &Person, device: DeviceId, resumes: Option<Generation>) {
+        let overtaken = [Some(earlier.generation), earlier.before].into_iter().flatten();
+        for generation in overtaken.filter(|generation| resumes != Some(*generation)) {
+            self.spent.add(generation);
+        }
         if let Some(key) = earlier.live_key() {
             self.close_session(key);
         }

@@ -77,6 +77,10 @@ impl Local {
         if let Some(person) = self.forget(user) {
             if matches!(why, LeftWhy::Removed | LeftWhy::Banned | LeftWhy::MovedDevice) {
                 self.spent.add(person.generation);
+                person
+                    .before
+                    .into_iter()
+                    .for_each(|before| self.spent.add(before));
             }
             self.tell_left(user, person.device, why);
             self.release(vec![(user, person.session)]);
@@ -134,9 +138,11 @@ impl Local {
 
     pub(super) fn media(&mut self, event: SessionEvent) {
         match event {
-            SessionEvent::Up { session } | SessionEvent::Back { session } => {
-                self.linked(session, Link::There)
+            SessionEvent::Up { session } => {
+                self.spend_token(session);
+                self.linked(session, Link::There);
             }
+            SessionEvent::Back { session } => self.linked(session, Link::There),
             SessionEvent::Silent { session } => self.linked(session, Link::Silent),
             SessionEvent::Gone { session, why } => {
                 match why {
@@ -150,6 +156,17 @@ impl Local {
                     }
                 }
             }
+        }
+    }
+
+    /// A token is used up once the client that showed it is connected, and so has its next one.
+    fn spend_token(&mut self, session: SessionKey) {
+        let person = self
+            .roster
+            .of_key(session)
+            .and_then(|user| self.roster.get_mut(user));
+        if let Some(before) = person.and_then(|person| person.before.take()) {
+            self.spent.add(before);
         }
     }
 

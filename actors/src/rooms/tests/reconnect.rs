@@ -3,7 +3,7 @@
 use super::world::{Ask, World, caller, titled, until, user};
 use crate::limits;
 use crate::room::Role;
-use crate::rooms::{Error, LeftWhy};
+use crate::rooms::{Error, JoinRequest, LeftWhy};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_ice_restart_goes_on_with_the_same_session() {
@@ -178,4 +178,38 @@ async fn another_process_finds_the_room_and_people_their_places() {
     assert!(after.seq > before.seq, "a new home's changes are newer");
     world.ears.speak(guest.ear).await;
     world.hears(&host, number).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_answer_that_is_lost_costs_no_place() {
+    let world = World::new().await;
+    let (room, host) = world.host(1, titled("t")).await;
+    let mut guest = world.guest(2, room).await;
+    let number = world.bring_on_stage(&host, &mut guest, room).await;
+    world.ears.close(guest.ear).await;
+    let token = Some(guest.joined.resume_token.clone());
+    for _ in 0..2 {
+        let (_, sdp) = world.ears.offer().await;
+        let request = JoinRequest {
+            sdp,
+            resume_token: token.clone(),
+            socket: None,
+        };
+        assert!(
+            world
+                .rooms
+                .join(&guest.caller, room, request)
+                .await
+                .unwrap()
+                .resumed
+        );
+    }
+    let back = world.join(&guest.caller, room, token.clone()).await.unwrap();
+    assert!(back.joined.resumed);
+    world.ears.speak(back.ear).await;
+    world.hears(&host, number).await;
+    assert_eq!(
+        world.join(&guest.caller, room, token).await.err(),
+        Some(Error::ResumeRefused)
+    );
 }
