@@ -46,7 +46,7 @@ impl Stage<'_> {
             visibility: Visibility::Open,
             hand_raising: HandRaising::Off,
         };
-        let key = format!("{}-{title}", self.run);
+        let key = format!("load-{}-{first_index}", self.run);
         let room = moderator
             .client
             .create_room(&create, &key)
