@@ -5,7 +5,7 @@
 //!
 //! - **Committed**: settings, stage with roles, mutes and stage numbers, hands, invitations, bans, pings, the number of
 //!   activations. **Volatile**: forwarders and their counts, who is away, the sequence of changes. See [`State`].
-//! - Whatever changes is one [`Change`], folded here and by each forwarder's replica alike ([`scene`]).
+//! - Whatever changes is one [`Change`], folded here and by each forwarder's replica alike (`scene.rs`).
 //! - While somebody is on stage there is a moderator. A person is on stage, in the queue of hands, invited, or none
 //!   of these. A repeated command changes nothing. Stage numbers are never used twice.
 //! - Whoever is on stage, in the queue or invited is reported by a forwarder, or leaves after [`UNSEEN_TICKS`].

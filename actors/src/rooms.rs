@@ -1,6 +1,6 @@
 //! Rooms, as the edge uses them: the hallway, opening, joining in one request, hands, stage, moderation, leaving.
 //!
-//! A thin layer: it finds out who asks and where they are ([`presence`]), looks up follows and names, and passes the wish
+//! A thin layer: it finds out who asks and where they are (`presence.rs`), looks up follows and names, and passes the wish
 //! to the room's home (decisions) or to the forwarder of a node (presence, media). It decides nothing itself.
 //!
 //! - Only active people use rooms. Wishes of people who are not in the room are refused; what a moderator may do is
