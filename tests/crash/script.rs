@@ -66,11 +66,7 @@ pub(crate) async fn round(world: &mut World, round: usize) -> Result<()> {
     follow(world, &invited, &employee).await?;
 
     let by_link = sign_up(world, &phone(Who::ByLink)).await?;
-    let accept = async |to: &Client| to.accept_invite(&link).await;
-    world
-        .insist("accept", async |to| accept(&as_of(&to.app, &by_link)).await)
-        .await?;
-    becomes_active(world, &by_link).await?;
+    accept(world, &by_link, &link).await?;
 
     let named = sign_up(world, &phone(Who::Named)).await?;
     admit(world, Admit::Phone(phone(Who::Named)), &format!("named-{round}")).await?;
@@ -95,7 +91,12 @@ pub(crate) async fn round(world: &mut World, round: usize) -> Result<()> {
             user: account.user.clone(),
             token: account.token.clone(),
             phone: phone(who),
-            admitted: matches!(who, Who::Named | Who::Next),
+            waited: match who {
+                Who::Employee => Some(false),
+                // The invite may reach the account before or after its owner looks.
+                Who::Invited => None,
+                Who::ByLink | Who::Named | Who::Next => Some(true),
+            },
             invited_by_text: matches!(who, Who::Invited),
         });
     }
@@ -199,6 +200,20 @@ async fn give_invites(world: &mut World, by: &Account, round: usize, phone: &str
     }
     let link = given[1].link.as_deref().context("a link invite has its link")?;
     Ok(link.rsplit("/i/").next().unwrap_or(link).to_owned())
+}
+
+/// Comes in by a link. Who already came in by it, without hearing so, is told that they are in.
+async fn accept(world: &mut World, account: &Account, link: &str) -> Result<()> {
+    match world
+        .ask("accept", async |to| {
+            as_of(&to.app, account).accept_invite(link).await
+        })
+        .await?
+    {
+        Ok(me) => ensure!(me.standing == Standing::Active, "accepted, but {:?}", me.standing),
+        Err(problem) => ensure!(problem.code == "already_active", "accept: refused: {problem:?}"),
+    }
+    becomes_active(world, account).await
 }
 
 async fn choose_handle(world: &mut World, account: &Account, round: usize) -> Result<()> {

@@ -55,8 +55,10 @@ impl Server {
     /// Starts the binary over `home` with these fail points; `None` if it was killed before it was ready.
     pub(crate) async fn start(home: &Path, points: &str, log: &LogTail) -> Result<Option<Server>> {
         let mut command = Command::new(binary()?);
+        // Nothing else from here: the service takes MITALK_* for configuration.
         command
             .arg("serve")
+            .env_clear()
             .env("FAILPOINTS", points)
             .current_dir(home)
             .kill_on_drop(true);
@@ -82,7 +84,7 @@ impl Server {
             // Its output ended.
             Err(_) => match killed(&mut child).await? {
                 true => Ok(None),
-                false => bail!("the server ended by itself"),
+                false => bail!("the server ended by itself:\n{}", log.text()),
             },
         }
     }

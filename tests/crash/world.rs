@@ -50,7 +50,9 @@ empty_stage_s = 1
 pub(crate) struct World {
     home: tempfile::TempDir,
     server: Option<Server>,
-    /// Fail points of the starts to come.
+    /// Where this server dies.
+    armed: String,
+    /// Where those after it die.
     to_die_at: VecDeque<String>,
     kills: usize,
     log: LogTail,
@@ -68,7 +70,7 @@ pub(crate) struct Clients {
 
 impl World {
     /// A fresh database with an event in it that nobody can read, and the first server that is to die.
-    pub(crate) async fn new(to_die_at: VecDeque<String>) -> Result<World> {
+    pub(crate) async fn new(mut to_die_at: VecDeque<String>) -> Result<World> {
         let home = tempfile::tempdir()?;
         std::fs::write(home.path().join("mitalk.toml"), CONFIGURATION)?;
         let texts = Texts {
@@ -80,9 +82,11 @@ impl World {
             .context("killed without a reason")?;
         first.kill().await?;
         let ledger = crate::check::Ledger::default();
+        let armed = to_die_at.pop_front().unwrap_or_default();
         let mut world = World {
             home,
             server: None,
+            armed,
             to_die_at,
             kills: 0,
             log,
@@ -103,10 +107,6 @@ impl World {
         self.kills
     }
 
-    pub(crate) fn all_killed(&self) -> bool {
-        self.to_die_at.is_empty()
-    }
-
     /// For the message of a failure.
     pub(crate) fn story(&self) -> String {
         format!("killed {} times; the log's end:\n{}", self.kills, self.log.text())
@@ -115,6 +115,13 @@ impl World {
     /// One more kill, from outside and at no special place, and then a server that lives.
     pub(crate) async fn restart_for_good(&mut self) -> Result<()> {
         self.to_die_at.clear();
+        self.armed.clear();
+        self.kill_and_restart().await
+    }
+
+    /// A kill from outside, and a server that dies where this one would have: some points are only passed by a server that
+    /// finds work of another one.
+    pub(crate) async fn kill_and_restart(&mut self) -> Result<()> {
         if let Some(server) = self.server.take() {
             server.kill().await?;
         }
@@ -158,7 +165,7 @@ impl World {
             None => true,
         };
         if is_dead {
-            self.kills += 1;
+            self.died();
             self.start().await?;
         }
         let server = self.server.as_ref().context("a server was started")?;
@@ -173,13 +180,17 @@ impl World {
     /// Starts servers until one is ready: some die while they start.
     async fn start(&mut self) -> Result<()> {
         loop {
-            let points = self.to_die_at.pop_front().unwrap_or_default();
-            self.server = Server::start(self.home.path(), &points, &self.log).await?;
+            self.server = Server::start(self.home.path(), &self.armed, &self.log).await?;
             match self.server {
                 Some(_) => return Ok(()),
-                None => self.kills += 1,
+                None => self.died(),
             }
         }
+    }
+
+    fn died(&mut self) {
+        self.kills += 1;
+        self.armed = self.to_die_at.pop_front().unwrap_or_default();
     }
 
     /// Puts an event that nobody can read in front of every consumer, so that there is a dead letter.
