@@ -5,15 +5,20 @@ import { languageName, shortNumber, t } from '../i18n';
 import { me, unread } from '../state/account';
 import { hallway } from '../state/hallway';
 import { join, roomId } from '../state/room';
-import { go, roomPath } from '../state/route';
+import { go, roomPath, route } from '../state/route';
+import { wide } from '../state/viewport';
 import { Button } from '../ui/button';
 import { Icon } from '../ui/icon';
 import { Empty, Failed, Loading, Page } from '../ui/page';
 import { Faces } from '../ui/people';
 
 export function Hallway() {
+  // Looked at again when a room that covered it goes.
+  const covered = route.value.name === 'room' && !wide.value;
   useEffect(() => {
-    void hallway.reload();
+    if (!covered) void hallway.reload();
+  }, [covered]);
+  useEffect(() => {
     const seen = () => document.visibilityState === 'visible' && void hallway.reload();
     document.addEventListener('visibilitychange', seen);
     return () => document.removeEventListener('visibilitychange', seen);

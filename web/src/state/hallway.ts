@@ -7,6 +7,12 @@ import { PagedList } from './list';
 export const hallway = new PagedList<RoomCard>((cursor) => rooms.hallway(cursor));
 export const notices = new PagedList<Notice>(() => noticeRoutes.list());
 
+/** A room whose end was seen is gone at once, whatever the next list says when. */
+export function dropRoom(id: string): void {
+  const known = hallway.items.value;
+  if (known) hallway.items.value = known.filter((room) => room.id !== id);
+}
+
 export function addNotice(notice: Notice): void {
   const known = notices.items.value;
   if (known && !known.some((other) => other.seq === notice.seq)) notices.items.value = [notice, ...known];

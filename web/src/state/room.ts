@@ -13,6 +13,7 @@ import { prime, stop as stopPlayback } from '../media/playback';
 import type { Phase } from '../media/recovery';
 import { MediaSession } from '../media/session';
 import { me, myId } from './account';
+import { dropRoom } from './hallway';
 import { live } from './live';
 import * as resume from './resume';
 import { noteChanges } from './room-news';
@@ -208,6 +209,7 @@ function end(why: LeftWhy, problem?: ApiError): void {
   const last = room.value;
   close();
   farewell.value = { id, why, problem, room: last };
+  if (why === 'ended') dropRoom(id);
   announce(t(`room.left.${why}`));
 }
 
