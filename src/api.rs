@@ -1,7 +1,7 @@
 //! The application's HTTP edge: `/v1`, the live socket, the OpenAPI document and the web app.
 //!
 //! Thin on purpose: it parses, authenticates, limits, asks [`Mitalk`] one thing and gives the answer its wire form.
-//! The order of layers is [`edge`]'s; what can go wrong is [`codes`]' table; the wire types are [`crate::wire`].
+//! The order of layers is in `edge`; what can go wrong is the table in [`codes`]; the wire types are [`crate::wire`].
 //!
 //! Invariants: everything that is not a success is a problem document; every route is in the OpenAPI document, because
 //! both come from the same list; nothing is decided here that two nodes could decide differently.
@@ -118,7 +118,7 @@ impl Api {
         self.0.sockets.drain(limit).await;
     }
 
-    /// A fresh access token: for test accounts, which sign in without a code.
+    /// Makes access tokens: also for test accounts, which sign in without a code.
     pub(crate) fn tokens(&self) -> &Tokens {
         &self.0.tokens
     }

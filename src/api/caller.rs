@@ -152,7 +152,7 @@ mod tests {
         };
         let headers = HeaderMap::from_iter([(
             axum::http::HeaderName::from_static(IDEMPOTENCY_KEY),
-            HeaderValue::from_static(key),
+            HeaderValue::from_bytes(key.as_bytes()).unwrap(),
         )]);
         request_id(&headers, &Method::POST, path, &caller)
     }

@@ -129,3 +129,58 @@ fn is_bare_error(response: &Response) -> bool {
     let intended = response.extensions().get::<Intended>().is_some();
     (status.is_client_error() || status.is_server_error()) && !written && !intended
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Rates;
+    use crate::wire::problem::Problem;
+    use axum::Router;
+    use axum::body::Body;
+    use axum::routing::get;
+    use prometheus::Registry;
+    use tower::ServiceExt as _;
+
+    fn router() -> Router {
+        let rates = Rates::default();
+        let layer = Arc::new(Edge {
+            http: Http::default(),
+            addresses: Limiter::new(rates.per_address_rps, rates.per_address_burst, rates.remembered),
+            metrics: Metrics::new(&Registry::new()).unwrap(),
+        });
+        let panics = || async { panic!("a bug") as &'static str };
+        Router::new()
+            .route("/v1/panics", get(panics))
+            .route("/v1/hangs", get(std::future::pending::<&'static str>))
+            .route("/v1/bare", get(|| async { StatusCode::CONFLICT }))
+            .route("/v1/fine", get(|| async { "fine" }))
+            .layer(axum::middleware::from_fn_with_state(layer, edge))
+    }
+
+    async fn ask(path: &str) -> (StatusCode, Option<Problem>) {
+        let request = Request::builder().uri(path).body(Body::empty()).unwrap();
+        let response = router().oneshot(request).await.unwrap();
+        assert!(
+            response.headers().contains_key(REQUEST_ID),
+            "every answer has its request's id"
+        );
+        let status = response.status();
+        let body = axum::body::to_bytes(response.into_body(), 10_000).await.unwrap();
+        (status, serde_json::from_slice(&body).ok())
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn whatever_goes_wrong_inside_is_a_problem_document() {
+        for (path, code) in [
+            ("/v1/panics", codes::INTERNAL),
+            ("/v1/hangs", codes::TIMED_OUT),
+            ("/v1/bare", codes::CONFLICT),
+            ("/v1/nothing", codes::NOT_FOUND),
+        ] {
+            let (status, problem) = ask(path).await;
+            assert_eq!(status, code.status, "{path}");
+            assert_eq!(problem.unwrap().code, code.code, "{path}");
+        }
+        assert_eq!(ask("/v1/fine").await.0, StatusCode::OK);
+    }
+}

@@ -81,6 +81,13 @@ async fn read(request: Request, most: usize) -> Result<Bytes, Error> {
 }
 
 fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, Error> {
+    // serde would take an array for an object, field by field.
+    if body.trim_ascii_start().first() != Some(&b'{') {
+        return Err(match serde_json::from_slice::<serde::de::IgnoredAny>(body) {
+            Ok(_) => Error::field(codes::UNPROCESSABLE, "", "Send a JSON object"),
+            Err(error) => malformed(&error),
+        });
+    }
     let mut json = serde_json::Deserializer::from_slice(body);
     let value = serde_path_to_error::deserialize(&mut json).map_err(|error| {
         let field = pointer(error.path());

@@ -210,7 +210,7 @@ async fn moderators_invite_promote_move_back_remove_and_ban() -> Result<()> {
 }
 
 #[tokio::test]
-async fn a_resume_token_brings_back_once_and_not_after_a_removal() -> Result<()> {
+async fn a_resume_token_brings_back_to_the_same_place_and_not_after_a_removal() -> Result<()> {
     let scene = Scene::new().await?;
     let (host, guest, room) = (&scene.host.client, &scene.guest.client, scene.room.as_str());
     let resume = |token: &str| JoinRequest {
@@ -219,15 +219,15 @@ async fn a_resume_token_brings_back_once_and_not_after_a_removal() -> Result<()>
     };
     let first = guest.join(room, &join()).await?;
     guest.raise_hand(room).await?;
+    // The answer may be lost: until its client is connected, the same token counts again.
+    for _ in 0..2 {
+        let back = guest.join(room, &resume(&first.resume_token)).await?;
+        assert!(
+            back.resumed && back.room.my_hand == Some(1),
+            "the hand is still up"
+        );
+    }
     let back = guest.join(room, &resume(&first.resume_token)).await?;
-    assert!(
-        back.resumed && back.room.my_hand == Some(1),
-        "the hand is still up"
-    );
-    assert_eq!(
-        code(guest.join(room, &resume(&first.resume_token)).await),
-        "resume_refused"
-    );
     assert_eq!(
         code(host.join(room, &resume(&back.resume_token)).await),
         "resume_invalid"
@@ -238,8 +238,8 @@ async fn a_resume_token_brings_back_once_and_not_after_a_removal() -> Result<()>
     );
     host.moderate(room, &scene.guest.id, Moderation::Remove).await?;
     until("the token to be worthless", async || {
-        (guest.join(room, &resume(&back.resume_token)).await.err()?.code() == Some("resume_refused"))
-            .then_some(())
+        let refused = guest.join(room, &resume(&back.resume_token)).await.err()?;
+        (refused.code() == Some("resume_refused")).then_some(())
     })
     .await;
     scene.server.stop().await?;
