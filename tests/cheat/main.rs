@@ -6,25 +6,30 @@
 mod stage;
 
 use mitalk::wire::rooms::{Moderation, Role};
+use mitalk_load::pattern::FRAME_MS;
 use mitalk_media::light::{Header, PAYLOAD_TYPE, State};
 use mitalk_tests::light::{Session, frame};
 use stage::{CHEAT, Stage};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-/// Frames of a flood: a minute of speech at once, several times the rate that anybody may send with.
+/// Frames of a flood: a minute of speech ...
 const FLOOD: u32 = 3_000;
+/// ... at 50 times its rate: so many frames at once, every 20 ms. Faster than that the system drops datagrams, anybody's.
+const BURST: u32 = 50;
 /// The loudest there is, in -dBov.
 const LOUDEST: u8 = 0;
 /// Frames said before and after the cheat is told to stop.
 const SAID: u32 = 50;
 
-/// Sends frames of the cheat's, all at once, as loud as can be.
+/// Sends frames of the cheat's at 50 times the rate of speech, as loud as can be.
 async fn flood(cheat: &Session, first: u32) {
-    const BURST: u32 = 50;
+    let mut clock = tokio::time::interval(Duration::from_millis(FRAME_MS));
     for begin in (first..first + FLOOD).step_by(BURST as usize) {
+        clock.tick().await;
         cheat
             .act(move |client, wire| {
-                (begin..begin + BURST).for_each(|counter| client.speak(LOUDEST, &frame(CHEAT, counter), wire));
+                (begin..begin + BURST)
+                    .for_each(|counter| client.speak(LOUDEST, &frame(CHEAT, counter), wire));
             })
             .await;
     }
@@ -115,7 +120,10 @@ async fn who_is_moved_back_and_goes_on_sending_is_not_heard() -> anyhow::Result<
     let refused = stage.cheat.client.mute(&stage.room, false).await;
     assert!(refused.is_err(), "unmuting is for those on stage");
     let refused = stage.cheat.client.answer_stage(&stage.room, true).await;
-    assert_eq!(refused.expect_err("the invitation was used").code(), Some("not_invited"));
+    assert_eq!(
+        refused.expect_err("the invitation was used").code(),
+        Some("not_invited")
+    );
     stage.nothing_of_the_cheat(first).await
 }
 
@@ -145,7 +153,10 @@ async fn who_is_removed_keeps_nothing_that_works() -> anyhow::Result<()> {
     assert!(format!("{refused:#}").contains("resume_refused"), "{refused:#}");
     // Coming back is allowed, to the audience.
     let back = Session::join(&stage.cheat, &stage.room, None).await?;
-    assert_eq!((back.joined.room.my_role, back.joined.resumed), (Some(Role::Listener), false));
+    assert_eq!(
+        (back.joined.room.my_role, back.joined.resumed),
+        (Some(Role::Listener), false)
+    );
     flood(&back, 200_000).await;
     stage.nothing_of_the_cheat(first).await
 }
@@ -160,13 +171,26 @@ async fn who_is_banned_stays_out_whatever_they_show() -> anyhow::Result<()> {
     stage.moderate(Moderation::Ban).await?;
     let first = talk.next() + 1;
     for token in [None, Some(cheat.joined.resume_token.as_str())] {
-        let refused = Session::join(&stage.cheat, &stage.room, token).await.err().expect("banned");
+        let refused = Session::join(&stage.cheat, &stage.room, token)
+            .await
+            .err()
+            .expect("banned");
         let text = format!("{refused:#}");
-        assert!(text.contains("room_banned") || text.contains("resume_refused"), "{text}");
+        assert!(
+            text.contains("room_banned") || text.contains("resume_refused"),
+            "{text}"
+        );
     }
     let offer = cheat_offer(&cheat).await;
-    let restarted = stage.cheat.client.restart_ice(&stage.room, &cheat.joined.session, &offer).await;
-    assert_eq!(restarted.expect_err("the session is gone").code(), Some("session_not_found"));
+    let restarted = stage
+        .cheat
+        .client
+        .restart_ice(&stage.room, &cheat.joined.session, &offer)
+        .await;
+    assert_eq!(
+        restarted.expect_err("the session is gone").code(),
+        Some("session_not_found")
+    );
     for refused in [
         stage.cheat.client.raise_hand(&stage.room).await,
         stage.cheat.client.answer_stage(&stage.room, true).await,
@@ -176,7 +200,10 @@ async fn who_is_banned_stays_out_whatever_they_show() -> anyhow::Result<()> {
     }
     // A fresh access token is the same person.
     stage.cheat.renew().await?;
-    let refused = Session::join(&stage.cheat, &stage.room, None).await.err().expect("banned");
+    let refused = Session::join(&stage.cheat, &stage.room, None)
+        .await
+        .err()
+        .expect("banned");
     assert!(format!("{refused:#}").contains("room_banned"), "{refused:#}");
     cheat.act(|client, wire| client.check(Instant::now(), wire)).await;
     talk.goes_on(SAID).await?;
@@ -190,13 +217,23 @@ async fn a_refresh_token_that_is_used_twice_signs_its_device_out() -> anyhow::Re
     let mut cheat = stage.cheat.clone();
     let mut copy = stage.cheat.clone();
     cheat.renew().await?;
-    let code = |error: anyhow::Error| error.downcast_ref::<mitalk::client::Error>().and_then(|e| e.code().map(str::to_owned));
+    let code = |error: anyhow::Error| {
+        error
+            .downcast_ref::<mitalk::client::Error>()
+            .and_then(|e| e.code().map(str::to_owned))
+    };
     let reused = copy.renew().await.err().and_then(code);
     assert_eq!(reused.as_deref(), Some("refresh_reused"));
     let family = cheat.renew().await.err().and_then(code);
-    assert!(matches!(family.as_deref(), Some("refresh_invalid" | "refresh_reused")), "{family:?}");
+    assert!(
+        matches!(family.as_deref(), Some("refresh_invalid" | "refresh_reused")),
+        "{family:?}"
+    );
     // The access token of the device that is signed out opens no room, although its time is not over.
-    let refused = Session::join(&cheat, &stage.room, None).await.err().expect("signed out");
+    let refused = Session::join(&cheat, &stage.room, None)
+        .await
+        .err()
+        .expect("signed out");
     assert!(format!("{refused:#}").contains("401"), "{refused:#}");
     Ok(())
 }
@@ -220,7 +257,11 @@ async fn a_resume_token_works_once() -> anyhow::Result<()> {
 /// SSRCs of the slots in an answer, in their order.
 fn slots_of(answer: &str) -> Vec<u32> {
     let sections = answer.split("\r\nm=").skip(2);
-    let ssrc = |section: &str| section.lines().find_map(|l| l.strip_prefix("a=ssrc:")?.split(' ').next()?.parse().ok());
+    let ssrc = |section: &str| {
+        section
+            .lines()
+            .find_map(|l| l.strip_prefix("a=ssrc:")?.split(' ').next()?.parse().ok())
+    };
     sections.filter_map(ssrc).collect()
 }
 
@@ -235,4 +276,3 @@ async fn cheat_offer(cheat: &Session) -> String {
         .await;
     offer.await.expect("the session's task runs")
 }
-

@@ -41,8 +41,18 @@ impl Stage {
         moderator.client.mute(&room, false).await?;
         let talk = honest.talk(HONEST, 0);
         let listener = Session::join(&listener, &room, None).await?;
-        listener.hears("the moderator", |ear| !ear.frames.is_empty()).await?;
-        Ok(Self { server, room, moderator, cheat, listener, honest, talk })
+        listener
+            .hears("the moderator", |ear| !ear.frames.is_empty())
+            .await?;
+        Ok(Self {
+            server,
+            room,
+            moderator,
+            cheat,
+            listener,
+            honest,
+            talk,
+        })
     }
 
     /// The cheat joins, is invited on stage, and unmutes: for now they may be heard.
@@ -55,20 +65,33 @@ impl Stage {
     /// Brings the cheat, who has joined, on stage and lets them unmute.
     pub async fn invite(&self) -> anyhow::Result<()> {
         self.moderate(Moderation::InviteToStage).await?;
-        self.cheat.client.answer_stage(&self.room, true).await.context("coming on stage")?;
-        self.cheat.client.mute(&self.room, false).await.context("unmuting")?;
+        self.cheat
+            .client
+            .answer_stage(&self.room, true)
+            .await
+            .context("coming on stage")?;
+        self.cheat
+            .client
+            .mute(&self.room, false)
+            .await
+            .context("unmuting")?;
         Ok(())
     }
 
     pub async fn moderate(&self, action: Moderation) -> anyhow::Result<()> {
-        self.moderator.client.moderate(&self.room, &self.cheat.user, action).await?;
+        self.moderator
+            .client
+            .moderate(&self.room, &self.cheat.user, action)
+            .await?;
         Ok(())
     }
 
     /// Waits until the listener hears the cheat, whose next frame is `from` or later.
     pub async fn cheat_is_heard(&self, from: u32) -> anyhow::Result<()> {
         let heard = |ear: &mitalk_tests::light::Ear| {
-            ear.frames.iter().any(|heard| heard.frame.speaker == CHEAT && heard.frame.counter >= from)
+            ear.frames
+                .iter()
+                .any(|heard| heard.frame.speaker == CHEAT && heard.frame.counter >= from)
         };
         self.listener.hears("the cheat, who may speak", heard).await
     }
@@ -78,21 +101,38 @@ impl Stage {
     pub async fn nothing_of_the_cheat(&mut self, first: u32) -> anyhow::Result<()> {
         let last = self.talk.goes_on(AFTERWARDS).await? - 1;
         let arrived = |ear: &mitalk_tests::light::Ear| {
-            ear.frames.iter().any(|heard| heard.frame.speaker == HONEST && heard.frame.counter >= last - 1)
+            ear.frames
+                .iter()
+                .any(|heard| heard.frame.speaker == HONEST && heard.frame.counter >= last - 1)
         };
         self.listener.hears("the honest speaker go on", arrived).await?;
         let ear = self.listener.ear().clone();
         let of = |speaker| {
-            let frames = ear.frames.iter().filter(move |heard| heard.frame.speaker == speaker);
+            let frames = ear
+                .frames
+                .iter()
+                .filter(move |heard| heard.frame.speaker == speaker);
             frames.map(|heard| heard.frame.counter).collect::<Vec<_>>()
         };
-        let cheated: Vec<_> = of(CHEAT).into_iter().filter(|counter| *counter >= first).collect();
-        assert!(cheated.is_empty(), "the cheat was heard with frames {cheated:?}, which begin at {first}");
+        let cheated: Vec<_> = of(CHEAT)
+            .into_iter()
+            .filter(|counter| *counter >= first)
+            .collect();
+        assert!(
+            cheated.is_empty(),
+            "the cheat was heard with frames {cheated:?}, which begin at {first}"
+        );
         assert_eq!(ear.foreign, 0, "payloads of nobody's");
         let honest = of(HONEST);
         let gaps: Vec<_> = honest.windows(2).filter(|pair| pair[1] != pair[0] + 1).collect();
-        assert!(gaps.is_empty(), "the honest speaker was not heard throughout: {gaps:?}");
-        println!("{} honest frames heard without a gap, none of the cheat's from {first} on", honest.len());
+        assert!(
+            gaps.is_empty(),
+            "the honest speaker was not heard throughout: {gaps:?}"
+        );
+        println!(
+            "{} honest frames heard without a gap, none of the cheat's from {first} on",
+            honest.len()
+        );
         Ok(())
     }
 }

@@ -9,7 +9,8 @@ use rtc::peer_connection::configuration::media_engine::MIME_TYPE_OPUS;
 use rtc::rtp::extension::HeaderExtension;
 use rtc::rtp::extension::audio_level_extension::AudioLevelExtension;
 use rtc::rtp_transceiver::rtp_sender::{
-    RTCRtpCodec, RTCRtpCodingParameters, RTCRtpEncodingParameters, RTCRtpHeaderExtensionCapability, RtpCodecKind,
+    RTCRtpCodec, RTCRtpCodingParameters, RTCRtpEncodingParameters, RTCRtpHeaderExtensionCapability,
+    RtpCodecKind,
 };
 use rtc::rtp_transceiver::{RTCRtpTransceiverDirection, RTCRtpTransceiverInit};
 use std::sync::Arc;
@@ -67,18 +68,22 @@ struct Handler {
 #[async_trait]
 impl PeerConnectionEventHandler for Handler {
     async fn on_ice_gathering_state_change(&self, state: RTCIceGatheringState) {
-        self.state.send_modify(|s| s.gathered = state == RTCIceGatheringState::Complete);
+        self.state
+            .send_modify(|s| s.gathered = state == RTCIceGatheringState::Complete);
     }
 
     async fn on_connection_state_change(&self, state: RTCPeerConnectionState) {
-        self.state.send_modify(|s| s.connected = state == RTCPeerConnectionState::Connected);
+        self.state
+            .send_modify(|s| s.connected = state == RTCPeerConnectionState::Connected);
     }
 
     async fn on_track(&self, track: Arc<dyn TrackRemote>) {
         let received = self.received.clone();
         tokio::spawn(async move {
             while let Some(event) = track.poll().await {
-                let TrackRemoteEvent::OnRtpPacket(packet) = event else { continue };
+                let TrackRemoteEvent::OnRtpPacket(packet) = event else {
+                    continue;
+                };
                 let header = packet.header;
                 let _ = received.send(Received {
                     ssrc: header.ssrc,
@@ -97,7 +102,9 @@ impl FullClient {
     pub async fn new() -> anyhow::Result<Self> {
         let mut media = MediaEngine::default();
         media.register_default_codecs()?;
-        let level = RTCRtpHeaderExtensionCapability { uri: LEVEL_URI.to_owned() };
+        let level = RTCRtpHeaderExtensionCapability {
+            uri: LEVEL_URI.to_owned(),
+        };
         media.register_header_extension(level, RtpCodecKind::Audio, None)?;
         let interceptors = register_default_interceptors(Registry::new(), &mut media)?;
         let (state, watched) = watch::channel(State::default());
@@ -111,22 +118,41 @@ impl FullClient {
             .await?;
         let ssrc = rand::random();
         let track = Arc::new(TrackLocalStaticRTP::new(microphone(ssrc)));
-        let direction = |direction| Some(RTCRtpTransceiverInit { direction, ..Default::default() });
+        let direction = |direction| {
+            Some(RTCRtpTransceiverInit {
+                direction,
+                ..Default::default()
+            })
+        };
         let send = direction(RTCRtpTransceiverDirection::Sendonly);
-        peer.add_transceiver_from_track(track.clone() as Arc<dyn TrackLocal>, send).await?;
+        peer.add_transceiver_from_track(track.clone() as Arc<dyn TrackLocal>, send)
+            .await?;
         for _ in 0..SLOTS {
             let receive = direction(RTCRtpTransceiverDirection::Recvonly);
-            peer.add_transceiver_from_kind(RtpCodecKind::Audio, receive).await?;
+            peer.add_transceiver_from_kind(RtpCodecKind::Audio, receive)
+                .await?;
         }
-        Ok(Self { peer: Arc::new(peer), track, ssrc, state: watched, received: inbox })
+        Ok(Self {
+            peer: Arc::new(peer),
+            track,
+            ssrc,
+            state: watched,
+            received: inbox,
+        })
     }
 
     /// An offer with all candidates.
     pub async fn offer(&mut self) -> anyhow::Result<String> {
         let offer = self.peer.create_offer(None).await?;
         self.peer.set_local_description(offer).await?;
-        self.wait(|state| state.gathered, "candidates to be gathered").await?;
-        Ok(self.peer.local_description().await.context("an offer was just set")?.sdp)
+        self.wait(|state| state.gathered, "candidates to be gathered")
+            .await?;
+        Ok(self
+            .peer
+            .local_description()
+            .await
+            .context("an offer was just set")?
+            .sdp)
     }
 
     /// An offer with new ICE credentials for the same connection.
@@ -136,7 +162,10 @@ impl FullClient {
     }
 
     pub async fn answer(&self, sdp: String) -> anyhow::Result<()> {
-        Ok(self.peer.set_remote_description(RTCSessionDescription::answer(sdp)?).await?)
+        Ok(self
+            .peer
+            .set_remote_description(RTCSessionDescription::answer(sdp)?)
+            .await?)
     }
 
     pub async fn connected(&mut self) -> anyhow::Result<()> {
@@ -154,7 +183,13 @@ impl FullClient {
         let mut clock = tokio::time::interval(Duration::from_millis(FRAME_MS));
         for counter in frames {
             clock.tick().await;
-            let payload = Frame { run, speaker, counter, due_us: 0 }.write();
+            let payload = Frame {
+                run,
+                speaker,
+                counter,
+                due_us: 0,
+            }
+            .write();
             let packet = rtc::rtp::Packet {
                 header: rtc::rtp::Header {
                     version: 2,
@@ -166,7 +201,10 @@ impl FullClient {
                 },
                 payload: payload.to_vec().into(),
             };
-            let level = HeaderExtension::AudioLevel(AudioLevelExtension { level: VOICE_LEVEL, voice: true });
+            let level = HeaderExtension::AudioLevel(AudioLevelExtension {
+                level: VOICE_LEVEL,
+                voice: true,
+            });
             self.track.write_rtp_with_extensions(packet, &[level]).await?;
         }
         Ok(())
@@ -186,10 +224,19 @@ fn microphone(ssrc: u32) -> MediaStreamTrack {
         rtcp_feedback: Vec::new(),
     };
     let encoding = RTCRtpEncodingParameters {
-        rtp_coding_parameters: RTCRtpCodingParameters { ssrc: Some(ssrc), ..Default::default() },
+        rtp_coding_parameters: RTCRtpCodingParameters {
+            ssrc: Some(ssrc),
+            ..Default::default()
+        },
         codec,
         ..Default::default()
     };
     let name = |what: &str| format!("{what}-{ssrc}");
-    MediaStreamTrack::new(name("stream"), name("track"), name("microphone"), RtpCodecKind::Audio, vec![encoding])
+    MediaStreamTrack::new(
+        name("stream"),
+        name("track"),
+        name("microphone"),
+        RtpCodecKind::Audio,
+        vec![encoding],
+    )
 }

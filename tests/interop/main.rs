@@ -5,7 +5,9 @@ mod full_client;
 
 use anyhow::Context;
 use full_client::{FullClient, PATIENCE};
-use mitalk::wire::rooms::{CreateRoom, HandRaising, JoinRequest, Joined, Moderation, RoomSnapshot, Visibility};
+use mitalk::wire::rooms::{
+    CreateRoom, HandRaising, JoinRequest, Joined, Moderation, RoomSnapshot, Visibility,
+};
 use mitalk_load::ear::{Counts, Ear, Packet, Speaker};
 use mitalk_load::people::Person;
 use mitalk_tests::server::Server;
@@ -21,7 +23,17 @@ const BEN: u32 = 1;
 async fn join(person: &Person, room: &str) -> anyhow::Result<(FullClient, Joined)> {
     let mut client = FullClient::new().await?;
     let sdp = client.offer().await?;
-    let joined = person.client.join(room, &JoinRequest { sdp, resume_token: None, socket: None }).await?;
+    let joined = person
+        .client
+        .join(
+            room,
+            &JoinRequest {
+                sdp,
+                resume_token: None,
+                socket: None,
+            },
+        )
+        .await?;
     client.answer(joined.sdp.clone()).await?;
     client.connected().await?;
     Ok((client, joined))
@@ -49,7 +61,9 @@ async fn listen(client: &mut FullClient, speaker: Speaker, last: u32) -> anyhow:
             }
         }
     };
-    tokio::time::timeout(PATIENCE, heard).await.with_context(|| format!("never heard the last frame of {speaker:?}"))?;
+    tokio::time::timeout(PATIENCE, heard)
+        .await
+        .with_context(|| format!("never heard the last frame of {speaker:?}"))?;
     let mut sent = vec![None; speaker.index as usize + 1];
     sent[speaker.index as usize] = Some(last);
     Ok(ear.finish(&sent))
@@ -70,13 +84,21 @@ async fn two_full_clients_hear_each_other() -> anyhow::Result<()> {
     let (mut a, _) = join(&anna, &room).await?;
     anna.client.mute(&room, false).await?;
     let (mut b, joined) = join(&ben, &room).await?;
-    anna.client.moderate(&room, &ben.user, Moderation::InviteToStage).await?;
+    anna.client
+        .moderate(&room, &ben.user, Moderation::InviteToStage)
+        .await?;
     ben.client.answer_stage(&room, true).await?;
     ben.client.mute(&room, false).await?;
     let snapshot = anna.client.room(&room).await?;
     let speakers = [
-        Speaker { index: ANNA, number: number(&snapshot, &anna)? },
-        Speaker { index: BEN, number: number(&snapshot, &ben)? },
+        Speaker {
+            index: ANNA,
+            number: number(&snapshot, &anna)?,
+        },
+        Speaker {
+            index: BEN,
+            number: number(&snapshot, &ben)?,
+        },
     ];
 
     let (by_ben, by_anna) = converse(&mut a, &mut b, speakers, 0).await?;
@@ -99,14 +121,26 @@ async fn two_full_clients_hear_each_other() -> anyhow::Result<()> {
     assert!(listen(&mut b, speakers[0], after - 1).await?.clean());
     let voices = std::iter::from_fn(|| a.received.try_recv().ok());
     let heard: Vec<_> = voices.filter(|packet| packet.payload.len() > 3).collect();
-    assert!(heard.is_empty(), "Anna heard {} frames of Ben, whom she has muted", heard.len());
+    assert!(
+        heard.is_empty(),
+        "Anna heard {} frames of Ben, whom she has muted",
+        heard.len()
+    );
     a.close().await?;
     b.close().await
 }
 
 /// Both talk at the same time. What `(Ben, Anna)` heard of the other.
-async fn converse(a: &mut FullClient, b: &mut FullClient, [anna, ben]: [Speaker; 2], from: u32) -> anyhow::Result<(Counts, Counts)> {
+async fn converse(
+    a: &mut FullClient,
+    b: &mut FullClient,
+    [anna, ben]: [Speaker; 2],
+    from: u32,
+) -> anyhow::Result<(Counts, Counts)> {
     let until = from + FRAMES;
     tokio::try_join!(a.speak(RUN, ANNA, from..until), b.speak(RUN, BEN, from..until))?;
-    Ok((listen(b, anna, until - 1).await?, listen(a, ben, until - 1).await?))
+    Ok((
+        listen(b, anna, until - 1).await?,
+        listen(a, ben, until - 1).await?,
+    ))
 }

@@ -76,16 +76,36 @@ impl Session {
     pub async fn join(person: &Person, room: &str, resume_token: Option<&str>) -> anyhow::Result<Self> {
         let mut client = Client::new(&Identity::new()?, SLOTS, &mut rand::rng(), Instant::now());
         let resume_token = resume_token.map(str::to_owned);
-        let joined = person.client.join(room, &JoinRequest { sdp: client.offer(), resume_token, socket: None }).await?;
+        let joined = person
+            .client
+            .join(
+                room,
+                &JoinRequest {
+                    sdp: client.offer(),
+                    resume_token,
+                    socket: None,
+                },
+            )
+            .await?;
         anyhow::ensure!(!candidates(&joined.sdp).is_empty(), "the answer has no candidate");
         client.accept(&joined.sdp, Instant::now())?;
         let socket = UdpSocket::bind("127.0.0.1:0").await?;
         let (orders, inbox) = mpsc::channel(ORDERS);
         let (tell, state) = watch::channel(client.state());
         let ear = Arc::new(Mutex::new(Ear::default()));
-        let driver = Driver { client, socket, ear: ear.clone(), state: tell };
+        let driver = Driver {
+            client,
+            socket,
+            ear: ear.clone(),
+            state: tell,
+        };
         tokio::spawn(driver.run(inbox));
-        let mut session = Self { joined, orders, ear, state };
+        let mut session = Self {
+            joined,
+            orders,
+            ear,
+            state,
+        };
         session.reaches(State::Up).await?;
         Ok(session)
     }
@@ -102,7 +122,10 @@ impl Session {
 
     /// Has the client do something, whatever it is.
     pub async fn act(&self, act: impl FnOnce(&mut Client, &mut Outgoing) + Send + 'static) {
-        assert!(self.orders.send(Box::new(act)).await.is_ok(), "the session's task has ended");
+        assert!(
+            self.orders.send(Box::new(act)).await.is_ok(),
+            "the session's task has ended"
+        );
     }
 
     /// What was heard so far.
@@ -121,7 +144,12 @@ impl Session {
             }
         };
         let found = tokio::time::timeout(PATIENCE, search).await;
-        found.with_context(|| format!("waited {PATIENCE:?} to hear {what}; last {:?}", self.ear().frames.last()))
+        found.with_context(|| {
+            format!(
+                "waited {PATIENCE:?} to hear {what}; last {:?}",
+                self.ear().frames.last()
+            )
+        })
     }
 
     /// Says frames of a speaker in real time, from this one on, until the task is aborted. `said` is the next frame.
@@ -173,7 +201,13 @@ impl Drop for Talk {
 
 /// The payload of a speaker's frame in these tests.
 pub fn frame(speaker: u32, counter: u32) -> [u8; pattern::FRAME_BYTES] {
-    Frame { run: RUN, speaker, counter, due_us: 0 }.write()
+    Frame {
+        run: RUN,
+        speaker,
+        counter,
+        due_us: 0,
+    }
+    .write()
 }
 
 /// Names these tests in their frames.
@@ -188,7 +222,10 @@ struct Driver {
 
 impl Driver {
     async fn run(mut self, mut orders: mpsc::Receiver<Act>) {
-        let mut out = Outgoing { buffer: [0; MAX_DATAGRAM_BYTES], datagrams: Vec::new() };
+        let mut out = Outgoing {
+            buffer: [0; MAX_DATAGRAM_BYTES],
+            datagrams: Vec::new(),
+        };
         let mut datagram = [0; MAX_DATAGRAM_BYTES];
         let mut clock = tokio::time::interval(TICK);
         loop {
@@ -209,16 +246,22 @@ impl Driver {
                 let _ = self.socket.send_to(&bytes, to).await;
             }
             let state = self.client.state();
-            self.state.send_if_modified(|known| std::mem::replace(known, state) != state);
+            self.state
+                .send_if_modified(|known| std::mem::replace(known, state) != state);
         }
     }
 
     fn take(&mut self, from: SocketAddr, datagram: &mut [u8], out: &mut Outgoing) {
-        let Some(received) = self.client.handle(from, datagram, Instant::now(), out) else { return };
+        let Some(received) = self.client.handle(from, datagram, Instant::now(), out) else {
+            return;
+        };
         let mut ear = self.ear.lock().unwrap_or_else(PoisonError::into_inner);
         ear.packets += 1;
         match pattern::read(&datagram[received.payload]) {
-            Payload::Frame(frame) if frame.run == RUN => ear.frames.push(Heard { frame, csrc: received.header.csrc }),
+            Payload::Frame(frame) if frame.run == RUN => ear.frames.push(Heard {
+                frame,
+                csrc: received.header.csrc,
+            }),
             Payload::Quiet => {}
             Payload::Frame(_) | Payload::Foreign => ear.foreign += 1,
         }

@@ -43,8 +43,16 @@ fn binary() -> anyhow::Result<PathBuf> {
         return Ok(path.into());
     }
     let test = std::env::current_exe()?;
-    let path = test.ancestors().nth(2).context("tests are in <target>/<profile>/deps")?.join("mitalk");
-    anyhow::ensure!(path.exists(), "{} is missing: run `cargo build --bins` first", path.display());
+    let path = test
+        .ancestors()
+        .nth(2)
+        .context("tests are in <target>/<profile>/deps")?
+        .join("mitalk");
+    anyhow::ensure!(
+        path.exists(),
+        "{} is missing: run `cargo build --bins` first",
+        path.display()
+    );
     Ok(path)
 }
 
@@ -56,9 +64,18 @@ impl Server {
     pub async fn start() -> anyhow::Result<Self> {
         let directory = tempfile::tempdir()?;
         let mut command = Command::new(binary()?);
-        command.args(["serve", "--data-dir", "data"]).current_dir(directory.path()).env_clear();
-        SETTINGS.iter().for_each(|setting| drop(command.args(["--set", setting])));
-        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::inherit()).kill_on_drop(true);
+        command
+            .args(["serve", "--data-dir", "data"])
+            .current_dir(directory.path())
+            .env_clear();
+        SETTINGS
+            .iter()
+            .for_each(|setting| drop(command.args(["--set", setting])));
+        command
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::inherit())
+            .kill_on_drop(true);
         let mut child = command.spawn()?;
         let (tell, ready) = oneshot::channel();
         let mut lines = BufReader::new(child.stdout.take().context("stdout is piped")?).lines();
@@ -72,12 +89,23 @@ impl Server {
                 }
             }
         });
-        let Ok(ready) = tokio::time::timeout(PATIENCE, ready).await.context("the server is not ready in time")? else {
+        let Ok(ready) = tokio::time::timeout(PATIENCE, ready)
+            .await
+            .context("the server is not ready in time")?
+        else {
             bail!("the server ended with {}", child.wait().await?);
         };
         let token = std::fs::read_to_string(directory.path().join("data/admin-token"))?;
-        let (client, admin) = (Client::new(&ready.app)?, AdminClient::new(&ready.operations, token.trim())?);
-        Ok(Self { client, admin, _child: child, _directory: directory })
+        let (client, admin) = (
+            Client::new(&ready.app)?,
+            AdminClient::new(&ready.operations, token.trim())?,
+        );
+        Ok(Self {
+            client,
+            admin,
+            _child: child,
+            _directory: directory,
+        })
     }
 
     /// Active accounts.
@@ -86,7 +114,9 @@ impl Server {
     /// Those of the admin API.
     pub async fn people<const COUNT: usize>(&self) -> anyhow::Result<[Person; COUNT]> {
         let people = people::make(&self.admin, &self.client, COUNT, |_| ()).await?;
-        people.try_into().map_err(|_| anyhow::anyhow!("another number of accounts than was asked for"))
+        people
+            .try_into()
+            .map_err(|_| anyhow::anyhow!("another number of accounts than was asked for"))
     }
 }
 
