@@ -147,7 +147,8 @@ async fn tick(homes: &Homes, cluster: &Cluster, room: RoomId) {
     }
 }
 
-/// Reads all live rooms: into the hallway, and those homed here are kept, which wakes them. False if it has to be done again.
+/// Reads all live rooms: into the hallway, and those homed here are kept, which wakes them. False if it has to be done
+/// again.
 async fn scan(homes: &Homes, reads: &dyn Reads, hallway: &hallway::Service) -> bool {
     let mut after = None;
     loop {

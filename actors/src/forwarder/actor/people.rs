@@ -228,8 +228,8 @@ impl Local {
         });
     }
 
-    /// Makes a claim again that the account may have forgotten, unless it has a newer one: the word that this session has to
-    /// go may have been lost.
+    /// Makes a claim again that the account may have forgotten, unless it has a newer one: the word that this session
+    /// has to go may have been lost.
     fn claim_again(&mut self, user: UserId) {
         let Some(claim) = self.claim_of(user) else { return };
         let shared = self.shared.clone();

@@ -271,10 +271,12 @@ impl World {
             .unwrap();
         self.rooms.mute(&guest.caller, room, false).await.unwrap();
         self.ears.speak(guest.ear).await;
-        self.snapshot(guest, room)
-            .await
-            .number(guest.caller.user)
-            .unwrap()
+        let user = guest.caller.user;
+        // The answers come from the room's home; what the forwarder shows follows in a moment.
+        until!(format!("person {} speaks", user.bits()), {
+            self.snapshot(guest, room).await.muted(user) == Some(false)
+        });
+        self.snapshot(guest, room).await.number(user).unwrap()
     }
 
     pub(super) async fn snapshot(&self, guest: &Guest, room: RoomId) -> Snapshot {
