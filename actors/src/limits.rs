@@ -285,6 +285,66 @@ impl Default for Live {
     }
 }
 
+/// A limit that what is stored can not keep.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("limits.{field} is at most {most}: an account must fit into 64 KiB")]
+pub struct TooLarge {
+    /// Which.
+    pub field: &'static str,
+    /// What can be kept.
+    pub most: usize,
+}
+
+impl Limits {
+    /// Checks what is stored with an account: the defaults are also the most, by the size of the largest account.
+    ///
+    /// # Errors
+    /// The first field that is too large. Those of rooms are checked where rooms are.
+    pub fn check(&self) -> Result<(), TooLarge> {
+        let most = Self::default();
+        let (profile, largest) = (&self.profile, &most.profile);
+        let fields = [
+            (
+                "invites.remembered",
+                self.invites.remembered,
+                most.invites.remembered,
+            ),
+            (
+                "devices.per_account",
+                self.devices.per_account,
+                most.devices.per_account,
+            ),
+            (
+                "devices.name_chars",
+                self.devices.name_chars,
+                most.devices.name_chars,
+            ),
+            ("profile.name_chars", profile.name_chars, largest.name_chars),
+            (
+                "profile.headline_chars",
+                profile.headline_chars,
+                largest.headline_chars,
+            ),
+            (
+                "profile.company_chars",
+                profile.company_chars,
+                largest.company_chars,
+            ),
+            ("profile.bio_chars", profile.bio_chars, largest.bio_chars),
+            ("profile.topics", profile.topics, largest.topics),
+            ("profile.topic_chars", profile.topic_chars, largest.topic_chars),
+            ("profile.languages", profile.languages, largest.languages),
+            ("profile.links", profile.links, largest.links),
+            ("profile.link_chars", profile.link_chars, largest.link_chars),
+            ("profile.line_chars", profile.line_chars, largest.line_chars),
+        ];
+        match fields.into_iter().find(|(_, value, most)| value > most) {
+            Some((field, _, most)) => Err(TooLarge { field, most }),
+            None => Ok(()),
+        }
+    }
+}
+
 const DAY_S: u64 = 24 * 60 * 60;
 
 impl Codes {
@@ -302,6 +362,15 @@ impl Codes {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_an_account_can_not_keep_is_refused_by_name() {
+        let mut limits = Limits::default();
+        assert_eq!(limits.check(), Ok(()));
+        limits.profile.bio_chars = 100_000;
+        let field = "profile.bio_chars";
+        assert_eq!(limits.check(), Err(TooLarge { field, most: 1_000 }));
+    }
 
     #[test]
     fn resend_backs_off_to_a_ceiling() {

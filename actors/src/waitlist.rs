@@ -1,8 +1,8 @@
 //! The waitlist of a home: tickets in order of arrival, and who is called next.
 //!
 //! Three entities share the work, so that none grows with the crowd: the [`Waitlist`] counts tickets and admissions, a
-//! [`Block`](block::Block) keeps who of 4,096 tickets still waits (its bitmap is also a read row, of which positions are
-//! made), and a [`Ticket`](ticket::Ticket) remembers whose it is.
+//! [`Block`] keeps who of 4,096 tickets still waits (its bitmap is also a read row, of which positions are
+//! made), and a [`Ticket`] remembers whose it is.
 //!
 //! Somebody who joins gets the next number; the message may be repeated, and then a number is given twice. The account
 //! keeps the first and has the other crossed out, so nothing is counted twice and no memory of everybody is needed.

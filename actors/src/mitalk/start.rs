@@ -6,7 +6,7 @@ use crate::fanout::Fanout;
 use crate::handle::Handle;
 use crate::id::Home;
 use crate::invite::Invite;
-use crate::limits::Limits;
+use crate::limits::{self, Limits};
 use crate::live::{Pump, Sockets};
 use crate::metrics::Metrics;
 use crate::notices::{self, Consumer, Pages};
@@ -57,6 +57,9 @@ pub enum StartError {
     /// The cluster did not.
     #[error(transparent)]
     Cluster(#[from] mitalk_cluster::StartError),
+    /// The limits of people do not fit into what is stored of one.
+    #[error(transparent)]
+    TooLarge(#[from] limits::TooLarge),
     /// The limits of rooms do not fit into what is stored of one.
     #[error(transparent)]
     Limits(#[from] rooms::Unkept),
@@ -71,6 +74,7 @@ impl Mitalk {
     /// # Errors
     /// The cluster's, or the background work could not be spawned.
     pub async fn start(parts: Parts) -> Result<Self, StartError> {
+        parts.limits.check()?;
         let late: Late = Arc::new(OnceLock::new());
         let sockets = Arc::new(Sockets::default());
         let pump = Arc::new(Pump::new(sockets.clone(), parts.clock.clone()));

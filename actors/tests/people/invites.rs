@@ -133,7 +133,7 @@ async fn a_link_brings_one_person_in() {
         Err(Error::InviteNotPending)
     );
     assert_eq!(
-        world.mitalk.accept_invite(&first, &code).await,
+        world.mitalk.accept_invite(&inviter, &code).await,
         Err(Error::AlreadyActive)
     );
 
