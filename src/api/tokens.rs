@@ -119,7 +119,7 @@ impl Tokens {
     /// What a token says, if it counts.
     ///
     /// # Errors
-    /// [`Error`].
+    /// It is not one of ours (any more), was changed, or its time is over.
     pub fn check(&self, token: &str) -> Result<Claims, Error> {
         if token.len() > MAX_TOKEN_BYTES {
             return Err(Error::Invalid);
