@@ -37,6 +37,8 @@ mod entity;
 mod envelope;
 mod hold;
 mod keeper;
+#[cfg(test)]
+mod policy;
 mod shard;
 mod shared;
 mod supervisor;

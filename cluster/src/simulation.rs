@@ -56,15 +56,14 @@ fn explain(seed: u64, shortcut: Option<Shortcut>, violation: &Violation) -> Stri
     format!("{trace}\n\nseed {seed}: {violation:?}\nreplay with MITALK_SIM_SEED={seed}")
 }
 
+/// What the seeds that hold did, and the first found that does not.
+type Found = (Report, Option<(u64, Violation)>);
+
 /// Runs seeds `0..seeds`, those of a profile if one is given, on two threads until one fails; the sum of what the
 /// others did.
-fn search(
-    seeds: u64,
-    profile: Option<Profile>,
-    shortcut: Option<Shortcut>,
-) -> (Report, Option<(u64, Violation)>) {
+fn search(seeds: u64, profile: Option<Profile>, shortcut: Option<Shortcut>) -> Found {
     let next = Arc::new(AtomicU64::new(0));
-    let found: Arc<Mutex<(Report, Option<(u64, Violation)>)>> = Arc::default();
+    let found: Arc<Mutex<Found>> = Arc::default();
     let work = || {
         loop {
             let seed = next.fetch_add(1, Ordering::Relaxed);

@@ -270,10 +270,10 @@ impl<E: Entity> State<E> {
         }))
     }
 
-    fn tell_shard(&self, note: shard::Note) {
+    fn tell_shard(&self, notice: shard::Notice) {
         let _gone = self.shard.cast(shard::Msg::FromEntity {
             id: self.id.clone(),
-            note,
+            notice,
         });
     }
 }
@@ -293,14 +293,14 @@ impl<E: Entity> Shell<E> {
                     let _gone = reply.send(outcome);
                 }
             }
-            Output::Note => state.tell_shard(shard::Note::Note),
-            Output::Unnote => state.tell_shard(shard::Note::Unnote),
-            Output::Armed(due) => state.tell_shard(shard::Note::Armed(due)),
-            Output::Activated => state.tell_shard(shard::Note::Activated),
-            Output::Idle => state.tell_shard(shard::Note::Idle {
+            Output::Note => state.tell_shard(shard::Notice::Note),
+            Output::Unnote => state.tell_shard(shard::Notice::Unnote),
+            Output::Armed(due) => state.tell_shard(shard::Notice::Armed(due)),
+            Output::Activated => state.tell_shard(shard::Notice::Activated),
+            Output::Idle => state.tell_shard(shard::Notice::Idle {
                 received: state.received,
             }),
-            Output::Conflict => state.tell_shard(shard::Note::Conflict),
+            Output::Conflict => state.tell_shard(shard::Notice::Conflict),
             Output::Passed => state.lost(),
             Output::Committed { commands, took } => {
                 state.shared.metrics.batch_commands.observe(commands as f64);

@@ -39,7 +39,7 @@ pub(super) enum Msg {
     },
     FromEntity {
         id: EntityId,
-        note: Note,
+        notice: Notice,
     },
     /// The answer of a call beside the actor.
     Done(Input),
@@ -51,7 +51,7 @@ pub(super) enum Msg {
 }
 
 /// What an entity tells its shard.
-pub(super) enum Note {
+pub(super) enum Notice {
     Note,
     Unnote,
     Armed(Timestamp),
@@ -150,7 +150,7 @@ impl Actor for Shell {
         }
         match message {
             Msg::Ask { id, asked } => state.ask(&myself, id, asked).await,
-            Msg::FromEntity { id, note } => state.note(&myself, id, note).await,
+            Msg::FromEntity { id, notice } => state.notice(&myself, id, notice).await,
             Msg::Done(input) => state.feed(&myself, input).await,
             Msg::Tick => {
                 state.alarm.rang();
@@ -345,18 +345,18 @@ impl State {
         self.entities.get_mut(id)
     }
 
-    async fn note(&mut self, myself: &ActorRef<Msg>, id: EntityId, note: Note) {
-        match note {
-            Note::Note => self.feed(myself, Input::Note(id)).await,
-            Note::Unnote => self.feed(myself, Input::Unnote(id)).await,
-            Note::Armed(due) => self.feed(myself, Input::Armed(due)).await,
-            Note::Activated => self.feed(myself, Input::Activated(id)).await,
-            Note::Idle { received } => {
+    async fn notice(&mut self, myself: &ActorRef<Msg>, id: EntityId, notice: Notice) {
+        match notice {
+            Notice::Note => self.feed(myself, Input::Note(id)).await,
+            Notice::Unnote => self.feed(myself, Input::Unnote(id)).await,
+            Notice::Armed(due) => self.feed(myself, Input::Armed(due)).await,
+            Notice::Activated => self.feed(myself, Input::Activated(id)).await,
+            Notice::Idle { received } => {
                 if self.entities.get(&id).is_some_and(|c| c.sent == received) {
                     self.let_go(&id);
                 }
             }
-            Note::Conflict => {
+            Notice::Conflict => {
                 tracing::error!(kind = %id.kind, shard = %self.shard, "entity row is not what was written");
                 self.let_go(&id);
                 self.feed(myself, Input::Crashed(id)).await;

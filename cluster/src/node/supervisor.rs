@@ -177,6 +177,9 @@ impl Actor for Shell {
                 state.shared.metrics.restarts.with_label_values(&["node"]).inc();
                 state.shard_ended(&myself, who.get_id()).await?;
             }
+            SupervisionEvent::ActorTerminated(who, ..) if who.get_id() == state.keeper.get_id() => {
+                state.keeper_stopped(&myself).await?;
+            }
             SupervisionEvent::ActorTerminated(who, ..) => state.shard_ended(&myself, who.get_id()).await?,
             _ => {}
         }
@@ -338,6 +341,14 @@ impl State {
             self.round_in(myself, SOON);
         }
         Ok(())
+    }
+
+    /// Killed, or done because the node has ended.
+    async fn keeper_stopped(&mut self, myself: &ActorRef<Msg>) -> Result<(), ActorProcessingErr> {
+        if self.shared.ended.borrow().is_some() {
+            return Ok(());
+        }
+        self.keeper_failed(myself, &"it was stopped".into()).await
     }
 
     async fn keeper_failed(

@@ -431,10 +431,7 @@ impl Ownership {
         self.drop_claims(|_| true);
         for (shard, slot) in &mut self.slots {
             if let Slot::Running { epoch, .. } = *slot {
-                *slot = Slot::Stopping {
-                    epoch,
-                    hand_over: true,
-                };
+                *slot = Slot::Stopping { epoch, hand_over };
                 out.push(Output::Stop { shard: *shard });
             }
         }

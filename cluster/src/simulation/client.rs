@@ -41,7 +41,8 @@ pub(super) fn draw(rng: &mut StdRng, entities: &[EntityId], until: Ms, timers: b
         let command = if !timers && rng.random_bool(0.15) {
             Command::Delete { id }
         } else {
-            let arm_ms = (timers || rng.random_bool(0.4)).then(|| rng.random_range(500..40_000));
+            let soonest = if timers { 8_000 } else { 500 };
+            let arm_ms = (timers || rng.random_bool(0.4)).then(|| rng.random_range(soonest..40_000));
             let other = &entities[rng.random_range(0..entities.len())];
             let pay = (rng.random_bool(0.3) && *other != entity).then(|| other.key.to_string());
             Command::Add { id, arm_ms, pay }

@@ -10,7 +10,7 @@ pub(super) type Ms = u64;
 pub(super) const TIMEOUT: Ms = 3_000;
 
 /// The fate of one call: when it is carried out (perhaps never, perhaps twice), and what the caller hears when.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Fate {
     pub(super) applied: Option<Ms>,
     pub(super) repeated: Option<Ms>,
@@ -25,12 +25,6 @@ pub(super) enum Heard {
     Nothing,
     /// Certainly not carried out.
     Unavailable(Ms),
-}
-
-impl Default for Heard {
-    fn default() -> Self {
-        Self::Nothing
-    }
 }
 
 /// One call without faults.

@@ -320,12 +320,12 @@ impl Node {
             return false;
         }
         world.report.pauses += 1;
-        let most = if world.rng.random_bool(long) {
-            25_000
-        } else {
-            2_000
+        let range = match (world.rng.random_bool(long), world.profile) {
+            (true, Profile::Timers) => 12_000..30_000,
+            (true, _) => 1..25_000,
+            (false, _) => 1..2_000,
         };
-        let pause = world.rng.random_range(1..most) * MS;
+        let pause = world.rng.random_range(range) * MS;
         self.paused_until = world.now + pause;
         if world.frozen && world.rng.random_bool(0.7) {
             self.clock.missed += pause;

@@ -2,6 +2,7 @@
 
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap};
+use std::sync::OnceLock;
 
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
@@ -159,10 +160,10 @@ pub(super) struct World {
 impl World {
     pub(super) fn new(seed: u64, shortcut: Option<Shortcut>, trace: bool) -> Self {
         let mut rng = StdRng::seed_from_u64(seed);
-        let entities = entities();
+        let profile = Profile::of(seed);
+        let entities = entities(profile);
         let mut shards: Vec<ShardId> = entities.iter().map(EntityId::shard).collect();
         shards.dedup();
-        let profile = Profile::of(seed);
         let count = if profile == Profile::Mixed {
             rng.random_range(2..=3)
         } else {
@@ -602,11 +603,14 @@ pub(super) fn name(node: usize) -> NodeId {
     NodeId::new(&format!("n{node}"))
 }
 
-/// Two entities in one shard and one in another.
-fn entities() -> Vec<EntityId> {
+/// Two entities in one shard and one in another; for worlds of timers, several in one shard, each used now and then.
+fn entities(profile: Profile) -> Vec<EntityId> {
+    static TOGETHER: OnceLock<Vec<EntityId>> = OnceLock::new();
     let id = |n: u32| EntityId::of::<Toy>(&format!("k{n}"));
-    let first = id(0);
-    let together = (1..).map(id).find(|e| e.shard() == first.shard());
-    let apart = (1..).map(id).find(|e| e.shard() != first.shard());
-    [Some(first), together, apart].into_iter().flatten().collect()
+    let shard = id(0).shard();
+    let together = TOGETHER.get_or_init(|| (0..).map(id).filter(|e| e.shard() == shard).take(8).collect());
+    match profile {
+        Profile::Timers => together.clone(),
+        Profile::Mixed | Profile::Leases => together[..2].iter().cloned().chain([id(1)]).collect(),
+    }
 }

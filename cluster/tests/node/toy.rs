@@ -1,15 +1,18 @@
 //! A small entity that uses everything an entity may use, and a node over a memory store.
 
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
-use mitalk_cluster::store::Ports;
+use async_trait::async_trait;
 use mitalk_cluster::testing::{Memory, TestClock};
 use mitalk_cluster::{
-    Builder, Cluster, Config, Context, Decision, Effects, Entity, EntityId, Metrics, Outgoing, Phase, Stamp,
-    Timer, Timestamp, Urgent,
+    AskError, Builder, Call, Cluster, Config, Context, Decision, Effects, Entity, EntityId, Metrics, NodeId,
+    Outgoing, Phase, Ports, RequestId, Service, ServiceError, Stamp, Timer, Timestamp, Urgent,
 };
 use prometheus::Registry;
 use serde::{Deserialize, Serialize};
+
+use crate::gate::Gate;
 
 pub(crate) struct Toy;
 
@@ -53,6 +56,8 @@ pub(crate) enum Command {
     /// Volatile.
     Visit,
     Look,
+    /// How many timers fired.
+    Fired,
     Pin {
         on: bool,
     },
@@ -105,10 +110,7 @@ impl Entity for Toy {
             applied: state.applied.len(),
         });
         Ok(match command {
-            Command::Add { id: 13 } => {
-                let _unlucky = id_is_refused(13);
-                return Err(No);
-            }
+            Command::Add { id: UNLUCKY } => return Err(No),
             Command::Add { id } => Decision::reply(Reply {
                 applied: state.applied.len() + 1,
             })
@@ -128,6 +130,9 @@ impl Entity for Toy {
             })
             .event(Event::Visited),
             Command::Look => reply,
+            Command::Fired => Decision::reply(Reply {
+                applied: state.fired.len(),
+            }),
             Command::Pin { on } => reply.event(Event::Pinned(on)),
             Command::Grow { bytes } => reply.event(Event::Grown(bytes)),
             Command::Panic => panic!("as asked"),
@@ -195,9 +200,8 @@ impl Entity for Toy {
     }
 }
 
-fn id_is_refused(id: u32) -> bool {
-    id == 13
-}
+/// The one that is refused.
+pub(crate) const UNLUCKY: u32 = u32::MAX;
 
 /// Keeps what ran.
 #[derive(Default)]
@@ -205,53 +209,147 @@ pub(crate) struct Recorder(pub(crate) Mutex<Vec<(EntityId, Stamp, Effect)>>);
 
 impl Effects<Toy> for Recorder {
     fn run(&self, id: &EntityId, stamp: Stamp, effects: Vec<Effect>) {
-        self.0
-            .lock()
-            .unwrap()
+        self.ran()
             .extend(effects.into_iter().map(|e| (id.clone(), stamp, e)));
     }
 }
 
 impl Recorder {
+    fn ran(&self) -> MutexGuard<'_, Vec<(EntityId, Stamp, Effect)>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     pub(crate) fn effects(&self) -> Vec<String> {
-        self.0
-            .lock()
-            .unwrap()
-            .iter()
-            .map(|(_, _, e)| format!("{e:?}"))
-            .collect()
+        self.ran().iter().map(|(_, _, e)| format!("{e:?}")).collect()
     }
 }
 
+/// A node with what a test looks at.
 pub(crate) struct Node {
     pub(crate) cluster: Cluster,
     pub(crate) memory: Memory,
+    pub(crate) gate: Gate,
     pub(crate) recorder: Arc<Recorder>,
     pub(crate) metrics: Metrics,
+    pub(crate) clock: TestClock,
 }
 
+/// The wall clock at the start of a test.
 pub(crate) const WALL: Timestamp = Timestamp(1_800_000_000_000);
 
-pub(crate) async fn start() -> Node {
-    start_over(Memory::exclusive()).await
+/// How long commands may take, in virtual time.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(5);
+
+impl Node {
+    /// A node of its own store.
+    pub(crate) async fn start() -> Self {
+        Self::over(Memory::exclusive()).await
+    }
+
+    pub(crate) async fn over(memory: Memory) -> Self {
+        Self::with(memory, Config::default()).await
+    }
+
+    pub(crate) async fn with(memory: Memory, config: Config) -> Self {
+        let node = Self::unready(memory, config).await;
+        assert!(node.cluster.ready().await);
+        node
+    }
+
+    /// Started, and perhaps without any shard.
+    pub(crate) async fn unready(memory: Memory, config: Config) -> Self {
+        let gate = Gate::new(memory.clone());
+        Self::on(gate.ports(), gate, memory, config).await
+    }
+
+    /// Another life on the same machine: its clocks go on.
+    pub(crate) async fn over_at(memory: Memory, clock: TestClock) -> Self {
+        let gate = Gate::new(memory.clone());
+        let node = Self::build(gate.ports(), gate, memory, Config::default(), clock).await;
+        assert!(node.cluster.ready().await);
+        node
+    }
+
+    pub(crate) async fn on(ports: Ports, gate: Gate, memory: Memory, config: Config) -> Self {
+        Self::build(ports, gate, memory, config, TestClock::new(WALL)).await
+    }
+
+    async fn build(ports: Ports, gate: Gate, memory: Memory, config: Config, clock: TestClock) -> Self {
+        let recorder = Arc::new(Recorder::default());
+        let metrics = Metrics::new(&Registry::new()).expect("a fresh registry has no such names");
+        let builder = Builder::new(config, ports, Arc::new(clock), metrics.clone());
+        let builder = builder
+            .entity::<Toy>(recorder.clone())
+            .service("echo", Arc::new(Echo));
+        let cluster = builder.start().await.expect("a memory store answers");
+        Self {
+            cluster,
+            memory,
+            gate,
+            recorder,
+            metrics,
+            clock,
+        }
+    }
+
+    pub(crate) async fn ask(&self, key: &str, command: Command) -> Result<Reply, AskError<No>> {
+        self.cluster
+            .ask::<Toy>(key, command, Call::within(PATIENCE))
+            .await
+    }
+
+    /// Repeats until it is decided, as a client would, under one request id.
+    pub(crate) async fn insist(&self, key: &str, command: Command, request: RequestId) -> Reply {
+        loop {
+            let call = Call::within(PATIENCE).request(request);
+            match self.cluster.ask::<Toy>(key, command.clone(), call).await {
+                Ok(reply) => return reply,
+                Err(error) if error.retryable() => {
+                    tokio::time::sleep(error.retry_after().unwrap_or(Duration::from_millis(100))).await;
+                }
+                Err(error) => panic!("{error}"),
+            }
+        }
+    }
+
+    /// What `key` has applied, as stored.
+    pub(crate) async fn applied(&self, key: &str) -> usize {
+        loop {
+            match self.ask(key, Command::Look).await {
+                Ok(reply) => return reply.applied,
+                Err(error) => assert!(error.retryable(), "{error}"),
+            }
+        }
+    }
 }
 
-pub(crate) async fn start_over(memory: Memory) -> Node {
-    let ports = memory.ports();
-    start_with(memory, ports, Config::default()).await
+/// Waits until something is true, in virtual time.
+pub(crate) async fn eventually(what: &str, mut is: impl FnMut() -> bool) {
+    let mut step = Duration::from_millis(20);
+    for _ in 0..4_000 {
+        if is() {
+            return;
+        }
+        tokio::time::sleep(step).await;
+        step = (step * 2).min(Duration::from_secs(5));
+    }
+    panic!("never: {what}");
 }
 
-pub(crate) async fn start_with(memory: Memory, ports: Ports, config: Config) -> Node {
-    let recorder = Arc::new(Recorder::default());
-    let metrics = Metrics::new(&Registry::new()).unwrap();
-    let clock = Arc::new(TestClock::new(WALL));
-    let builder = Builder::new(config, ports, clock, metrics.clone()).entity::<Toy>(recorder.clone());
-    let cluster = builder.start().await.unwrap();
-    assert!(cluster.ready().await);
-    Node {
-        cluster,
-        memory,
-        recorder,
-        metrics,
+pub(crate) fn request(n: u8) -> RequestId {
+    RequestId([n; 16])
+}
+
+/// Answers with what it was asked, or not at all.
+struct Echo;
+
+#[async_trait]
+impl Service for Echo {
+    async fn handle(&self, _: NodeId, payload: Vec<u8>, _: Call) -> Result<Vec<u8>, ServiceError> {
+        match payload.as_slice() {
+            b"fail" => Err(ServiceError::Failed("as asked".to_owned())),
+            b"hang" => std::future::pending().await,
+            _ => Ok(payload),
+        }
     }
 }

@@ -221,7 +221,7 @@ async fn a_raised_epoch_closes_the_list(store: &impl LeaseStore) {
         .await
         .expect("a take-over");
     let (row, list) = ask(async || store.list(shard).await).await;
-    assert_eq!(list, [x.clone()], "the new owner inherits the list");
+    assert_eq!(list, std::slice::from_ref(&x), "the new owner inherits the list");
     assert_eq!(
         row.as_ref().and_then(|row| row.list_id),
         Some(WriteId(1)),
