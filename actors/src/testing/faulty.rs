@@ -107,7 +107,8 @@ impl<P: Reads> Reads for Faulty<P> {
         after: Option<UserId>,
         limit: usize,
     ) -> Result<Vec<UserId>, StoreError> {
-        self.read(move |port| async move { port.followers(user, after, limit).await }).await
+        self.read(move |port| async move { port.followers(user, after, limit).await })
+            .await
     }
 
     async fn following(
@@ -116,11 +117,13 @@ impl<P: Reads> Reads for Faulty<P> {
         after: Option<UserId>,
         limit: usize,
     ) -> Result<Vec<UserId>, StoreError> {
-        self.read(move |port| async move { port.following(user, after, limit).await }).await
+        self.read(move |port| async move { port.following(user, after, limit).await })
+            .await
     }
 
     async fn follow_counts(&self, user: UserId) -> Result<FollowCounts, StoreError> {
-        self.read(move |port| async move { port.follow_counts(user).await }).await
+        self.read(move |port| async move { port.follow_counts(user).await })
+            .await
     }
 
     async fn followed_among(&self, follower: UserId, among: &[UserId]) -> Result<Vec<UserId>, StoreError> {
@@ -147,22 +150,27 @@ impl<P: Reads> Reads for Faulty<P> {
         before: u64,
         limit: usize,
     ) -> Result<Vec<Notice<UserId>>, StoreError> {
-        self.read(move |port| async move { port.notices(user, before, limit).await }).await
+        self.read(move |port| async move { port.notices(user, before, limit).await })
+            .await
     }
 
     async fn block_counts(&self, home: Home) -> Result<Vec<BlockCount>, StoreError> {
-        self.read(move |port| async move { port.block_counts(home).await }).await
+        self.read(move |port| async move { port.block_counts(home).await })
+            .await
     }
 
     async fn block(&self, home: Home, block: u32) -> Result<Option<TicketBlock>, StoreError> {
-        self.read(move |port| async move { port.block(home, block).await }).await
+        self.read(move |port| async move { port.block(home, block).await })
+            .await
     }
 
     async fn live_room(&self, room: RoomId) -> Result<Option<Card>, StoreError> {
-        self.read(move |port| async move { port.live_room(room).await }).await
+        self.read(move |port| async move { port.live_room(room).await })
+            .await
     }
 
     async fn live_rooms(&self, after: Option<RoomId>, limit: usize) -> Result<Vec<Card>, StoreError> {
-        self.read(move |port| async move { port.live_rooms(after, limit).await }).await
+        self.read(move |port| async move { port.live_rooms(after, limit).await })
+            .await
     }
 }

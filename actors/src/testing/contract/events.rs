@@ -26,7 +26,10 @@ pub async fn events(log: &(impl EventLog + EventSource)) {
     let batch = poll(log, "a", ALL).await;
     assert_eq!(first_of_each(&batch), events, "everything, whole and in order");
     assert!(batch.is_sorted_by(|a, b| a.offset < b.offset), "offsets rise");
-    assert!(poll(log, "a", ALL).await.starts_with(&batch), "nothing was committed");
+    assert!(
+        poll(log, "a", ALL).await.starts_with(&batch),
+        "nothing was committed"
+    );
     assert_eq!(poll(log, "a", 1).await, batch[..1], "no more than asked for");
 
     for delivered in &batch {
@@ -37,20 +40,37 @@ pub async fn events(log: &(impl EventLog + EventSource)) {
     append(log, TOPIC, &row("x", 2)).await;
     append(log, TOPIC, &row("x", 3)).await;
     let rest = poll(log, "a", ALL).await;
-    let new: Vec<_> = rest.iter().filter(|delivered| delivered.event.sequence > delivered.recorded).collect();
-    assert!(!new.is_empty(), "what was appended after the commit is given: {rest:?}");
-    assert!(new.iter().all(|delivered| delivered.event == row("x", 3)), "what was dealt with is known: {rest:?}");
+    let new: Vec<_> = rest
+        .iter()
+        .filter(|delivered| delivered.event.sequence > delivered.recorded)
+        .collect();
+    assert!(
+        !new.is_empty(),
+        "what was appended after the commit is given: {rest:?}"
+    );
+    assert!(
+        new.iter().all(|delivered| delivered.event == row("x", 3)),
+        "what was dealt with is known: {rest:?}"
+    );
     assert_eq!(new[0].recorded, 2);
 
     let other = poll(log, "b", ALL).await;
     assert_eq!(other[0].event, events[0], "another group has its own place");
     assert_eq!(other[0].recorded, 0);
     ask(async || log.dead_letter(TOPIC, &events[1], "nobody can read it").await).await;
-    assert!(poll(log, "a", ALL).await.starts_with(&rest), "a dead letter is beside the topic");
+    assert!(
+        poll(log, "a", ALL).await.starts_with(&rest),
+        "a dead letter is beside the topic"
+    );
 }
 
 fn row(source: &str, sequence: u64) -> Event {
-    event("contract", source, sequence, format!("{source} {sequence}").as_bytes())
+    event(
+        "contract",
+        source,
+        sequence,
+        format!("{source} {sequence}").as_bytes(),
+    )
 }
 
 fn first_of_each(batch: &Batch) -> Vec<Event> {
@@ -73,6 +93,10 @@ async fn append(log: &impl EventLog, topic: &str, event: &Event) {
 
 async fn commit(log: &impl EventSource, delivered: &Delivered) {
     let source = delivered.event.source.clone();
-    let mark = Mark { offset: delivered.offset, source, sequence: delivered.event.sequence };
+    let mark = Mark {
+        offset: delivered.offset,
+        source,
+        sequence: delivered.event.sequence,
+    };
     ask(async || log.commit("a", TOPIC, &mark).await).await;
 }

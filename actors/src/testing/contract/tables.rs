@@ -35,17 +35,30 @@ async fn profiles(tables: &(impl ReadTables + Reads)) {
     put(tables, 1, &Change::Profile(profile(2, "Other"))).await;
     let mut found = ask(async || tables.profiles(&[user(2), user(9), user(1)]).await).await;
     found.sort_by_key(|profile| profile.user);
-    assert_eq!(found, [profile(1, "Third"), profile(2, "Other")], "the newest of each; unknown people are left out");
+    assert_eq!(
+        found,
+        [profile(1, "Third"), profile(2, "Other")],
+        "the newest of each; unknown people are left out"
+    );
 }
 
 async fn handles(tables: &(impl ReadTables + Reads)) {
-    let of = |owner: Option<UserId>| Change::Handle(Handle { handle: "ada".into(), user: owner });
+    let of = |owner: Option<UserId>| {
+        Change::Handle(Handle {
+            handle: "ada".into(),
+            user: owner,
+        })
+    };
     assert_eq!(ask(async || tables.handle("ada").await).await, None);
     put(tables, 1, &of(Some(user(1)))).await;
     assert_eq!(ask(async || tables.handle("ada").await).await, Some(user(1)));
     put(tables, 2, &of(None)).await;
     put(tables, 1, &of(Some(user(1)))).await;
-    assert_eq!(ask(async || tables.handle("ada").await).await, None, "a repeat does not bring a removal back");
+    assert_eq!(
+        ask(async || tables.handle("ada").await).await,
+        None,
+        "a repeat does not bring a removal back"
+    );
     put(tables, 3, &of(Some(user(2)))).await;
     assert_eq!(ask(async || tables.handle("ada").await).await, Some(user(2)));
     assert_eq!(ask(async || tables.handle("Ada").await).await, None);
@@ -59,21 +72,36 @@ async fn follows(tables: &(impl ReadTables + Reads)) {
     put(tables, 1, &follow(c, b, true)).await;
     assert_eq!(counts(tables, b).await, (2, 0), "a repeat counts once");
     assert_eq!(counts(tables, a).await, (0, 2));
-    assert_eq!(ask(async || tables.followed_among(a, &[c, user(19), b]).await).await, [c, b], "in their order");
+    assert_eq!(
+        ask(async || tables.followed_among(a, &[c, user(19), b]).await).await,
+        [c, b],
+        "in their order"
+    );
     assert!(ask(async || tables.followed_by_any(b, &[user(19), c]).await).await);
-    assert!(!ask(async || tables.followed_by_any(a, &[b, c]).await).await, "following is one way");
+    assert!(
+        !ask(async || tables.followed_by_any(a, &[b, c]).await).await,
+        "following is one way"
+    );
 
     put(tables, 3, &follow(a, b, false)).await;
     put(tables, 1, &follow(a, b, true)).await;
     put(tables, 3, &follow(a, b, false)).await;
-    assert_eq!(counts(tables, b).await, (1, 0), "unfollowed once, and a late repeat does not follow again");
+    assert_eq!(
+        counts(tables, b).await,
+        (1, 0),
+        "unfollowed once, and a late repeat does not follow again"
+    );
     assert_eq!(counts(tables, a).await, (0, 1));
     assert_eq!(ask(async || tables.followers(b, None, ALL).await).await, [c]);
     assert_eq!(ask(async || tables.following(a, None, ALL).await).await, [c]);
     put(tables, 4, &follow(a, b, true)).await;
     assert_eq!(counts(tables, b).await, (2, 0), "and again");
     put(tables, 9, &follow(user(14), user(15), false)).await;
-    assert_eq!(counts(tables, user(15)).await, (0, 0), "what never was is not subtracted");
+    assert_eq!(
+        counts(tables, user(15)).await,
+        (0, 0),
+        "what never was is not subtracted"
+    );
 }
 
 async fn follow_pages(tables: &(impl ReadTables + Reads)) {
@@ -91,22 +119,47 @@ async fn follow_pages(tables: &(impl ReadTables + Reads)) {
         }
         found.extend(page);
     }
-    assert_eq!(found, (101..=125).map(user).collect::<Vec<_>>(), "by id, without a gap or a repeat");
+    assert_eq!(
+        found,
+        (101..=125).map(user).collect::<Vec<_>>(),
+        "by id, without a gap or a repeat"
+    );
     assert_eq!(counts(tables, star).await, (25, 0));
 }
 
 async fn notices(tables: &(impl ReadTables + Reads)) {
-    let notice = |seq| Notice { seq, at: Timestamp(seq), what: NoticeKind::NewFollower { person: user(2) } };
-    let of = |seq| Change::Notice(NoticeOf { user: user(1), notice: notice(seq) });
+    let notice = |seq| Notice {
+        seq,
+        at: Timestamp(seq),
+        what: NoticeKind::NewFollower { person: user(2) },
+    };
+    let of = |seq| {
+        Change::Notice(NoticeOf {
+            user: user(1),
+            notice: notice(seq),
+        })
+    };
     for seq in 1..=5 {
         put(tables, 10 + seq, &of(seq)).await;
     }
     put(tables, 12, &of(2)).await;
     let read = async |before, limit| ask(async || tables.notices(user(1), before, limit).await).await;
-    assert_eq!(read(u64::MAX, ALL).await, [5, 4, 3, 2, 1].map(notice), "newest first, each once");
-    assert_eq!(read(4, 2).await, [3, 2].map(notice), "below the cursor, at most the limit");
+    assert_eq!(
+        read(u64::MAX, ALL).await,
+        [5, 4, 3, 2, 1].map(notice),
+        "newest first, each once"
+    );
+    assert_eq!(
+        read(4, 2).await,
+        [3, 2].map(notice),
+        "below the cursor, at most the limit"
+    );
     assert_eq!(read(1, ALL).await, []);
-    assert_eq!(ask(async || tables.notices(user(2), u64::MAX, ALL).await).await, [], "nobody else's");
+    assert_eq!(
+        ask(async || tables.notices(user(2), u64::MAX, ALL).await).await,
+        [],
+        "nobody else's"
+    );
 }
 
 async fn ticket_blocks(tables: &(impl ReadTables + Reads)) {
@@ -118,11 +171,19 @@ async fn ticket_blocks(tables: &(impl ReadTables + Reads)) {
     put(tables, 3, &Change::TicketBlock(block(0, 6))).await;
     put(tables, 2, &Change::TicketBlock(block(0, 7))).await;
     let counts = [(0, 6), (2, 5), (300, 3)].map(|(block, waiting)| BlockCount { block, waiting });
-    assert_eq!(ask(async || tables.block_counts(home).await).await, counts, "by block, the newest of each");
+    assert_eq!(
+        ask(async || tables.block_counts(home).await).await,
+        counts,
+        "by block, the newest of each"
+    );
     assert_eq!(ask(async || tables.block(home, 0).await).await, Some(block(0, 6)));
     assert_eq!(ask(async || tables.block(home, 1).await).await, None);
     let other = "zz".parse().expect("two letters");
-    assert_eq!(ask(async || tables.block_counts(other).await).await, [], "waitlists do not mix");
+    assert_eq!(
+        ask(async || tables.block_counts(other).await).await,
+        [],
+        "waitlists do not mix"
+    );
 }
 
 async fn live_rooms(tables: &(impl ReadTables + Reads)) {
@@ -132,19 +193,39 @@ async fn live_rooms(tables: &(impl ReadTables + Reads)) {
     }
     put(tables, 3, &Change::LiveRoom(LiveRoom::Remove { room: room(3) })).await;
     put(tables, 2, &live(3)).await;
-    put(tables, 2, &Change::LiveRoom(LiveRoom::Put(Box::new(card(2, "later"))))).await;
-    assert_eq!(ask(async || tables.live_room(room(1)).await).await, Some(card(1, "now")));
-    assert_eq!(ask(async || tables.live_room(room(3)).await).await, None, "a late change does not open it again");
+    put(
+        tables,
+        2,
+        &Change::LiveRoom(LiveRoom::Put(Box::new(card(2, "later")))),
+    )
+    .await;
+    assert_eq!(
+        ask(async || tables.live_room(room(1)).await).await,
+        Some(card(1, "now"))
+    );
+    assert_eq!(
+        ask(async || tables.live_room(room(3)).await).await,
+        None,
+        "a late change does not open it again"
+    );
     let page = async |after, limit| ask(async || tables.live_rooms(after, limit).await).await;
     assert_eq!(page(None, 2).await, [card(1, "now"), card(2, "later")], "by id");
-    assert_eq!(page(Some(room(2)), ALL).await, [card(4, "now")], "after the cursor, without those that ended");
+    assert_eq!(
+        page(Some(room(2)), ALL).await,
+        [card(4, "now")],
+        "after the cursor, without those that ended"
+    );
 }
 
 /// A poison change is said to be one, so that the relay can put it aside; it is never skipped.
 async fn what_cannot_be_read_is_refused(tables: &(impl ReadTables + Reads)) {
     let poison = event("user", "poison", 1, &[0xc1]);
     let misplaced = event("user", "poison", 2, &payload(&Change::Profile(profile(1, "x"))));
-    for poison in [("profile", poison.clone()), ("no such table", poison), ("handle", misplaced)] {
+    for poison in [
+        ("profile", poison.clone()),
+        ("no such table", poison),
+        ("handle", misplaced),
+    ] {
         let answer = loop {
             match tables.apply(poison.0, &poison.1).await {
                 Err(StoreError::Unknown(_) | StoreError::Unavailable(_)) => tokio::task::yield_now().await,
@@ -173,7 +254,11 @@ async fn counts(tables: &impl Reads, of: UserId) -> (u64, u64) {
 }
 
 fn follow(follower: UserId, followee: UserId, follows: bool) -> Change {
-    Change::Follow(Follow { follower, followee, follows })
+    Change::Follow(Follow {
+        follower,
+        followee,
+        follows,
+    })
 }
 
 fn profile(n: u64, name: &str) -> Profile {
@@ -181,7 +266,10 @@ fn profile(n: u64, name: &str) -> Profile {
         user: user(n),
         standing: Standing::Active,
         handle: Some(format!("user{n}")),
-        about: About { name: name.into(), ..About::default() },
+        about: About {
+            name: name.into(),
+            ..About::default()
+        },
         invited_by: None,
         shown_as_inviter: true,
     }
@@ -192,7 +280,12 @@ fn block(block: u32, waiting: u32) -> TicketBlock {
     for ticket in 0..waiting as usize {
         bitmap[ticket / 8] |= 1 << (ticket % 8);
     }
-    TicketBlock { home: Home::default(), block, waiting, bitmap }
+    TicketBlock {
+        home: Home::default(),
+        block,
+        waiting,
+        bitmap,
+    }
 }
 
 fn room(n: u64) -> RoomId {
