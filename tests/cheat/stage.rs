@@ -7,26 +7,26 @@ use mitalk_tests::light::{Session, Talk};
 use mitalk_tests::server::Server;
 
 /// Who talks honestly, in frames.
-pub const HONEST: u32 = 0;
+pub(crate) const HONEST: u32 = 0;
 /// Who cheats, in frames.
-pub const CHEAT: u32 = 1;
+pub(crate) const CHEAT: u32 = 1;
 /// Half a second: what was sent before it has long been heard when the honest one has gone on for so long.
 const AFTERWARDS: u32 = 25;
 
-pub struct Stage {
-    pub server: Server,
-    pub room: String,
+pub(crate) struct Stage {
+    pub(crate) server: Server,
+    pub(crate) room: String,
     /// The honest speaker.
-    pub moderator: Person,
-    pub cheat: Person,
-    pub listener: Session,
-    pub honest: Session,
-    pub talk: Talk,
+    pub(crate) moderator: Person,
+    pub(crate) cheat: Person,
+    pub(crate) listener: Session,
+    pub(crate) honest: Session,
+    pub(crate) talk: Talk,
 }
 
 impl Stage {
     /// A room in which the moderator talks and is heard; the cheat has not joined yet.
-    pub async fn set() -> anyhow::Result<Self> {
+    pub(crate) async fn set() -> anyhow::Result<Self> {
         let server = Server::start().await?;
         let [moderator, listener, cheat] = server.people().await?;
         let create = CreateRoom {
@@ -56,14 +56,14 @@ impl Stage {
     }
 
     /// The cheat joins, is invited on stage, and unmutes: for now they may be heard.
-    pub async fn cheat_on_stage(&self) -> anyhow::Result<Session> {
+    pub(crate) async fn cheat_on_stage(&self) -> anyhow::Result<Session> {
         let session = Session::join(&self.cheat, &self.room, None).await?;
         self.invite().await?;
         Ok(session)
     }
 
     /// Brings the cheat, who has joined, on stage and lets them unmute.
-    pub async fn invite(&self) -> anyhow::Result<()> {
+    pub(crate) async fn invite(&self) -> anyhow::Result<()> {
         self.moderate(Moderation::InviteToStage).await?;
         self.cheat
             .client
@@ -78,7 +78,7 @@ impl Stage {
         Ok(())
     }
 
-    pub async fn moderate(&self, action: Moderation) -> anyhow::Result<()> {
+    pub(crate) async fn moderate(&self, action: Moderation) -> anyhow::Result<()> {
         self.moderator
             .client
             .moderate(&self.room, &self.cheat.user, action)
@@ -87,7 +87,7 @@ impl Stage {
     }
 
     /// Waits until the listener hears the cheat, whose next frame is `from` or later.
-    pub async fn cheat_is_heard(&self, from: u32) -> anyhow::Result<()> {
+    pub(crate) async fn cheat_is_heard(&self, from: u32) -> anyhow::Result<()> {
         let heard = |ear: &mitalk_tests::light::Ear| {
             ear.frames
                 .iter()
@@ -98,7 +98,7 @@ impl Stage {
 
     /// Lets half a second of honest talk go by, which carries everything to the listener that was sent before. Then no
     /// frame of the cheat's from `first` on may have been heard, and none of the honest one's may be missing.
-    pub async fn nothing_of_the_cheat(&mut self, first: u32) -> anyhow::Result<()> {
+    pub(crate) async fn nothing_of_the_cheat(&mut self, first: u32) -> anyhow::Result<()> {
         let last = self.talk.goes_on(AFTERWARDS).await? - 1;
         let arrived = |ear: &mitalk_tests::light::Ear| {
             ear.frames

@@ -32,26 +32,26 @@ const VOICE_LEVEL: u8 = 20;
 const OPUS_PAYLOAD_TYPE: u8 = 111;
 const SLOTS: usize = 3;
 /// Generous: the test waits for a condition.
-pub const PATIENCE: Duration = Duration::from_secs(30);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 
 /// An RTP packet as the application gets it.
 #[derive(Debug)]
-pub struct Received {
-    pub ssrc: u32,
-    pub sequence: u16,
-    pub timestamp: u32,
-    pub csrc: Option<u32>,
-    pub payload: Vec<u8>,
+pub(crate) struct Received {
+    pub(crate) ssrc: u32,
+    pub(crate) sequence: u16,
+    pub(crate) timestamp: u32,
+    pub(crate) csrc: Option<u32>,
+    pub(crate) payload: Vec<u8>,
 }
 
 /// One peer connection: a microphone and three slots.
-pub struct FullClient {
+pub(crate) struct FullClient {
     peer: Arc<dyn PeerConnection>,
     track: Arc<TrackLocalStaticRTP>,
     ssrc: u32,
     state: watch::Receiver<State>,
     /// Everything heard, in order of arrival.
-    pub received: mpsc::UnboundedReceiver<Received>,
+    pub(crate) received: mpsc::UnboundedReceiver<Received>,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -99,7 +99,7 @@ impl PeerConnectionEventHandler for Handler {
 
 impl FullClient {
     /// A client that has made no connection yet.
-    pub async fn new() -> anyhow::Result<Self> {
+    pub(crate) async fn new() -> anyhow::Result<Self> {
         let mut media = MediaEngine::default();
         media.register_default_codecs()?;
         let level = RTCRtpHeaderExtensionCapability {
@@ -142,7 +142,7 @@ impl FullClient {
     }
 
     /// An offer with all candidates.
-    pub async fn offer(&mut self) -> anyhow::Result<String> {
+    pub(crate) async fn offer(&mut self) -> anyhow::Result<String> {
         let offer = self.peer.create_offer(None).await?;
         self.peer.set_local_description(offer).await?;
         self.wait(|state| state.gathered, "candidates to be gathered")
@@ -156,19 +156,19 @@ impl FullClient {
     }
 
     /// An offer with new ICE credentials for the same connection.
-    pub async fn restart_offer(&mut self) -> anyhow::Result<String> {
+    pub(crate) async fn restart_offer(&mut self) -> anyhow::Result<String> {
         self.peer.restart_ice().await?;
         self.offer().await
     }
 
-    pub async fn answer(&self, sdp: String) -> anyhow::Result<()> {
+    pub(crate) async fn answer(&self, sdp: String) -> anyhow::Result<()> {
         Ok(self
             .peer
             .set_remote_description(RTCSessionDescription::answer(sdp)?)
             .await?)
     }
 
-    pub async fn connected(&mut self) -> anyhow::Result<()> {
+    pub(crate) async fn connected(&mut self) -> anyhow::Result<()> {
         self.wait(|state| state.connected, "the connection").await
     }
 
@@ -179,7 +179,12 @@ impl FullClient {
     }
 
     /// Speaks frames `from..to` of a speaker, in real time.
-    pub async fn speak(&self, run: u32, speaker: u32, frames: std::ops::Range<u32>) -> anyhow::Result<()> {
+    pub(crate) async fn speak(
+        &self,
+        run: u32,
+        speaker: u32,
+        frames: std::ops::Range<u32>,
+    ) -> anyhow::Result<()> {
         let mut clock = tokio::time::interval(Duration::from_millis(FRAME_MS));
         for counter in frames {
             clock.tick().await;
@@ -210,7 +215,7 @@ impl FullClient {
         Ok(())
     }
 
-    pub async fn close(self) -> anyhow::Result<()> {
+    pub(crate) async fn close(self) -> anyhow::Result<()> {
         Ok(self.peer.close().await?)
     }
 }

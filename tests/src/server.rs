@@ -68,9 +68,9 @@ impl Server {
             .args(["serve", "--data-dir", "data"])
             .current_dir(directory.path())
             .env_clear();
-        SETTINGS
-            .iter()
-            .for_each(|setting| drop(command.args(["--set", setting])));
+        for setting in SETTINGS {
+            command.args(["--set", setting]);
+        }
         command
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
