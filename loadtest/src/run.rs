@@ -18,8 +18,10 @@ use tokio::sync::watch;
 
 /// Descriptors besides one per session: HTTP connections, files, epoll.
 const OTHER_FILES: u64 = 512;
-/// After the speakers fell silent: what is under way arrives.
-const DRAIN: Duration = Duration::from_secs(1);
+/// After the speakers fell silent: once nothing has arrived for so long, nothing is under way any more ...
+const QUIET: Duration = Duration::from_secs(1);
+/// ... and a server that still sends after this never ends.
+const LONGEST_DRAIN: Duration = Duration::from_secs(15);
 /// How often a person is told how it goes.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
@@ -118,12 +120,25 @@ impl<'a> Run<'a> {
             .media
             .hush((self.args.rooms * self.args.speakers) as usize)
             .await?;
-        tokio::time::sleep(DRAIN).await;
+        self.drain().await?;
         let tally = self.media.finish(sent).await?;
         let server = empty
             .zip(stay.before)
             .and_then(|(empty, full)| server_use(empty, full, &joins, &stay));
         Ok(self.report(joins, &stay, &tally, server))
+    }
+
+    /// Waits until what is under way has arrived: a machine that is too slow is late, and that is no loss.
+    async fn drain(&self) -> anyhow::Result<()> {
+        let (began, mut before) = (Instant::now(), None);
+        while began.elapsed() < LONGEST_DRAIN {
+            let packets = self.media.look().await?.heard.packets;
+            if before.replace(packets) == Some(packets) {
+                break;
+            }
+            tokio::time::sleep(QUIET).await;
+        }
+        Ok(())
     }
 
     async fn joins(&self, rooms: &[Room], listeners: Vec<Person>) -> Joins {
