@@ -1,5 +1,7 @@
 //! One round of what people and operators do. Everything answered goes into the ledger.
 
+use std::time::Instant;
+
 use anyhow::{Context, Result, bail, ensure};
 use mitalk::client::Client;
 use mitalk::wire::admin::{Admit, AllowEntry, Phase};
@@ -11,7 +13,7 @@ use mitalk_actors::testing::number_text;
 use tokio::time::sleep;
 
 use crate::check::{Invited, Person};
-use crate::world::{LOOK_AGAIN, World};
+use crate::world::{LOOK_AGAIN, PATIENCE, World};
 
 /// Looks for a code that was answered for before another one is asked for: it may have died with the process.
 const LOOKS_FOR_A_CODE: usize = 40;
@@ -73,6 +75,7 @@ pub(crate) async fn round(world: &mut World, round: usize) -> Result<()> {
     becomes_active(world, &named).await?;
 
     let next = sign_up(world, &phone(Who::Next)).await?;
+    waits_alone(world, &next).await?;
     admit(world, Admit::Count(1), &format!("next-{round}")).await?;
     world.ledger.called += 1;
     becomes_active(world, &next).await?;
@@ -157,8 +160,27 @@ async fn newest_code(world: &World, phone: &str, used: &mut usize) -> Result<Opt
     Ok(None)
 }
 
+/// Tickets are given and taken back behind the answers: "the next one" is exact only when nobody else waits.
+async fn waits_alone(world: &mut World, account: &Account) -> Result<()> {
+    let begun = Instant::now();
+    while begun.elapsed() < PATIENCE {
+        let me = world
+            .insist("me", async |to| as_of(&to.app, account).me().await)
+            .await?;
+        let waitlist = world
+            .insist("waitlist", async |to| to.admin.waitlist().await)
+            .await?;
+        if me.ticket.is_some() && waitlist.waiting == 1 {
+            return Ok(());
+        }
+        sleep(LOOK_AGAIN).await;
+    }
+    bail!("{} should wait, alone", account.user);
+}
+
 async fn becomes_active(world: &mut World, account: &Account) -> Result<()> {
-    loop {
+    let begun = Instant::now();
+    while begun.elapsed() < PATIENCE {
         let me = world
             .insist("me", async |to| as_of(&to.app, account).me().await)
             .await?;
@@ -169,6 +191,7 @@ async fn becomes_active(world: &mut World, account: &Account) -> Result<()> {
             Standing::Suspended => bail!("nobody suspended {}", account.user),
         }
     }
+    bail!("{} still waits", account.user);
 }
 
 /// Two invites, each asked for twice with one key; a third is refused. Gives the link's code.

@@ -13,8 +13,8 @@ use tokio::time::sleep;
 use crate::server::{LogTail, Server};
 use crate::texts::Texts;
 
-/// Until then a request has its answer, kills and restarts included.
-const PATIENCE: Duration = Duration::from_secs(90);
+/// Until then a request has its answer, and what was answered its effect, kills and restarts included.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(90);
 /// Between two looks at what will come.
 pub(crate) const LOOK_AGAIN: Duration = Duration::from_millis(25);
 /// The configuration: small waits where the product has long ones, and no limits that many sign-ups from one address meet.
