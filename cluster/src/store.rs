@@ -1,6 +1,6 @@
 //! The ports to what is stored: leases and shards, entities, timers, the event log and read tables.
 //!
-//! Adapters live in the service; a memory one for tests is in [`testing`](crate::testing), with one contract suite
+//! Adapters live in the service; a memory one for tests is in `testing`, with one contract suite
 //! per port. All of [`LeaseStore`], [`EntityStore`] and [`TimerStore`] belong to one database.
 //!
 //! What an adapter must hold to:

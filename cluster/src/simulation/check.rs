@@ -28,7 +28,7 @@ pub(super) enum Violation {
     TwoHolders(String),
     /// After the faults: an outbox row did not arrive.
     Undelivered(String),
-    /// After the faults: a state waits for a timer that never comes.
+    /// A commit needs a timer whose row is gone; or, after the faults, a state waits for one that never comes.
     TimerLost(String),
     /// After the faults: a client still waits.
     NobodyServes(String),

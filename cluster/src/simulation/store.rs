@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::check::History;
+use super::check::{History, Violation};
 use super::shortcut::Shortcut;
 use super::toy::{State, Toy};
 use crate::id::{EntityId, NodeId, ShardId};
@@ -168,11 +168,27 @@ impl Store {
         let answer = self.content.write(write);
         if answer == Cas::Applied {
             self.history.written(write, old.as_ref());
+            self.check_timers(write, old.as_ref());
             if self.shortcut == Some(Shortcut::RemovedRows) {
                 self.remove_if_deleted(write);
             }
         }
         answer
+    }
+
+    /// Rule 13: a commit that needs a timer finds its row there; nobody deleted it meanwhile (rule 14).
+    fn check_timers(&mut self, write: &EntityWrite, old: Option<&Row>) {
+        let Some(blob) = &write.blob else { return };
+        let before = old.map(|r| decode(&r.blob).timers).unwrap_or_default();
+        for timer in decode(blob).timers.iter().filter(|t| !before.contains(t)) {
+            let row = |k: &TimerKey| {
+                k.write_id == write.next.write_id && k.name == timer.name && k.due == timer.due
+            };
+            if !self.content.timers.keys().any(row) {
+                let what = format!("{} was committed without the row of {timer:?}", write.id);
+                self.history.violated(Violation::TimerLost(what));
+            }
+        }
     }
 
     /// Whoever deletes rows does so once nothing is owed.
