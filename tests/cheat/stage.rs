@@ -14,7 +14,8 @@ pub(crate) const CHEAT: u32 = 1;
 const AFTERWARDS: u32 = 25;
 
 pub(crate) struct Stage {
-    pub(crate) server: Server,
+    /// Runs as long as this is there.
+    _server: Server,
     pub(crate) room: String,
     /// The honest speaker.
     pub(crate) moderator: Person,
@@ -45,7 +46,7 @@ impl Stage {
             .hears("the moderator", |ear| !ear.frames.is_empty())
             .await?;
         Ok(Self {
-            server,
+            _server: server,
             room,
             moderator,
             cheat,
@@ -98,6 +99,7 @@ impl Stage {
 
     /// Lets half a second of honest talk go by, which carries everything to the listener that was sent before. Then no
     /// frame of the cheat's from `first` on may have been heard, and none of the honest one's may be missing.
+    #[allow(clippy::print_stdout, reason = "figures are for people to look at")]
     pub(crate) async fn nothing_of_the_cheat(&mut self, first: u32) -> anyhow::Result<()> {
         let last = self.talk.goes_on(AFTERWARDS).await? - 1;
         let arrived = |ear: &mitalk_tests::light::Ear| {

@@ -109,13 +109,14 @@ impl FullClient {
         let interceptors = register_default_interceptors(Registry::new(), &mut media)?;
         let (state, watched) = watch::channel(State::default());
         let (received, inbox) = mpsc::unbounded_channel();
-        let peer = PeerConnectionBuilder::new()
+        let building = PeerConnectionBuilder::new()
             .with_media_engine(media)
             .with_interceptor_registry(interceptors)
             .with_handler(Arc::new(Handler { state, received }))
             .with_udp_addrs(vec!["127.0.0.1:0"])
-            .build()
-            .await?;
+            .build();
+        // It takes 20 KB.
+        let peer = Box::pin(building).await?;
         let ssrc = rand::random();
         let track = Arc::new(TrackLocalStaticRTP::new(microphone(ssrc)));
         let direction = |direction| {
