@@ -170,9 +170,11 @@ impl Ear {
 
     /// Ends the listening. `sent` has the counter of the last frame that each speaker of the run sent, by index; what is
     /// missing at the end is lost then. Speakers that it does not name are not looked at.
+    /// Who never heard anybody had not joined yet, and is not judged.
     pub fn finish(mut self, sent: &[Option<u32>]) -> Counts {
+        let judged = self.complete && self.since_us.is_some();
         let last = |speaker: &Speaker| sent.get(speaker.index as usize).copied().flatten();
-        for (speaker, newest) in self.speakers.iter().zip(&self.newest).filter(|_| self.complete) {
+        for (speaker, newest) in self.speakers.iter().zip(&self.newest).filter(|_| judged) {
             match (newest, last(speaker)) {
                 (Some(newest), Some(last)) => self.counts.lost += u64::from(last.saturating_sub(*newest)),
                 (None, Some(_)) => self.counts.unheard += 1,
