@@ -9,7 +9,7 @@ WEB_SOURCES := $(shell find web -type f -not -path '*/node_modules/*' -not -path
 # The crash tests need the fail points compiled in; one build serves all tests.
 TEST_FEATURES := --features mitalk/failpoints
 
-.PHONY: help run test test-all lint fmt bench web clean unit integration browser deny
+.PHONY: help run test test-all lint fmt bench web clean checks browser deny
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -35,7 +35,7 @@ tests/browser/node_modules/.installed: tests/browser/package-lock.json
 	cd tests/browser && npm ci --no-audit --no-fund --loglevel=error
 	@touch $@
 
-test: lint unit integration browser ## everything that CI runs
+test: lint checks browser ## everything that CI runs
 
 lint: deny web/dist/index.html ## formatting, clippy, rustdoc, licences, web checks: warnings are errors
 	@$(NEED) rust
@@ -48,19 +48,16 @@ deny: ## licences, sources and who may depend on what
 	@$(NEED) rust deny
 	cargo deny --log-level error check bans licenses sources
 
-unit: web/dist/index.html ## unit and property tests, the seeded simulation, web units
+# One selection of packages for all of it: another one would unify features differently and build everything again.
+checks: web/dist/index.html ## unit and property tests, the simulation; contract, crash and API tests on the real binary
 	@$(NEED) rust
-	cargo test --workspace --exclude mitalk-tests $(TEST_FEATURES)
+	cargo build --workspace --bins $(TEST_FEATURES)
+	cargo test --workspace $(TEST_FEATURES)
 	cd web && npm run --silent test
-
-integration: web/dist/index.html ## contract, crash and API tests against the real binary
-	@$(NEED) rust
-	cargo build --bins --workspace $(TEST_FEATURES)
-	cargo test --package mitalk-tests $(TEST_FEATURES)
 
 browser: web/dist/index.html tests/browser/node_modules/.installed ## real Chromium, real audio
 	@$(NEED) rust browser
-	cargo build --bins --workspace $(TEST_FEATURES)
+	cargo build --workspace --bins $(TEST_FEATURES)
 	cd tests/browser && npm run --silent test
 
 test-all: test ## the heavy checks as well: run by hand before a release

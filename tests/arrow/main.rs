@@ -13,11 +13,27 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("mitalk-actors", &["mitalk-cluster", "mitalk-media"]),
     ("mitalk", &["mitalk-actors", "mitalk-cluster", "mitalk-media"]),
     ("mitalk-load", &["mitalk", "mitalk-media"]),
-    ("mitalk-tests", &["mitalk", "mitalk-actors", "mitalk-cluster", "mitalk-media", "mitalk-load"]),
+    (
+        "mitalk-tests",
+        &[
+            "mitalk",
+            "mitalk-actors",
+            "mitalk-cluster",
+            "mitalk-media",
+            "mitalk-load",
+        ],
+    ),
 ];
 
 /// Crates of the edge and of the stores, which only `src` (and the tests) may name.
-const EDGE: &[&str] = &["axum", "scylla", "rdkafka", "rusqlite", "reqwest", "tokio-tungstenite"];
+const EDGE: &[&str] = &[
+    "axum",
+    "scylla",
+    "rdkafka",
+    "rusqlite",
+    "reqwest",
+    "tokio-tungstenite",
+];
 const BELOW_THE_EDGE: &[&str] = &["mitalk-cluster", "mitalk-media", "mitalk-actors"];
 
 /// Words of the domain that the generic crates must not know as identifiers.
@@ -25,19 +41,32 @@ const DOMAIN_CRATES: &[&str] = &["phonenumber", "mitalk-actors"];
 const GENERIC: &[&str] = &["mitalk-cluster", "mitalk-media"];
 
 fn metadata() -> Metadata {
-    MetadataCommand::new().exec().expect("cargo metadata of this workspace")
+    MetadataCommand::new()
+        .exec()
+        .expect("cargo metadata of this workspace")
 }
 
 /// All packages that `root` reaches by normal and build dependencies.
 fn reachable(metadata: &Metadata, root: &str) -> BTreeSet<String> {
     let resolve = metadata.resolve.as_ref().expect("a resolved graph");
-    let names: BTreeMap<_, _> = metadata.packages.iter().map(|p| (&p.id, p.name.to_string())).collect();
+    let names: BTreeMap<_, _> = metadata
+        .packages
+        .iter()
+        .map(|p| (&p.id, p.name.to_string()))
+        .collect();
     let nodes: BTreeMap<_, _> = resolve.nodes.iter().map(|n| (&n.id, n)).collect();
-    let start = names.iter().find(|(_, n)| *n == root).map(|(id, _)| *id).expect("a member of that name");
+    let start = names
+        .iter()
+        .find(|(_, n)| *n == root)
+        .map(|(id, _)| *id)
+        .expect("a member of that name");
     let (mut seen, mut todo) = (BTreeSet::new(), vec![start]);
     while let Some(id) = todo.pop() {
         for dep in &nodes[id].deps {
-            let shipped = dep.dep_kinds.iter().any(|k| k.kind != DependencyKind::Development);
+            let shipped = dep
+                .dep_kinds
+                .iter()
+                .any(|k| k.kind != DependencyKind::Development);
             if shipped && seen.insert(names[&dep.pkg].clone()) {
                 todo.push(&dep.pkg);
             }
@@ -49,9 +78,16 @@ fn reachable(metadata: &Metadata, root: &str) -> BTreeSet<String> {
 #[test]
 fn members_depend_only_along_the_arrow() {
     let metadata = metadata();
-    let members: BTreeSet<_> = metadata.workspace_packages().iter().map(|p| p.name.to_string()).collect();
+    let members: BTreeSet<_> = metadata
+        .workspace_packages()
+        .iter()
+        .map(|p| p.name.to_string())
+        .collect();
     let listed: BTreeSet<_> = ALLOWED.iter().map(|(name, _)| name.to_string()).collect();
-    assert_eq!(members, listed, "every member of the workspace has its place in the arrow");
+    assert_eq!(
+        members, listed,
+        "every member of the workspace has its place in the arrow"
+    );
     for (member, allowed) in ALLOWED {
         let wrong: Vec<_> = reachable(&metadata, member)
             .into_iter()
