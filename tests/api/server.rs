@@ -84,12 +84,17 @@ impl Server {
     pub(crate) async fn start_in(directory: TempDir, settings: &[&str]) -> Result<Self> {
         let mut command = mitalk(directory.path());
         command.args(["serve", "--data-dir", "data", "--set", "sms.file=\"sms.jsonl\""]);
-        let free = [
+        // Free ports, and budgets that a test which waits for a condition cannot use up.
+        let usual = [
             "http.listen=127.0.0.1:0",
             "operations.listen=127.0.0.1:0",
             "media.bind=[\"127.0.0.1:0\"]",
+            "rates.per_account_rps=1000",
+            "rates.per_account_burst=1000",
+            "rates.per_address_rps=1000",
+            "rates.per_address_burst=1000",
         ];
-        for setting in free.iter().chain(settings) {
+        for setting in usual.iter().chain(settings) {
             command.args(["--set", setting]);
         }
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;

@@ -6,7 +6,7 @@
 use cargo_metadata::{DependencyKind, Metadata, MetadataCommand};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// For each member: the members that it may depend on.
+/// For each member: the members that its manifest may name (itself too, for features of its tests).
 const ALLOWED: &[(&str, &[&str])] = &[
     ("mitalk-cluster", &[]),
     ("mitalk-media", &[]),
@@ -76,7 +76,7 @@ fn reachable(metadata: &Metadata, root: &str) -> BTreeSet<String> {
 }
 
 #[test]
-fn members_depend_only_along_the_arrow() {
+fn members_name_only_what_the_arrow_lets_them() {
     let metadata = metadata();
     let members: BTreeSet<_> = metadata
         .workspace_packages()
@@ -88,12 +88,16 @@ fn members_depend_only_along_the_arrow() {
         members, listed,
         "every member of the workspace has its place in the arrow"
     );
-    for (member, allowed) in ALLOWED {
-        let wrong: Vec<_> = reachable(&metadata, member)
-            .into_iter()
-            .filter(|d| members.contains(d) && !allowed.contains(&d.as_str()))
+    for package in metadata.workspace_packages() {
+        let allowed = ALLOWED.iter().find(|(name, _)| *name == package.name.as_str());
+        let allowed = allowed.map_or(&[][..], |(_, allowed)| *allowed);
+        let wrong: Vec<_> = package
+            .dependencies
+            .iter()
+            .map(|d| d.name.as_str())
+            .filter(|d| members.contains(*d) && *d != package.name.as_str() && !allowed.contains(d))
             .collect();
-        assert!(wrong.is_empty(), "{member} must not depend on {wrong:?}");
+        assert!(wrong.is_empty(), "{} must not name {wrong:?}", package.name);
     }
 }
 
