@@ -71,6 +71,7 @@ async fn for_seeds<P: Send + Sync + 'static, K>(
 struct FailedSeed(u64);
 
 impl Drop for FailedSeed {
+    #[allow(clippy::print_stderr, reason = "a failing seed is for people to look at")]
     fn drop(&mut self) {
         eprintln!("the suite failed with seed {}", self.0);
     }
