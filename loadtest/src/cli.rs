@@ -1,4 +1,4 @@
-//! The command line, and its check into a [`Plan`].
+//! The command line, and its check into a run.
 
 use clap::{Args, Parser, Subcommand};
 use std::path::PathBuf;
