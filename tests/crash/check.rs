@@ -12,8 +12,9 @@ use tokio::time::sleep;
 
 use crate::world::{LOOK_AGAIN, World};
 
-/// Until then everything owed has been delivered.
-const PATIENCE: Duration = Duration::from_secs(60);
+/// Until then everything owed has been delivered. A room whose people are gone waits 30 s for them, and again after each
+/// kill, of which a run has at most three.
+const PATIENCE: Duration = Duration::from_secs(180);
 /// More than anybody has.
 const ALL: usize = 100;
 
