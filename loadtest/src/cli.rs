@@ -44,7 +44,7 @@ server; 130 ended by Ctrl-C (with a report of what there was).
 
 Example, on the machine of the server:
   mitalk-load join --url http://127.0.0.1:8080 --operations http://127.0.0.1:9090 \\
-    --admin-token-file var/admin.token --listeners 500 --speakers 3 --rate 100 --duration 30s";
+    --admin-token-file var/admin-token --listeners 500 --speakers 3 --rate 100 --duration 30s";
 
 /// Arguments of `mitalk-load join`.
 #[derive(Clone, Debug, Args)]
