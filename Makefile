@@ -5,11 +5,12 @@ SHELL := bash
 .DELETE_ON_ERROR:
 
 NEED := deploy/local/need.sh
-WEB_SOURCES := $(shell find web -type f -not -path '*/node_modules/*' -not -path '*/dist/*' 2>/dev/null)
+WEB_SOURCES := $(shell find web/src web/public web/index.html web/vite.config.ts web/scripts/budget.mjs -type f \
+	-not -path web/src/api/schema.ts)
 # The crash tests need the fail points compiled in; one build serves all tests.
 TEST_FEATURES := --features mitalk/failpoints
 
-.PHONY: help run test test-all lint fmt bench web clean checks browser deny
+.PHONY: help run test test-all lint fmt bench web types clean checks browser deny
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -29,6 +30,12 @@ web/node_modules/.installed: web/package-lock.json
 web/dist/index.html: web/node_modules/.installed $(WEB_SOURCES)
 	cd web && npm run --silent build
 
+# The bundler drops types, so neither `make web` nor `make run` needs these; editors and the web app's checks do.
+types: web/node_modules/.installed ## the web app's types, from the API's OpenAPI document
+	@$(NEED) rust
+	cargo build --workspace --bins $(TEST_FEATURES)
+	target/debug/mitalk openapi | (cd web && npm run --silent types)
+
 tests/browser/node_modules/.installed: tests/browser/package-lock.json
 	@$(NEED) node browser
 	@echo "installing: packages of the browser tests (npm ci)"
@@ -37,7 +44,7 @@ tests/browser/node_modules/.installed: tests/browser/package-lock.json
 
 test: lint checks browser ## everything that CI runs
 
-lint: deny web/dist/index.html ## formatting, clippy, rustdoc, licences, web checks: warnings are errors
+lint: deny types web/dist/index.html ## formatting, clippy, rustdoc, licences, web checks: warnings are errors
 	@$(NEED) rust
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets $(TEST_FEATURES) -- -D warnings
@@ -75,4 +82,4 @@ fmt: ## format everything
 
 clean: ## remove everything that was built
 	cargo clean
-	rm -rf web/dist web/node_modules tests/browser/node_modules tests/screenshots
+	rm -rf web/dist web/src/api/schema.ts web/node_modules tests/browser/node_modules tests/screenshots

@@ -1,6 +1,6 @@
 /**
- * Short names for the server's JSON. Shapes, units and limits are in `schema.ts`, which `npm run types` makes from the
- * server's OpenAPI document; nothing is written twice.
+ * Short names for the server's JSON. Shapes, units and limits are in `schema.ts`, which `make types` makes from the
+ * server's OpenAPI document; nothing is written twice. Only the type check needs that file: the bundler drops types.
  */
 import type { components } from './schema';
 
