@@ -2,12 +2,14 @@
 
 import assert from 'node:assert/strict';
 import { Person } from './lib/person.mjs';
-import { elapse } from './lib/wait.mjs';
+import { elapse, until } from './lib/wait.mjs';
 import { scene, useWorld } from './lib/world.mjs';
 
 const world = useWorld();
 
 const CUT_MS = 5_000;
+/** Longer than the server keeps a place for somebody it does not hear of, and than it takes to miss them. */
+const GRACE_MS = 120_000;
 
 /** Two who speak (440 and 550 Hz) and one who listens, in a room of that title. */
 async function roomWithTwoSpeakers(title, names) {
@@ -86,6 +88,23 @@ scene(world, 'after 5 s without a network one is heard again, in the same place'
   await listener.seesOnStage(host, guest);
 });
 
+scene(world, 'after a cut that outlasts the grace one comes back by oneself, to the audience', async () => {
+  const { host, guest, listener } = await roomWithTwoSpeakers('Long tunnel', ['Yuri', 'Zita', 'Aldo']);
+  await Promise.all([guest.network({ cut: true }), listener.network({ cut: true })]);
+  await until(async () => (await roster(host)).stage.length === 1, { what: 'the place to be given up', withinMs: GRACE_MS });
+  await guest.sees(/You are being brought back/);
+
+  await Promise.all([guest.network({ cut: false }), listener.network({ cut: false })]);
+  for (const person of [guest, listener]) await person.hears(host);
+  await guest.button('Raise hand').waitFor();
+  await guest.seesOnStage(host);
+  await until(async () => (await roster(host)).audience.length === 2, { what: 'both in the audience, once each' });
+  await host.moderate(guest, 'Invite on stage');
+  await guest.comeOnStage();
+  await guest.unmute();
+  await listener.hears(host, guest);
+});
+
 scene(world, 'a server that is killed and started again gets its room back', async () => {
   const { host, guest, listener } = await roomWithTwoSpeakers('Power cut', ['Vera', 'Wim', 'Xaver']);
   await world.server.stop('SIGKILL');
@@ -96,4 +115,18 @@ scene(world, 'a server that is killed and started again gets its room back', asy
   await guest.hears(host);
   await listener.seesOnStage(host, guest);
   await host.button('Room settings').waitFor();
+});
+
+scene(world, 'two restarts in quick succession end in the same room, once', async () => {
+  const { host, guest, listener } = await roomWithTwoSpeakers('Twice', ['Bora', 'Ciro', 'Dina']);
+  const before = await roster(host);
+  for (let times = 0; times < 2; times++) {
+    await world.server.stop('SIGKILL');
+    await world.server.run();
+  }
+  await listener.hears(host, guest);
+  await guest.hears(host);
+  await host.hears(guest);
+  for (const person of [host, guest, listener]) await person.connected();
+  await until(async () => JSON.stringify(await roster(host)) === JSON.stringify(before), { what: 'the same people, once each' });
 });

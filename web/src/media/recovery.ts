@@ -3,16 +3,21 @@
  *
  * A connection that lost its way gets new ICE credentials (the same keys and slots, no gap beyond the outage). One that
  * has failed, or whose session the server no longer knows, is joined anew with the resume token, which gives back place,
- * role and hand for 30 s. What only the person can change ends it.
+ * role and hand for 30 s; after that, without it. What only the person can change ends it: that they were sent out comes
+ * by the live socket and closes the session, so nobody is brought back by themselves after that.
  */
 import { NETWORK } from '../api/problem';
 
-export type Phase = 'joining' | 'live' | 'restarting' | 'rejoining' | 'over';
-export type Step = 'none' | 'restart' | 'rejoin' | 'retry' | 'forget_token' | 'give_up';
+/**
+ * `joining` and `rejoining`: a join is under way or will be tried again. `connecting`: it was answered, and the sound is
+ * looking for its way. `restarting`: new ICE credentials are.
+ */
+export type Phase = 'joining' | 'rejoining' | 'connecting' | 'live' | 'restarting' | 'over';
+export type Step = 'none' | 'restart' | 'join' | 'join_without_token' | 'give_up';
 
 export type Happened =
   | { what: 'connection'; state: RTCPeerConnectionState }
-  | { what: 'live_socket_back' }
+  | { what: 'network_back' }
   | { what: 'refused'; code: string; status: number };
 
 /** Refusals of a join that waiting does not change. */
@@ -33,14 +38,17 @@ const FINAL = new Set([
 
 export function next(phase: Phase, happened: Happened): Step {
   if (phase === 'over') return 'none';
+  const joins = phase === 'joining' || phase === 'rejoining';
   switch (happened.what) {
     case 'connection':
-      // A closed one was closed by the server: somebody who was sent out hears so on the live socket as well.
-      if (happened.state === 'failed' || happened.state === 'closed') return phase === 'rejoining' ? 'retry' : 'rejoin';
+      // Nothing that happens to a connection matters once it is being replaced.
+      if (joins) return 'none';
+      // A closed one was closed by the server.
+      if (happened.state === 'failed' || happened.state === 'closed') return 'join';
       return happened.state === 'disconnected' && phase === 'live' ? 'restart' : 'none';
-    case 'live_socket_back':
-      // The network may have changed under a connection that has not noticed yet.
-      return phase === 'live' ? 'restart' : phase === 'restarting' || phase === 'rejoining' ? 'retry' : 'none';
+    case 'network_back':
+      // It may have changed under a connection that has not noticed yet.
+      return joins ? 'join' : 'restart';
     case 'refused':
       return refused(phase, happened.code, happened.status);
   }
@@ -48,11 +56,8 @@ export function next(phase: Phase, happened: Happened): Step {
 
 function refused(phase: Phase, code: string, status: number): Step {
   if (FINAL.has(code)) return 'give_up';
-  if (code.startsWith('resume_')) {
-    // Who opens the page may come in anew. Nobody is brought back by themselves after they were sent out.
-    return phase === 'joining' || code === 'resume_invalid' ? 'forget_token' : 'give_up';
-  }
-  if (phase === 'restarting' && status >= 400 && status < 500 && status !== 429) return 'rejoin';
-  if (code === NETWORK || status >= 500 || status === 429 || status === 408) return 'retry';
-  return 'give_up';
+  if (code.startsWith('resume_')) return 'join_without_token';
+  const passing = code === NETWORK || status >= 500 || status === 429 || status === 408;
+  if (phase === 'restarting') return passing ? 'restart' : 'join';
+  return passing ? 'join' : 'give_up';
 }

@@ -2,8 +2,9 @@
  * One person's media in one room: joins in one request, and keeps the sound going through lost networks, restarted
  * servers and reloaded pages, as `recovery` says.
  *
- * Invariants: at most one PeerConnection; at most one request under way (`#run` makes an overtaken one's answer void);
- * every join uses the newest resume token, which works once.
+ * Invariants: at most one PeerConnection, and what is heard of an earlier one is void; at most one join under way, and
+ * at most one restart of the connection: whoever wants another meanwhile gets it afterwards, once for all who asked; a
+ * join does not wait for the restart that it makes pointless. Every join uses the newest resume token, which works once.
  */
 import { ApiError, codeOf, networkError } from '../api/problem';
 import { backoffMs } from '../api/retry';
@@ -33,31 +34,35 @@ export class MediaSession {
   #owner: SessionOwner;
   #resume: string | undefined;
   #phase: Phase = 'joining';
-  #run = 0;
   #tries = 0;
   #peer: Peer | undefined;
   #session = '';
   #track: MediaStreamTrack | null = null;
+  #joinUnderWay = false;
+  /** The connection whose restart is under way. */
+  #restarts: Peer | undefined;
+  /** Another negotiation was wanted while one was under way. */
+  #again = false;
   #retry: ReturnType<typeof setTimeout> | undefined;
   #noSound: ReturnType<typeof setTimeout> | undefined;
-  #online = () => this.#happened({ what: 'live_socket_back' });
+  #networkBack = () => this.#happened({ what: 'network_back' });
 
   constructor(room: string, resume: string | undefined, owner: SessionOwner) {
     this.#room = room;
     this.#resume = resume;
     this.#owner = owner;
-    addEventListener('online', this.#online);
+    addEventListener('online', this.#networkBack);
     void this.#join();
   }
 
   /** The live socket was away: so may our path to the server have been. */
   liveSocketBack(): void {
-    this.#happened({ what: 'live_socket_back' });
+    this.#networkBack();
   }
 
   /** The server gave the place up: a new session is needed, with whatever place is left. */
   sessionLost(): void {
-    this.#take('rejoin', true);
+    if (this.#phase !== 'over') this.#take('join', true);
   }
 
   /** Sends this track, or nothing; kept over reconnects. */
@@ -72,64 +77,97 @@ export class MediaSession {
   }
 
   close(): void {
-    this.#run++;
     this.#phase = 'over';
     clearTimeout(this.#retry);
     clearTimeout(this.#noSound);
-    removeEventListener('online', this.#online);
+    removeEventListener('online', this.#networkBack);
     this.#peer?.close();
+    this.#peer = undefined;
   }
 
   async #join(): Promise<void> {
-    const run = ++this.#run;
-    this.#peer?.close();
-    const peer = new Peer({
-      state: (state) => run === this.#run && this.#happened({ what: 'connection', state }),
-      slot: play,
-    });
-    this.#peer = peer;
+    if (this.#joinUnderWay) {
+      this.#again = true;
+      return;
+    }
+    this.#joinUnderWay = true;
+    this.#again = false;
+    const peer = this.#newPeer();
+    let refusal: unknown;
     try {
       const sdp = await peer.offer();
       const joined = await rooms.join(this.#room, { sdp, resume_token: this.#resume, socket: this.#owner.socket() });
-      if (run !== this.#run) return;
+      // Before anything else: the one before it may be spent.
       this.#resume = joined.resume_token;
-      this.#session = joined.session;
-      await peer.answer(joined.sdp);
-      await peer.speak(this.#track);
-      clearTimeout(this.#noSound);
-      this.#noSound = setTimeout(() => this.#owner.noSound(), NO_SOUND_MS);
-      this.#owner.joined(joined);
+      if (peer === this.#peer) await this.#joined(peer, joined);
     } catch (error) {
-      if (run === this.#run) this.#refused(error);
+      refusal = error;
     }
+    this.#joinUnderWay = false;
+    if (refusal !== undefined && peer === this.#peer) this.#refused(refusal);
+  }
+
+  #newPeer(): Peer {
+    this.#peer?.close();
+    const peer = new Peer({
+      state: (state) => peer === this.#peer && this.#happened({ what: 'connection', state }),
+      slot: play,
+    });
+    this.#peer = peer;
+    return peer;
+  }
+
+  async #joined(peer: Peer, joined: Joined): Promise<void> {
+    this.#session = joined.session;
+    await peer.answer(joined.sdp);
+    await peer.speak(this.#track);
+    if (peer !== this.#peer) return;
+    clearTimeout(this.#retry);
+    clearTimeout(this.#noSound);
+    this.#noSound = setTimeout(() => this.#owner.noSound(), NO_SOUND_MS);
+    this.#owner.joined(joined);
+    this.#enter('connecting');
+    // It may have found its way, or not, while the answer was taken.
+    this.#happened({ what: 'connection', state: peer.state });
   }
 
   async #restart(): Promise<void> {
     const peer = this.#peer;
-    const run = this.#run;
     if (!peer) return;
+    if (this.#restarts === peer) {
+      this.#again = true;
+      return;
+    }
+    this.#restarts = peer;
+    this.#again = false;
+    let refusal: unknown;
     try {
       const sdp = await peer.restartOffer();
       const answer = await rooms.restartIce(this.#room, this.#session, sdp);
-      if (run !== this.#run) return;
-      await peer.answer(answer.sdp);
-      // Asked for on suspicion: the old path may have been good all the time.
-      if (peer.state === 'connected') this.#happened({ what: 'connection', state: 'connected' });
+      if (peer === this.#peer) await peer.answer(answer.sdp);
     } catch (error) {
-      if (run !== this.#run) return;
+      refusal = error;
       await peer.rollback().catch(() => undefined);
-      this.#refused(error);
     }
+    if (this.#restarts === peer) this.#restarts = undefined;
+    // A join replaces the connection, or is about to.
+    if (peer !== this.#peer || this.#phase !== 'restarting') return;
+    if (refusal !== undefined) this.#refused(refusal);
+    else if (this.#again) void this.#restart();
+    // Asked for on suspicion: the old path may have been good all the time.
+    else if (peer.state === 'connected') this.#connected();
   }
 
   #refused(error: unknown): void {
     const problem = error instanceof ApiError ? error : networkError();
-    this.#happened({ what: 'refused', code: codeOf(problem), status: problem.problem.status }, problem);
+    const step = next(this.#phase, { what: 'refused', code: codeOf(problem), status: problem.problem.status });
+    this.#take(step, this.#again, problem);
   }
 
-  #happened(happened: Happened, error?: ApiError): void {
-    if (happened.what === 'connection' && happened.state === 'connected') this.#connected();
-    else this.#take(next(this.#phase, happened), happened.what === 'live_socket_back', error);
+  #happened(happened: Happened): void {
+    const connected = happened.what === 'connection' && happened.state === 'connected';
+    if (connected && (this.#phase === 'connecting' || this.#phase === 'restarting')) this.#connected();
+    else this.#take(next(this.#phase, happened), happened.what === 'network_back');
   }
 
   #connected(): void {
@@ -145,18 +183,15 @@ export class MediaSession {
         return;
       case 'restart':
         this.#enter('restarting');
-        void this.#restart();
+        this.#soon(now, () => this.#restart());
         return;
-      case 'rejoin':
-        this.#enter('rejoining');
-        this.#soon(now, () => this.#join());
-        return;
-      case 'forget_token':
+      case 'join_without_token':
         this.#resume = undefined;
-        this.#soon(now, () => this.#join());
+        this.#joinSoon(now);
         return;
-      case 'retry':
-        this.#soon(now, () => (this.#phase === 'restarting' ? this.#restart() : this.#join()));
+      case 'join':
+        // Where a restart is not enough, there is nothing to wait for.
+        this.#joinSoon(now || this.#phase === 'restarting');
         return;
       case 'give_up':
         this.close();
@@ -164,6 +199,12 @@ export class MediaSession {
     }
   }
 
+  #joinSoon(now: boolean): void {
+    if (this.#phase !== 'joining') this.#enter('rejoining');
+    this.#soon(now, () => this.#join());
+  }
+
+  /** The latest wish replaces an earlier one that still waits for its turn. */
   #soon(now: boolean, run: () => void): void {
     clearTimeout(this.#retry);
     const wait = this.#tries === 0 || now ? 0 : backoffMs(this.#tries, Math.random(), FIRST_BACKOFF_MS, MAX_BACKOFF_MS);

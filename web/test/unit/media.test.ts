@@ -43,29 +43,39 @@ describe('recovery', () => {
   test('a lost way is restarted, a failed connection joined anew', () => {
     expect(next('live', connection('disconnected'))).toBe('restart');
     expect(next('restarting', connection('disconnected'))).toBe('none');
-    expect(next('restarting', connection('failed'))).toBe('rejoin');
-    expect(next('live', connection('failed'))).toBe('rejoin');
+    expect(next('restarting', connection('failed'))).toBe('join');
+    expect(next('connecting', connection('failed'))).toBe('join');
+    expect(next('live', connection('failed'))).toBe('join');
     expect(next('over', connection('failed'))).toBe('none');
   });
 
-  test('the live socket coming back is a hint', () => {
-    expect(next('live', { what: 'live_socket_back' })).toBe('restart');
-    expect(next('rejoining', { what: 'live_socket_back' })).toBe('retry');
-    expect(next('joining', { what: 'live_socket_back' })).toBe('none');
+  test('what happens to a connection that is being replaced means nothing', () => {
+    for (const state of ['failed', 'closed', 'disconnected'] as const) {
+      expect(next('joining', connection(state))).toBe('none');
+      expect(next('rejoining', connection(state))).toBe('none');
+    }
+  });
+
+  test('the network coming back is a hint', () => {
+    expect(next('live', { what: 'network_back' })).toBe('restart');
+    expect(next('connecting', { what: 'network_back' })).toBe('restart');
+    expect(next('rejoining', { what: 'network_back' })).toBe('join');
+    expect(next('over', { what: 'network_back' })).toBe('none');
   });
 
   test('a session that the server does not know is joined anew', () => {
-    expect(next('restarting', refused('session_not_found', 404))).toBe('rejoin');
-    expect(next('restarting', refused('network', 0))).toBe('retry');
-    expect(next('rejoining', refused('overloaded', 503))).toBe('retry');
+    expect(next('restarting', refused('session_not_found', 404))).toBe('join');
+    expect(next('restarting', refused('network', 0))).toBe('restart');
+    expect(next('rejoining', refused('overloaded', 503))).toBe('join');
   });
 
-  test('a resume token that is not taken is forgotten, but brings nobody back who was sent out', () => {
-    expect(next('joining', refused('resume_refused', 403))).toBe('forget_token');
-    expect(next('rejoining', refused('resume_refused', 403))).toBe('give_up');
-    expect(next('rejoining', refused('resume_invalid', 422))).toBe('forget_token');
-    for (const code of ['room_banned', 'room_ended', 'room_social', 'not_active']) {
-      expect(next('rejoining', refused(code, 403))).toBe('give_up');
+  test('a resume token that is not taken is forgotten; a closed door stays closed', () => {
+    for (const phase of ['joining', 'rejoining'] as const) {
+      expect(next(phase, refused('resume_refused', 403))).toBe('join_without_token');
+      expect(next(phase, refused('resume_invalid', 422))).toBe('join_without_token');
+      for (const code of ['room_banned', 'room_ended', 'room_social', 'not_active']) {
+        expect(next(phase, refused(code, 403))).toBe('give_up');
+      }
     }
   });
 });
