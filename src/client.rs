@@ -30,6 +30,8 @@ use std::time::Duration;
 const TIMEOUT: Duration = Duration::from_secs(75);
 /// The header that makes a POST safe to repeat.
 const IDEMPOTENCY_KEY: &str = "Idempotency-Key";
+/// The header that carries the key of a shared link.
+const LINK_KEY: &str = "Link-Key";
 
 /// See the module.
 #[derive(Clone, Debug)]

@@ -24,6 +24,7 @@ mod actor;
 mod admission;
 mod gate;
 mod ledger;
+mod link;
 mod metrics;
 mod node;
 mod personal;
@@ -34,9 +35,11 @@ mod service;
 mod token;
 mod watchers;
 
+pub(crate) use admission::{Arrival, Verdict, admit};
+pub(crate) use link::Links;
 pub use metrics::Metrics;
 pub(crate) use node::{Forwarders, Parts};
-pub(crate) use personal::{Names, snapshot};
+pub(crate) use personal::{Names, Shown};
 pub(crate) use protocol::{Answer, Body, Join, Letter, Refusal, Request, Sight};
 pub(crate) use service::Service;
 

@@ -28,7 +28,7 @@ pub use view::{
     Ack, AudienceMember, Change, Hand, JoinRequest, Joined, LeftWhy, Listed, Snapshot, StageMember,
 };
 
-use crate::forwarder::Forwarders;
+use crate::forwarder::{Forwarders, Links};
 use crate::hallway::Hallway;
 use crate::id::Home;
 use crate::ports::Reads;
@@ -54,6 +54,7 @@ struct Inner {
     hallway: Arc<Hallway>,
     reads: Arc<dyn Reads>,
     secrets: Secrets,
+    links: Links,
     limits: limits::Rooms,
     home: Home,
     jobs: Jobs,

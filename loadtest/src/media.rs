@@ -61,8 +61,7 @@ impl Media {
         let mut client = Client::new(&self.identity, SLOTS, &mut rand::rng(), Instant::now());
         let request = JoinRequest {
             sdp: client.offer(),
-            resume_token: None,
-            socket: None,
+            ..JoinRequest::default()
         };
         let joined = person.client.join(room, &request).await?;
         let server =

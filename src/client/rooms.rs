@@ -1,6 +1,6 @@
 //! Rooms: hallway, joining, stage, hands and moderation.
 
-use super::{Client, Error};
+use super::{Client, Error, LINK_KEY, answer};
 use crate::wire::Page;
 use crate::wire::rooms::{
     AudienceMember, CreateRoom, HandAnswer, IceRestart, IceRestarted, JoinRequest, Joined, ModerateRequest,
@@ -31,6 +31,24 @@ impl Client {
     /// [`Error`].
     pub async fn room(&self, room: &str) -> Result<RoomSnapshot, Error> {
         self.get(&["v1", "rooms", room]).await
+    }
+
+    /// A room as it is seen from outside with the key of a shared link.
+    ///
+    /// # Errors
+    /// [`Error`].
+    pub async fn room_by_link(&self, room: &str, link_key: &str) -> Result<RoomSnapshot, Error> {
+        let request = self.request(Method::GET, &["v1", "rooms", room]);
+        answer(request.header(LINK_KEY, link_key)).await
+    }
+
+    /// Makes a new share link; the one so far opens nothing any more.
+    ///
+    /// # Errors
+    /// [`Error`].
+    pub async fn renew_link(&self, room: &str) -> Result<RoomAck, Error> {
+        self.acknowledge(Method::POST, &["v1", "rooms", room, "link"])
+            .await
     }
 
     /// Changes a room's settings.

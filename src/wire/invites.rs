@@ -62,6 +62,11 @@ pub struct Invites {
     pub invites: Vec<Invite>,
     /// Left to give.
     pub left: u32,
+    /// Earned so far by taking part: by being on stage with others, and by people who came in by one's invites.
+    pub earned: u32,
+    /// So many more rooms on stage with somebody else earn the next one; absent when there is no more to earn.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rooms_to_next: Option<u32>,
 }
 
 /// What the holder of a link sees before signing up.

@@ -131,7 +131,7 @@ pub enum LeftWhy {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(tag = "change", rename_all = "snake_case")]
 pub enum RoomChange {
-    /// Settings.
+    /// Settings, or a closed room's link was renewed.
     Settings {
         /// Title.
         title: String,
@@ -141,6 +141,9 @@ pub enum RoomChange {
         visibility: Visibility,
         /// Who may raise a hand.
         hand_raising: HandRaising,
+        /// `RoomSnapshot::link_key` now; absent unless the room is closed.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        link_key: Option<String>,
     },
     /// Somebody is on stage now, or changed there (role, muted, away); replaces the member with the same id.
     Stage {
@@ -159,6 +162,9 @@ pub enum RoomChange {
         hand: Option<Hand>,
         /// Hands up now.
         hand_count: u32,
+        /// The receiver's place in the queue now, from 1; absent without a hand.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        my_hand: Option<u32>,
     },
     /// A hand went down (lowered, accepted, declined or gone).
     HandDown {
@@ -167,6 +173,9 @@ pub enum RoomChange {
         person: Option<PersonBrief>,
         /// Hands up now.
         hand_count: u32,
+        /// The receiver's place in the queue now, from 1; absent without a hand.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        my_hand: Option<u32>,
         /// A moderator declined it (only told to its owner).
         #[serde(default)]
         declined: bool,

@@ -159,6 +159,10 @@ pub struct RoomSnapshot {
     pub language: Option<String>,
     /// Who may enter.
     pub visibility: Visibility,
+    /// What a shared link of a closed room must carry, for the link key of a join; only people inside get it. Put it into
+    /// the link's fragment: it then reaches no server's log.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub link_key: Option<String>,
     /// Who may raise a hand.
     pub hand_raising: HandRaising,
     /// Moderators first, then in order of coming on stage; at most 50.
@@ -185,7 +189,7 @@ pub struct RoomSnapshot {
 
 /// Joins in one request: the offer has one `sendonly` audio m-line (microphone, no track needed yet) and 3 `recvonly`
 /// ones (slots; a 4th is allowed). Nothing is renegotiated afterwards.
-#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct JoinRequest {
     /// The SDP offer; at most 32 KiB.
@@ -193,6 +197,9 @@ pub struct JoinRequest {
     /// From the last join of this device, to come back to the same place, role and hand.
     #[serde(default)]
     pub resume_token: Option<String>,
+    /// From a shared link; opens a closed room. A wrong one is as good as none.
+    #[serde(default)]
+    pub link_key: Option<String>,
     /// Where the live socket of this device is attached, if it is (`welcome.socket`): deltas go there from now on.
     #[serde(default)]
     pub socket: Option<String>,

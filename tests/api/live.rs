@@ -103,6 +103,55 @@ async fn the_waitlist_is_live() -> Result<()> {
 }
 
 #[tokio::test]
+async fn who_waits_with_a_raised_hand_sees_their_own_place_fall() -> Result<()> {
+    let server = Server::open(&[]).await?;
+    let host = server.person("+4915112346021", "Host").await?;
+    let room = open_room(&host).await?;
+    let first = server.person("+4915112346022", "First").await?;
+    first.client.join(&room, &join()).await?;
+    first.client.raise_hand(&room).await?;
+    let second = server.person("+4915112346023", "Second").await?;
+    let mut live = second.client.live(0).await?;
+    let socket = next(&mut live, "welcome", welcome).await?;
+    let request = JoinRequest {
+        socket: Some(socket),
+        ..join()
+    };
+    second.client.join(&room, &request).await?;
+    second.client.raise_hand(&room).await?;
+    let up = next(&mut live, "the raised hand", |message| match message {
+        ServerMessage::Room {
+            change:
+                RoomChange::HandUp {
+                    hand_count: 2,
+                    my_hand,
+                    ..
+                },
+            ..
+        } => Some(my_hand),
+        _ => None,
+    })
+    .await?;
+    assert_eq!(up, Some(2));
+    let next_place = async |live: &mut Live, what: &str| {
+        next(live, what, |message| match message {
+            ServerMessage::Room {
+                change: RoomChange::HandDown { my_hand, .. },
+                ..
+            } => Some(my_hand),
+            _ => None,
+        })
+        .await
+    };
+    host.client.answer_hand(&room, &first.id, true).await?;
+    assert_eq!(next_place(&mut live, "the first to be accepted").await?, Some(1));
+    host.client.answer_hand(&room, &second.id, true).await?;
+    assert_eq!(next_place(&mut live, "one's own to be accepted").await?, None);
+    server.stop().await?;
+    Ok(())
+}
+
+#[tokio::test]
 async fn a_room_is_live_in_sequence_and_a_gap_is_healed() -> Result<()> {
     let server = Server::open(&[]).await?;
     let host = server.person("+4915112346011", "Host").await?;

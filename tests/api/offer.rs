@@ -29,7 +29,6 @@ pub(crate) fn offer() -> String {
 pub(crate) fn join() -> JoinRequest {
     JoinRequest {
         sdp: offer(),
-        resume_token: None,
-        socket: None,
+        ..JoinRequest::default()
     }
 }

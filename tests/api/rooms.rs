@@ -328,6 +328,9 @@ async fn a_closed_room_is_for_those_who_were_asked() -> Result<()> {
         code(outside.client.join(&scene.room, &join()).await),
         "room_closed"
     );
+    scene
+        .sees(&scene.guest.client, "the key", |room| room.link_key.is_some())
+        .await;
     let social = RoomPatch {
         visibility: Some(Visibility::Social),
         ..RoomPatch::default()
@@ -342,6 +345,88 @@ async fn a_closed_room_is_for_those_who_were_asked() -> Result<()> {
         outside.client.join(&scene.room, &join()).await.ok()
     })
     .await;
+    scene.server.stop().await?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_shared_link_opens_a_closed_room_until_a_moderator_renews_it() -> Result<()> {
+    let scene = Scene::new().await?;
+    let (host, guest, room) = (&scene.host.client, &scene.guest.client, scene.room.as_str());
+    let outside = scene.server.person("+4915112345905", "Outside").await?.client;
+    let by = |key: &str| JoinRequest {
+        link_key: Some(key.to_owned()),
+        ..join()
+    };
+    assert_eq!(guest.room(room).await?.link_key, None, "an open room needs none");
+    let closed = RoomPatch {
+        visibility: Some(Visibility::Closed),
+        ..RoomPatch::default()
+    };
+    host.patch_room(room, &closed).await?;
+    let seen = scene
+        .sees(guest, "the key, in the audience", |room| room.link_key.is_some())
+        .await;
+    let key = seen.link_key.expect("it was waited for");
+
+    for wrong in ["", "x", &key[1..], &format!("{key}A")] {
+        assert_eq!(code(outside.room_by_link(room, wrong).await), "room_closed");
+        assert_eq!(code(outside.join(room, &by(wrong)).await), "room_closed");
+    }
+    let preview = outside.room_by_link(room, &key).await?;
+    assert_eq!(
+        (preview.my_role, preview.link_key),
+        (None, None),
+        "seen from the door"
+    );
+    let joined = outside.join(room, &by(&key)).await?;
+    assert_eq!(
+        joined.room.link_key.as_deref(),
+        Some(key.as_str()),
+        "and shared on"
+    );
+
+    outside.leave(room).await?;
+    assert_eq!(code(guest.renew_link(room).await), "moderators_only");
+    assert_eq!(code(outside.renew_link(room).await), "not_in_room");
+    host.renew_link(room).await?;
+    let renewed = scene
+        .sees(guest, "the new key", |room| {
+            room.link_key.as_ref().is_some_and(|new| *new != key)
+        })
+        .await;
+    assert_eq!(code(outside.join(room, &by(&key)).await), "room_closed");
+    let key = renewed.link_key.expect("it was waited for");
+    outside.join(room, &by(&key)).await?;
+    scene.server.stop().await?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn three_rooms_on_stage_together_earn_both_an_invite() -> Result<()> {
+    let scene = Scene::new().await?;
+    let (host, guest) = (&scene.host.client, &scene.guest.client);
+    let before = guest.invites().await?;
+    assert_eq!((before.earned, before.rooms_to_next), (0, Some(3)));
+    let more = [
+        host.create_room(&titled("Second"), "second").await?.id,
+        host.create_room(&titled("Third"), "third").await?.id,
+    ];
+    for room in [scene.room.clone()].into_iter().chain(more) {
+        for person in [host, guest] {
+            person.join(&room, &join()).await?;
+        }
+        host.moderate(&room, &scene.guest.id, Moderation::InviteToStage)
+            .await?;
+        guest.answer_stage(&room, true).await?;
+    }
+    for person in [host, guest] {
+        until("an invite to be earned", async || {
+            let invites = person.invites().await.ok()?;
+            (invites.left == before.left + 1 && invites.earned == 1).then_some(())
+        })
+        .await;
+    }
     scene.server.stop().await?;
     Ok(())
 }

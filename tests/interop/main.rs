@@ -29,8 +29,7 @@ async fn join(person: &Person, room: &str) -> anyhow::Result<(FullClient, Joined
             room,
             &JoinRequest {
                 sdp,
-                resume_token: None,
-                socket: None,
+                ..JoinRequest::default()
             },
         )
         .await?;

@@ -83,7 +83,7 @@ impl Session {
                 &JoinRequest {
                     sdp: client.offer(),
                     resume_token,
-                    socket: None,
+                    ..JoinRequest::default()
                 },
             )
             .await?;

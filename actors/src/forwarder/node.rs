@@ -9,6 +9,7 @@
 use super::actor::{Envelope, Forwarder, Message, Start};
 use super::gate::Gate;
 use super::ledger::Ledger;
+use super::link::Links;
 use super::metrics::Metrics;
 use super::protocol::Refusal;
 use super::token::Tokens;
@@ -50,6 +51,7 @@ pub(super) struct Shared {
     pub(super) reads: Arc<dyn Reads>,
     pub(super) sockets: Arc<Sockets>,
     pub(super) tokens: Tokens,
+    pub(super) links: Links,
     pub(super) limits: limits::Rooms,
     pub(super) metrics: Metrics,
     pub(super) ledger: Ledger,
@@ -95,6 +97,7 @@ impl Forwarders {
             reads: parts.reads,
             sockets: parts.sockets,
             tokens: Tokens::new(&parts.secrets),
+            links: Links::new(&parts.secrets),
             limits: parts.limits,
             metrics: parts.metrics,
             ledger: Ledger::default(),

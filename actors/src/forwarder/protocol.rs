@@ -64,6 +64,9 @@ pub(crate) struct Join {
     pub(crate) device: DeviceId,
     pub(crate) offer: String,
     pub(crate) token: Option<String>,
+    /// Of the room's link, as the person gave it.
+    #[serde(default)]
+    pub(crate) link_key: Option<String>,
     pub(crate) socket: Option<SocketId>,
     /// They follow a moderator; absent if nobody has looked.
     pub(crate) follows_moderator: Option<bool>,

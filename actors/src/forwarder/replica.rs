@@ -137,6 +137,7 @@ pub(super) mod tests {
             invitations: vec![],
             banned: Default::default(),
             pinged: vec![],
+            link: 0,
         };
         let version = Version {
             activation: 2,

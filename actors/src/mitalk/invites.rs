@@ -110,6 +110,10 @@ pub struct Invites {
     pub invites: Vec<Invite>,
     /// Left to give.
     pub left: u32,
+    /// Earned so far by taking part.
+    pub earned: u32,
+    /// Rooms on stage with somebody else until the next one; absent when there is no more to earn.
+    pub rooms_to_next: Option<u32>,
 }
 
 /// What the holder of a link sees.
@@ -246,9 +250,11 @@ impl Mitalk {
 
     pub(super) async fn invites_given_by(&self, user: UserId, call: Call) -> Result<Invites, Error> {
         match self.ask_user::<Error>(user, user::Command::Invites, call).await? {
-            user::Reply::Invites { invites, left } => Ok(Invites {
+            user::Reply::Invites { invites, left, part } => Ok(Invites {
                 invites: self.show_invites(invites).await?,
                 left,
+                earned: user::earned(&part),
+                rooms_to_next: user::rooms_to_next(&part),
             }),
             _ => Err(Trouble::Corrupt.into()),
         }

@@ -29,6 +29,13 @@ pub enum Command {
         /// What changes.
         patch: Patch,
     },
+    /// Makes the share link worthless that was given out so far, and a new one.
+    RenewLink {
+        /// A moderator.
+        by: UserId,
+        /// [`Scene::link`](super::Scene::link) as it was: what somebody renewed meanwhile stays.
+        old: u32,
+    },
     /// Raises a hand.
     RaiseHand {
         /// Somebody in the audience.

@@ -24,6 +24,7 @@ pub(super) fn decide(state: &State, command: Command, cx: &Context) -> Decided {
             limits,
         } => life::open(state, room, by, settings, limits, cx),
         Command::Amend { by, patch } => life::amend(state, by, patch, cx),
+        Command::RenewLink { by, old } => life::renew_link(state, by, old, cx),
         Command::Ping { by, user } => life::ping(state, by, user, cx),
         Command::End { by } => life::end(state, by, cx),
         Command::EndEmpty => life::end_empty(state, cx),

@@ -10,6 +10,7 @@ use super::{Card, Effect, Reply, Room};
 use crate::events::{Actor, Audit, Message as _, Notices};
 use crate::id::UserId;
 use crate::tables;
+use crate::user::{self, User};
 use mitalk_cluster::{Context, Decision, Outgoing, Timestamp};
 
 /// See the [module](self).
@@ -93,6 +94,14 @@ impl<'a> Draft<'a> {
     /// For people who are to be told, in the room or not.
     pub(super) fn notice(&mut self, notice: &Notices) {
         self.outbox.push(notice.outgoing());
+    }
+
+    /// Tells an account that its owner was on stage here, not alone.
+    pub(super) fn took_part(&mut self, user: UserId) {
+        let Some(scene) = self.state.scene() else { return };
+        let command = user::Command::TakePart { room: scene.room };
+        self.outbox
+            .push(Outgoing::to::<User>(&user.to_string(), &command));
     }
 
     /// Nothing more to say than that it is done.

@@ -38,6 +38,7 @@ fn wish() -> impl Strategy<Value = Command> {
         1 => two().prop_map(|(by, user)| Command::Remove { by, user }),
         1 => two().prop_map(|(by, user)| Command::Ban { by, user }),
         1 => two().prop_map(|(by, user)| Command::Ping { by, user }),
+        1 => (person(), 0..3_u32).prop_map(|(by, old)| Command::RenewLink { by, old }),
         2 => person().prop_map(|user| Command::Leave { user }),
         2 => (person(), any::<bool>()).prop_map(|(user, away)| Command::Away { user, away }),
         1 => (person(), 0..3_u8).prop_map(|(by, kind)| Command::Amend { by, patch: patch(kind) }),

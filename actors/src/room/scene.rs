@@ -110,6 +110,9 @@ pub struct Scene {
     pub banned: BTreeSet<UserId>,
     /// Who was asked in, oldest first, for closed rooms.
     pub pinged: Vec<Ping>,
+    /// How often the share link was renewed; the keys of earlier ones open nothing.
+    #[serde(default)]
+    pub link: u32,
 }
 
 /// The part that lives only as long as an activation of the home.
@@ -173,6 +176,8 @@ pub struct View {
 pub enum Change {
     /// New settings.
     Settings(Settings),
+    /// The share link was renewed, for so many times now.
+    LinkRenewed(u32),
     /// Somebody came on stage, or changed there: replaces the seat of the same person.
     Seated(Seat),
     /// Somebody is not on stage any more.
@@ -263,6 +268,7 @@ impl Scene {
 pub(crate) fn apply(scene: &mut Scene, passing: &mut Passing, change: &Change) {
     match change {
         Change::Settings(settings) => scene.settings = settings.clone(),
+        Change::LinkRenewed(times) => scene.link = *times,
         Change::Seated(seat) => match scene.stage.iter_mut().find(|old| old.user == seat.user) {
             Some(old) => *old = *seat,
             None => scene.stage.push(*seat),

@@ -18,7 +18,7 @@ pub enum Visibility {
     Open,
     /// Followers of a moderator, and who was pinged.
     Social,
-    /// Who was pinged.
+    /// Who was pinged, and who has the share link.
     Closed,
 }
 

@@ -35,6 +35,23 @@ fn opening_again_gives_the_room_as_it_is_and_nobody_else_opens_it() {
 }
 
 #[test]
+fn a_link_is_renewed_by_moderators_once_for_all_who_saw_the_old_one() {
+    let mut home = Home::opened(Limits::default());
+    let renew = |by, old| Command::RenewLink { by: user(by), old };
+    assert_eq!(home.ask(renew(2, 0)), Err(Refusal::ModeratorsOnly));
+    assert_eq!(home.ask(renew(1, 0)), done());
+    assert_eq!(
+        home.ask(renew(1, 0)),
+        done(),
+        "another moderator, at the same moment"
+    );
+    assert_eq!(home.scene().link, 1);
+    assert_eq!(home.changes().last(), Some(&Change::LinkRenewed(1)));
+    home.take_over();
+    assert_eq!(home.scene().link, 1, "it is committed");
+}
+
+#[test]
 fn a_hand_becomes_an_invitation_and_then_a_muted_seat() {
     let mut home = Home::opened(Limits::default());
     assert_eq!(home.raise(2), Ok(Reply::Done { hand: Some(1) }));
@@ -55,6 +72,29 @@ fn a_hand_becomes_an_invitation_and_then_a_muted_seat() {
     let seat = home.scene().seat(user(2)).unwrap();
     assert_eq!((seat.role, seat.number, seat.muted), (Role::Speaker, 2, true));
     assert!(home.scene().invitations.is_empty());
+}
+
+#[test]
+fn who_comes_on_stage_to_somebody_else_is_credited_and_the_creator_with_the_first() {
+    let mut home = Home::opened(Limits::default());
+    assert_eq!(home.credited, [], "alone on stage is no company");
+    home.stage(2);
+    home.stage(3);
+    assert_eq!(home.credited, [user(2), user(1), user(3)]);
+    let invite = Command::InviteToStage {
+        by: user(1),
+        user: user(4),
+    };
+    home.ask(invite).unwrap();
+    for who in 1..=3 {
+        home.ask(Command::Leave { user: user(who) }).unwrap();
+    }
+    home.ask(Command::AnswerInvitation {
+        user: user(4),
+        accept: true,
+    })
+    .unwrap();
+    assert_eq!(home.credited.len(), 3, "everybody else was gone");
 }
 
 #[test]

@@ -44,6 +44,19 @@ impl Rooms {
         .await
     }
 
+    /// Makes the share link worthless that was given out so far, and a new one, which everybody inside then sees.
+    /// Moderators only.
+    ///
+    /// # Errors
+    /// Not in the room, not a moderator.
+    pub async fn renew_link(&self, caller: &Caller, room: RoomId) -> Result<Ack, Error> {
+        self.locate(caller, room).await?;
+        let old = self.view(room, caller.plain_call()).await?.scene.link;
+        let by = caller.user;
+        self.command(room, Command::RenewLink { by, old }, caller.plain_call())
+            .await
+    }
+
     /// Raises the caller's hand.
     ///
     /// # Errors

@@ -2,7 +2,7 @@
 
 use super::home::{Homes, Shards, keep};
 use super::{Inner, Rooms};
-use crate::forwarder::{self, Forwarders, Metrics};
+use crate::forwarder::{self, Forwarders, Links, Metrics};
 use crate::hallway::{self, Hallway};
 use crate::id::Home;
 use crate::live::Sockets;
@@ -104,6 +104,7 @@ impl Pending {
             forwarders: self.forwarders,
             hallway: self.hallway,
             reads: self.reads,
+            links: Links::new(&self.secrets),
             secrets: self.secrets,
             limits: self.limits,
             home: self.home,

@@ -3,12 +3,12 @@
 use super::{Error, JoinRequest, Joined, Rooms, Settings, Snapshot};
 use crate::caller::Caller;
 use crate::error::Trouble;
-use crate::forwarder::{Answer, Join, Request, snapshot};
+use crate::forwarder::{Answer, Arrival, Join, Request, Shown, Verdict, admit};
 use crate::id::{RoomId, SessionId, SocketId, UserId};
 use crate::live::LiveSink;
 use crate::people::briefs;
 use crate::person::Brief;
-use crate::room::{Command, Limits, Refusal, Reply, View, Visibility};
+use crate::room::{Command, Limits, Reply, View};
 use crate::secrets;
 use mitalk_cluster::NodeId;
 
@@ -42,11 +42,16 @@ impl Rooms {
         }
     }
 
-    /// The room as the caller sees it, from inside or from the door.
+    /// The room as the caller sees it, from inside or from the door, where `link_key` is what it is for a join.
     ///
     /// # Errors
     /// Not active; no such room, or it is over; from outside: banned, closed, social.
-    pub async fn room(&self, caller: &Caller, room: RoomId) -> Result<Snapshot, Error> {
+    pub async fn room(
+        &self,
+        caller: &Caller,
+        room: RoomId,
+        link_key: Option<&str>,
+    ) -> Result<Snapshot, Error> {
         self.active(caller).await?;
         match self.locate(caller, room).await {
             Ok((node, _)) => {
@@ -61,7 +66,7 @@ impl Rooms {
             }
             Err(Error::NotInRoom) => {
                 let view = self.view(room, caller.plain_call()).await?;
-                self.at_the_door(&view, caller.user).await?;
+                self.at_the_door(&view, caller.user, link_key).await?;
                 self.show(&view, caller.user, false).await
             }
             Err(error) => Err(error),
@@ -69,31 +74,27 @@ impl Rooms {
     }
 
     /// Who may not enter may not look either.
-    async fn at_the_door(&self, view: &View, user: UserId) -> Result<(), Error> {
+    async fn at_the_door(&self, view: &View, user: UserId, link_key: Option<&str>) -> Result<(), Error> {
         let scene = &view.scene;
-        if scene.banned.contains(&user) {
-            return Err(Error::Refused(Refusal::Banned));
+        let mut arrival = Arrival {
+            user,
+            has_place: false,
+            has_link: link_key.is_some_and(|key| self.0.links.opens(scene, key)),
+            follows_moderator: None,
+            cut: None,
+        };
+        if admit(scene, arrival)? == Verdict::LookWhomTheyFollow {
+            let moderators: Vec<_> = scene.moderators().collect();
+            arrival.follows_moderator = Some(self.follows_any(user, &moderators).await?);
+            admit(scene, arrival)?;
         }
-        let expected = scene.creator == user || scene.holds(user) || scene.was_pinged(user);
-        match scene.settings.visibility {
-            Visibility::Open => Ok(()),
-            _ if expected => Ok(()),
-            Visibility::Closed => Err(Error::Closed),
-            Visibility::Social => {
-                let moderators: Vec<_> = scene.moderators().collect();
-                if self.follows_any(user, &moderators).await? {
-                    Ok(())
-                } else {
-                    Err(Error::Social)
-                }
-            }
-        }
+        Ok(())
     }
 
     async fn show(&self, view: &View, user: UserId, inside: bool) -> Result<Snapshot, Error> {
         let seen: Vec<_> = view.scene.holders().collect();
         let names = self.names(&seen).await?;
-        Ok(snapshot(view, &names, user, inside))
+        Ok(Shown::new(view, &names, &self.0.links).snapshot(user, inside))
     }
 
     pub(super) async fn follows_any(&self, user: UserId, others: &[UserId]) -> Result<bool, Error> {
@@ -125,6 +126,7 @@ impl Rooms {
             device: caller.device,
             offer: request.sdp,
             token: request.resume_token,
+            link_key: request.link_key,
             socket: request.socket,
             follows_moderator: None,
         };

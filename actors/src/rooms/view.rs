@@ -85,6 +85,8 @@ pub struct Snapshot {
     pub language: Option<String>,
     /// Who may enter.
     pub visibility: Visibility,
+    /// What the share link of a closed room carries; for people inside.
+    pub link_key: Option<String>,
     /// Who may raise a hand.
     pub hand_raising: HandRaising,
     /// Moderators first, then in order of coming on stage.
@@ -121,6 +123,8 @@ pub enum Change {
         visibility: Visibility,
         /// Who may raise a hand.
         hand_raising: HandRaising,
+        /// As in the snapshot; absent: not closed.
+        link_key: Option<String>,
     },
     /// Somebody is on stage now, or changed there; replaces the member with the same id.
     Stage {
@@ -138,6 +142,8 @@ pub enum Change {
         hand: Option<Hand>,
         /// Hands up now.
         hand_count: u32,
+        /// The person's place in the queue now, from 1.
+        my_hand: Option<u32>,
     },
     /// A hand went down. Moderators and its owner get whose.
     HandDown {
@@ -145,6 +151,8 @@ pub enum Change {
         person: Option<Brief>,
         /// Hands up now.
         hand_count: u32,
+        /// The person's place in the queue now, from 1.
+        my_hand: Option<u32>,
         /// A moderator declined it (only told to its owner).
         declined: bool,
     },
@@ -191,6 +199,8 @@ pub struct JoinRequest {
     pub sdp: String,
     /// From the last join of this device.
     pub resume_token: Option<String>,
+    /// Of the room's share link.
+    pub link_key: Option<String>,
     /// The device's live socket: changes go there from now on.
     pub socket: Option<crate::id::SocketId>,
 }

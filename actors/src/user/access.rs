@@ -1,5 +1,6 @@
 //! Signing up, waiting, coming in, being stopped.
 
+use super::earning::TakenPart;
 use super::state::{Account, State, me};
 use super::{Admitted, Effect, Event, Refusal, Reply, Tell, User, notices};
 use crate::events::{self, Actor, Audit, Message};
@@ -98,6 +99,7 @@ pub(super) fn sign_up(
         shown_as_inviter: true,
         invites_left: quota,
         invites: vec![],
+        part: TakenPart::default(),
         notice_seq: 0,
         notices_read: 0,
         notices: VecDeque::new(),

@@ -1,8 +1,10 @@
 //! Invites to give: the quota, and what became of those that were given.
 //!
 //! Giving takes one from the quota and adds a pending invite in one commit. An invite that ends without anybody coming in
-//! by it gives one back, once: only what is pending here can end.
+//! by it gives one back, once: only what is pending here can end. One by which somebody came in counts towards earning
+//! more ([`earning`](super::earning)).
 
+use super::earning::Deed;
 use super::state::{Account, State, me};
 use super::{Event, Refusal, Reply, Tell, User, notices};
 use crate::events::{Actor, Audit, Message};
@@ -60,6 +62,8 @@ pub enum Change {
     },
     /// More to give.
     Granted(u32),
+    /// They took part, which may earn some.
+    TookPart(Deed),
 }
 
 impl Change {
@@ -83,6 +87,7 @@ impl Change {
                 account.invites_left += u32::from(*status != Status::Accepted);
             }
             Self::Granted(count) => account.invites_left += count,
+            Self::TookPart(deed) => account.invites_left += account.part.add(*deed),
         }
     }
 }
@@ -147,9 +152,12 @@ pub(super) fn settle(
     if status == Status::Pending || !account.invites.iter().any(|spent| pending(&spent)) {
         return decision;
     }
-    let settled = decision
+    let mut settled = decision
         .event(Event::Invite(Change::Settled { invite, status, by }))
         .effect(state.tell(Tell::Changed));
+    if status == Status::Accepted {
+        settled = settled.event(Event::Invite(Change::TookPart(Deed::Accepted)));
+    }
     match by {
         Some(person) => notices::add(
             settled,
@@ -184,5 +192,6 @@ pub(super) fn list(state: &State) -> Result<Decision<User>, Refusal> {
     let account = state.account()?;
     let invites = account.invites.iter().rev().cloned().collect();
     let left = if account.active { account.invites_left } else { 0 };
-    Ok(Decision::reply(Reply::Invites { invites, left }))
+    let part = account.part.clone();
+    Ok(Decision::reply(Reply::Invites { invites, left, part }))
 }

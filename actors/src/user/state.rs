@@ -1,6 +1,7 @@
 //! What an account holds.
 
 use super::devices::Device;
+use super::earning::TakenPart;
 use super::invites::SpentInvite;
 use super::notices::Kept;
 use super::presence::{RoomClaim, SocketAt};
@@ -71,6 +72,9 @@ pub struct Account {
     pub(super) invites_left: u32,
     #[serde(default)]
     pub(super) invites: Vec<SpentInvite>,
+    /// What earned some of them.
+    #[serde(default)]
+    pub(super) part: TakenPart,
 
     #[serde(default)]
     pub(super) notice_seq: u64,

@@ -1,12 +1,14 @@
 //! Accounts over random histories, and the cases that matter one by one.
 
 use super::*;
-use crate::id::RoomId;
-use crate::invite::Invite;
+use crate::id::{Home, InviteId, RoomId, SessionId, SocketId};
+use crate::invite::{Invite, Invitee, Status};
+use crate::person::{About, NoticeKind, Standing};
 use crate::testing::pure::Model;
 use crate::testing::{number, secrets};
 use mitalk_cluster::NodeId;
 use proptest::prelude::*;
+use std::time::Duration;
 
 fn user(n: u128) -> UserId {
     UserId::new(Home::default(), n)
@@ -51,6 +53,12 @@ fn give(n: u128) -> Command {
         hint: None,
         lifetime,
         most: 100,
+    }
+}
+
+fn take_part(n: u128) -> Command {
+    Command::TakePart {
+        room: RoomId::new(Home::default(), n),
     }
 }
 
@@ -248,6 +256,41 @@ fn a_socket_gives_way_to_the_same_devices_next_one() {
 }
 
 #[test]
+fn rooms_on_stage_earn_invites_once_each_and_only_for_people_who_are_in() {
+    let mut account = waiting();
+    account.ask(take_part(1)).unwrap();
+    account.ask(Command::Admit { how: Admitted::Open }).unwrap();
+    let left = |account: &Model<User>| account.state.account.as_ref().unwrap().invites_left;
+    for room in [1, 1, 2, 2, 1] {
+        account.ask(take_part(room)).unwrap();
+    }
+    assert_eq!(left(&account), 2, "two rooms are not enough");
+    account.ask(take_part(3)).unwrap();
+    assert_eq!(left(&account), 3);
+    for n in 0..2 {
+        account.ask(give(n)).unwrap();
+        let by = Some(user(n));
+        let settle = Command::SettleInvite {
+            invite: invite_id(n),
+            status: Status::Accepted,
+            by,
+        };
+        account.ask(settle.clone()).unwrap();
+        account.ask(settle).unwrap();
+    }
+    assert_eq!(
+        left(&account),
+        2,
+        "3 less 2 given, and one earned by those who came"
+    );
+    account.ask(Command::Suspend { suspended: true }).unwrap();
+    for room in 4..=6 {
+        account.ask(take_part(room)).unwrap();
+    }
+    assert_eq!(left(&account), 2, "a suspended person earns nothing");
+}
+
+#[test]
 fn a_notice_of_the_same_origin_is_told_once() {
     let mut account = active();
     let notify = |origin| Command::Notify {
@@ -357,6 +400,8 @@ fn the_largest_account_fits_into_its_row() {
             })
             .unwrap();
     }
+    account.state.account.as_mut().unwrap().part = earning::tests::largest();
+    account.ask(take_part(1)).unwrap();
     // The model asserts the bound with every command; this is how close it is.
     println!(
         "the largest account has {} bytes",
@@ -420,6 +465,7 @@ fn step() -> impl Strategy<Value = Step> {
             invites: vec![invite_id(n)]
         }),
         (0..3u128).prop_map(|n| Command::DropOffer { invite: invite_id(n) }),
+        (0..20u128).prop_map(take_part),
     ];
     prop_oneof![9 => command.prop_map(Step::Ask), 1 => (0..2_000u64).prop_map(Step::Wait)]
 }
@@ -448,7 +494,8 @@ proptest! {
             }
             let Some(held) = account.state.account.as_deref() else { continue };
             let given = held.invites.iter().filter(|spent| matches!(spent.status, Status::Pending | Status::Accepted));
-            prop_assert_eq!(held.invites_left + given.count() as u32, 2, "the quota is exact");
+            let gained = 2 + earned(&held.part);
+            prop_assert_eq!(held.invites_left + given.count() as u32, gained, "the quota is exact");
             let now = (held.revision, held.notice_seq, held.notices_read);
             prop_assert!(now.0 >= before.0 && now.1 >= before.1 && now.2 >= before.2, "nothing goes back");
             prop_assert!(held.notices_read <= held.notice_seq);

@@ -36,6 +36,8 @@ impl From<invites::Invites> for Invites {
         Self {
             invites: invites.invites.into_iter().map(Invite::from).collect(),
             left: invites.left,
+            earned: invites.earned,
+            rooms_to_next: invites.rooms_to_next,
         }
     }
 }

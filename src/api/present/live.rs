@@ -49,11 +49,13 @@ impl From<rooms::Change> for RoomChange {
                 topics,
                 visibility,
                 hand_raising,
+                link_key,
             } => Self::Settings {
                 title,
                 topics,
                 visibility: visibility.into(),
                 hand_raising: hand_raising.into(),
+                link_key,
             },
             Change::Stage { member } => Self::Stage {
                 member: member.into(),
@@ -61,17 +63,24 @@ impl From<rooms::Change> for RoomChange {
             Change::Unstaged { person } => Self::Unstaged {
                 person: person.into(),
             },
-            Change::HandUp { hand, hand_count } => Self::HandUp {
+            Change::HandUp {
+                hand,
+                hand_count,
+                my_hand,
+            } => Self::HandUp {
                 hand: hand.map(Hand::from),
                 hand_count,
+                my_hand,
             },
             Change::HandDown {
                 person,
                 hand_count,
+                my_hand,
                 declined,
             } => Self::HandDown {
                 person: person.map(PersonBrief::from),
                 hand_count,
+                my_hand,
                 declined,
             },
             Change::StageInvitation { invited, by } => Self::StageInvitation {

@@ -114,6 +114,7 @@ impl From<rooms::Snapshot> for RoomSnapshot {
             topics: snapshot.topics,
             language: snapshot.language,
             visibility: snapshot.visibility.into(),
+            link_key: snapshot.link_key,
             hand_raising: snapshot.hand_raising.into(),
             stage: snapshot.stage.into_iter().map(StageMember::from).collect(),
             hands: snapshot.hands.into_iter().map(Hand::from).collect(),

@@ -11,18 +11,22 @@ use crate::wire::rooms::{
     RoomSnapshot,
 };
 use axum::extract::State;
-use axum::http::StatusCode;
+use axum::http::{HeaderMap, StatusCode};
 use mitalk_actors::id::{RoomId, SessionId, UserId};
 use mitalk_actors::room::{Patch, Settings};
 use mitalk_actors::rooms;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
+/// The header that carries a link's key where there is no body: URLs are written into logs.
+const LINK_KEY: &str = "link-key";
+
 pub(super) fn routes() -> OpenApiRouter<Api> {
     OpenApiRouter::new()
         .routes(routes!(hallway))
         .routes(routes!(create))
         .routes(routes!(snapshot, patch))
+        .routes(routes!(renew_link))
         .routes(routes!(join))
         .routes(routes!(restart_ice))
         .routes(routes!(leave))
@@ -78,7 +82,10 @@ async fn create(
 /// A room as the caller sees it.
 #[utoipa::path(
     get, path = "/v1/rooms/{room}", tag = "rooms",
-    params(("room" = String, Path, description = "The room")),
+    params(
+        ("room" = String, Path, description = "The room"),
+        ("Link-Key" = Option<String>, Header, description = "The `link_key` of a shared link: shows a closed room from outside"),
+    ),
     responses((status = 200, body = RoomSnapshot, description = "The room now")),
     extensions(("x-problems" = json!([
         "not_active", "room_not_found", "room_ended", "room_banned", "room_closed", "room_social", "no_home"
@@ -88,10 +95,17 @@ async fn snapshot(
     State(api): State<Api>,
     Signed(caller): Signed,
     Path(room): Path<String>,
+    headers: HeaderMap,
 ) -> Result<Json<RoomSnapshot>, Error> {
-    Ok(Json(
-        api.0.mitalk.rooms().room(&caller, room_id(&room)?).await?.into(),
-    ))
+    // What is no text is no key, and that is no reason to say so.
+    let link_key = headers.get(LINK_KEY).and_then(|value| value.to_str().ok());
+    let snapshot = api
+        .0
+        .mitalk
+        .rooms()
+        .room(&caller, room_id(&room)?, link_key)
+        .await?;
+    Ok(Json(snapshot.into()))
 }
 
 /// Changes a room's settings; absent fields stay. Moderators only.
@@ -118,6 +132,28 @@ async fn patch(
             .mitalk
             .rooms()
             .amend(&caller, room_id(&room)?, patch)
+            .await?
+            .into(),
+    ))
+}
+
+/// Makes the link worthless that was shared so far; people inside see the new one on their live sockets. Moderators only.
+#[utoipa::path(
+    post, path = "/v1/rooms/{room}/link", tag = "rooms",
+    params(("room" = String, Path, description = "The room")),
+    responses((status = 200, body = RoomAck, description = "Renewed")),
+    extensions(("x-problems" = json!(["room_not_found", "room_ended", "not_in_room", "moderators_only", "no_home"]))),
+)]
+async fn renew_link(
+    State(api): State<Api>,
+    Signed(caller): Signed,
+    Path(room): Path<String>,
+) -> Result<Json<RoomAck>, Error> {
+    Ok(Json(
+        api.0
+            .mitalk
+            .rooms()
+            .renew_link(&caller, room_id(&room)?)
             .await?
             .into(),
     ))
@@ -162,6 +198,7 @@ async fn join(
     let request = rooms::JoinRequest {
         sdp: request.sdp,
         resume_token: request.resume_token,
+        link_key: request.link_key,
         socket,
     };
     Ok(Json(

@@ -2,14 +2,14 @@
 
 use super::{Local, Message, Reply};
 use crate::forwarder::admission::{Arrival, Verdict, admit};
-use crate::forwarder::personal::snapshot;
+use crate::forwarder::personal::Shown;
 use crate::forwarder::protocol::{Answer, Join, Refusal};
 use crate::forwarder::roster::{Link, Person};
 use crate::forwarder::token::{Claims, Generation};
 use crate::forwarder::watchers::Watcher;
 use crate::id::{DeviceId, SessionId, UserId};
 use crate::person::Brief;
-use crate::room::{Command, Cut};
+use crate::room::{Command, Cut, Scene};
 use crate::rooms::{Joined, LeftWhy};
 use crate::secrets;
 use mitalk_media::{Rights, SessionKey};
@@ -92,16 +92,13 @@ impl Local {
         let arrival = Arrival {
             user,
             has_place: self.roster.has(user),
+            has_link: self.has_link(scene, join),
             follows_moderator: join.follows_moderator,
             cut: self.cut_of(user),
         };
-        match admit(scene, arrival) {
+        match admit(scene, arrival)? {
             Verdict::Welcome => {}
             Verdict::LookWhomTheyFollow => return Ok(Err(scene.moderators().collect())),
-            Verdict::Ended => return Err(Refusal::Ended),
-            Verdict::Banned => return Err(Refusal::Banned),
-            Verdict::Closed => return Err(Refusal::Closed),
-            Verdict::Social => return Err(Refusal::Social),
         }
         let resumes = self.check_token(join)?;
         if self.is_orphan() && !arrival.has_place && !scene.holds(user) {
@@ -113,6 +110,11 @@ impl Local {
             return Err(Refusal::Overloaded);
         }
         Ok(Ok(resumes))
+    }
+
+    fn has_link(&self, scene: &Scene, join: &Join) -> bool {
+        let given = join.link_key.as_deref();
+        given.is_some_and(|key| self.shared.links.opens(scene, key))
     }
 
     /// A token of somebody who has a place here must be that place's; one that we know nothing of (this node is new, or the
@@ -213,7 +215,7 @@ impl Local {
         let joined = Joined {
             session,
             sdp,
-            snapshot: snapshot(&replica.view, &self.names, user, true),
+            snapshot: Shown::new(&replica.view, &self.names, &self.shared.links).snapshot(user, true),
             resume_token: self.shared.tokens.seal(token),
             resumed,
         };

@@ -2,7 +2,7 @@
 
 use super::home::names;
 use super::{Local, Message};
-use crate::forwarder::personal::{change, named_in, snapshot};
+use crate::forwarder::personal::{Shown, named_in};
 use crate::forwarder::protocol::{Answer, Refusal, Sight};
 use crate::forwarder::watchers::Watcher;
 use crate::id::{SocketId, UserId};
@@ -30,21 +30,17 @@ impl Local {
             .map(Iterator::collect::<Vec<_>>);
         // Who became a moderator meanwhile sees more than the changes tell.
         let healed = missed.filter(|told| told.iter().all(|told| told.promoted != Some(user)));
+        let shown = Shown::new(&replica.view, &self.names, &self.shared.links);
         let messages = match healed {
             Some(told) => told
                 .into_iter()
                 .map(|told| LiveMessage::Room {
                     room: self.room,
                     seq: told.version.as_u64(),
-                    change: change(told, &replica.view, &self.names, user),
+                    change: shown.change(told, user),
                 })
                 .collect(),
-            None => vec![LiveMessage::RoomSnapshot(Box::new(snapshot(
-                &replica.view,
-                &self.names,
-                user,
-                true,
-            )))],
+            None => vec![LiveMessage::RoomSnapshot(Box::new(shown.snapshot(user, true)))],
         };
         let seen = replica.view.version;
         if messages.into_iter().all(|message| sink.send(message).is_ok()) {
@@ -74,21 +70,20 @@ impl Local {
             let (Some(told), Some(replica)) = (self.unshown.pop_front(), &self.replica) else {
                 return;
             };
-            let (room, view, names) = (self.room, &replica.view, &self.names);
+            let (room, view) = (self.room, &replica.view);
+            let shown = Shown::new(view, &self.names, &self.shared.links);
             self.watchers.send(told.version, |user| {
                 let seq = told.version.as_u64();
                 let mut messages = vec![LiveMessage::Room {
                     room,
                     seq,
-                    change: change(&told, view, names, user),
+                    change: shown.change(&told, user),
                 }];
                 if told.promoted != Some(user) {
                     return (told.version, messages);
                 }
                 // A new moderator sees hands that went up before. What waits to be shown is in the snapshot already.
-                messages.push(LiveMessage::RoomSnapshot(Box::new(snapshot(
-                    view, names, user, true,
-                ))));
+                messages.push(LiveMessage::RoomSnapshot(Box::new(shown.snapshot(user, true))));
                 (view.version, messages)
             });
         }
@@ -97,9 +92,10 @@ impl Local {
     /// Everybody gets the whole room.
     pub(super) fn show_everything(&mut self) {
         let Some(replica) = &self.replica else { return };
-        let (view, names) = (&replica.view, &self.names);
+        let view = &replica.view;
+        let shown = Shown::new(view, &self.names, &self.shared.links);
         self.watchers.send(view.version, |user| {
-            let snapshot = snapshot(view, names, user, true);
+            let snapshot = shown.snapshot(user, true);
             (view.version, vec![LiveMessage::RoomSnapshot(Box::new(snapshot))])
         });
     }
@@ -145,12 +141,8 @@ impl Local {
         if !self.roster.has(user) {
             return Err(Refusal::NotInRoom);
         }
-        Ok(Answer::Snapshot(Box::new(snapshot(
-            &replica.view,
-            &self.names,
-            user,
-            true,
-        ))))
+        let shown = Shown::new(&replica.view, &self.names, &self.shared.links);
+        Ok(Answer::Snapshot(Box::new(shown.snapshot(user, true))))
     }
 
     pub(super) fn sight(&self, user: UserId) -> Result<Answer, Refusal> {

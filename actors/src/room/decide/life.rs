@@ -53,6 +53,7 @@ fn empty(room: RoomId, creator: UserId, settings: Settings, cx: &Context) -> Sce
         invitations: vec![],
         banned: Default::default(),
         pinged: vec![],
+        link: 0,
     }
 }
 
@@ -72,6 +73,17 @@ pub(super) fn amend(state: &State, by: UserId, patch: Patch, cx: &Context) -> De
     if settings != scene.settings {
         draft.change(Change::Settings(settings));
         draft.audit(doer(by), "room_settings", None);
+    }
+    Ok(draft.done())
+}
+
+/// Nobody inside has to leave.
+pub(super) fn renew_link(state: &State, by: UserId, old: u32, cx: &Context) -> Decided {
+    let scene = run_by(state, by)?;
+    let mut draft = Draft::new(state, cx);
+    if scene.link == old {
+        draft.change(Change::LinkRenewed(old.saturating_add(1)));
+        draft.audit(doer(by), "room_link_renewed", None);
     }
     Ok(draft.done())
 }

@@ -4,8 +4,11 @@ use super::{Decided, live, run_by};
 use crate::events::Notices;
 use crate::id::UserId;
 use crate::room::draft::{Draft, by as doer};
-use crate::room::{Change, HandDown, Invitation, Refusal, Role, Seat, State};
+use crate::room::{Change, HandDown, Invitation, Refusal, Role, Scene, Seat, State};
 use mitalk_cluster::Context;
+
+/// The stage number of whoever first joins the creator, who has the one before it.
+const FIRST_GUEST: u32 = 2;
 
 /// By a moderator's own wish, or as the answer to a raised hand, which then goes down.
 pub(super) fn invite(state: &State, by: UserId, user: UserId, cx: &Context) -> Decided {
@@ -65,11 +68,23 @@ pub(super) fn answer(state: &State, user: UserId, accept: bool, cx: &Context) ->
         draft.change(Change::Uninvited(user));
         if let Some(seat) = state.new_seat(user, Role::Speaker) {
             draft.change(Change::Seated(seat));
+            credit(&mut draft, scene, seat);
         }
     } else if invited {
         draft.change(Change::Uninvited(user));
     }
     Ok(draft.done())
+}
+
+/// Being on stage with somebody else earns invites, once for each room: the account knows what it has counted.
+fn credit(draft: &mut Draft<'_>, before: &Scene, newcomer: Seat) {
+    if before.stage.is_empty() {
+        return;
+    }
+    draft.took_part(newcomer.user);
+    if newcomer.number == FIRST_GUEST && before.seat(before.creator).is_some() {
+        draft.took_part(before.creator);
+    }
 }
 
 pub(super) fn unmute(state: &State, user: UserId, cx: &Context) -> Decided {

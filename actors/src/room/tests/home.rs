@@ -3,7 +3,7 @@
 
 use crate::id::{Home as LogicalHome, RoomId, UserId};
 use crate::room::*;
-use mitalk_cluster::{BootInstant, Context, Entity, EntityId, NodeId, Timestamp, Trace};
+use mitalk_cluster::{BootInstant, Context, Entity, EntityId, NodeId, Target, Timestamp, Trace};
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 
@@ -26,6 +26,8 @@ pub(in crate::room) struct Home {
     pub(in crate::room) effects: Vec<Effect>,
     pub(in crate::room) rows: usize,
     pub(in crate::room) commits: usize,
+    /// Whose accounts were told that they were on stage with somebody.
+    pub(in crate::room) credited: Vec<UserId>,
     /// What a forwarder that missed nothing has.
     pub(in crate::room) replica: Option<View>,
 }
@@ -38,6 +40,7 @@ impl Home {
             effects: vec![],
             rows: 0,
             commits: 0,
+            credited: vec![],
             replica: None,
         }
     }
@@ -80,6 +83,11 @@ impl Home {
         }
         self.commits += usize::from(decision.events.iter().any(Room::durable) || !decision.outbox.is_empty());
         self.rows += decision.outbox.len();
+        let targets = decision.outbox.iter().map(|row| &row.target);
+        self.credited.extend(targets.filter_map(|target| match target {
+            Target::Entity(account) => account.key.parse::<UserId>().ok(),
+            _ => None,
+        }));
         for effect in &decision.effects {
             self.replicate(effect);
         }

@@ -193,6 +193,7 @@ async fn an_answer_that_is_lost_costs_no_place() {
         let request = JoinRequest {
             sdp,
             resume_token: token.clone(),
+            link_key: None,
             socket: None,
         };
         assert!(

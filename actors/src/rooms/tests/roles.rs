@@ -109,7 +109,7 @@ async fn only_people_in_the_room_act_and_only_moderators_moderate() {
         ..outsider
     };
     assert_eq!(
-        world.rooms.room(&waiting, room).await.err(),
+        world.rooms.room(&waiting, room, None).await.err(),
         Some(Error::Suspended)
     );
 }
@@ -124,7 +124,10 @@ async fn the_door_follows_the_visibility_and_hands_the_follows() {
     let (room, host) = world.host(1, social).await;
     let stranger = world.person(2).await;
     assert_eq!(world.join(&stranger, room, None).await.err(), Some(Error::Social));
-    assert_eq!(world.rooms.room(&stranger, room).await.err(), Some(Error::Social));
+    assert_eq!(
+        world.rooms.room(&stranger, room, None).await.err(),
+        Some(Error::Social)
+    );
     world.library.follows.lock().unwrap().insert((user(2), user(1)));
     let guest = world.join(&stranger, room, None).await.unwrap();
 
@@ -197,7 +200,10 @@ async fn a_room_ends_for_all() {
         world.join(&guest.caller, room, None).await.err(),
         Some(ended.clone())
     );
-    assert_eq!(world.rooms.room(&guest.caller, room).await.err(), Some(ended));
+    assert_eq!(
+        world.rooms.room(&guest.caller, room, None).await.err(),
+        Some(ended)
+    );
     until!("nothing is listed", {
         world
             .rooms

@@ -26,7 +26,9 @@ async fn everybody_has_the_same_sequence_and_hands_are_moderators_business() {
     let whose = |seen: &[LiveMessage]| {
         seen.iter().find_map(|message| match message {
             LiveMessage::Room {
-                change: Change::HandUp { hand, hand_count: 1 },
+                change: Change::HandUp {
+                    hand, hand_count: 1, ..
+                },
                 ..
             } => Some(hand.is_some()),
             _ => None,

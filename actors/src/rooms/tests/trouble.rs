@@ -16,7 +16,7 @@ async fn audio_goes_on_over_a_forwarder_that_fails() {
     world.hears(&host, number).await;
     until!(
         "it is back with its people",
-        world.rooms.room(&host.caller, room).await.is_ok()
+        world.rooms.room(&host.caller, room, None).await.is_ok()
     );
     assert!(!world.ears.is_closed(guest.ear).await);
     let mute = Moderation::Mute;

@@ -242,6 +242,7 @@ impl World {
         let request = JoinRequest {
             sdp,
             resume_token,
+            link_key: None,
             socket: Some(socket),
         };
         let joined = self.rooms.join(caller, room, request).await?;
@@ -280,7 +281,7 @@ impl World {
     }
 
     pub(super) async fn snapshot(&self, guest: &Guest, room: RoomId) -> Snapshot {
-        self.rooms.room(&guest.caller, room).await.unwrap()
+        self.rooms.room(&guest.caller, room, None).await.unwrap()
     }
 
     /// Waits until new packets of a speaker arrive.

@@ -1,0 +1,298 @@
+//! What is asked of an account, and what it answers.
+
+use super::{DeviceView, Origin, RoomClaim, SocketAt, SpentInvite, Summary, TakenPart};
+use crate::id::{DeviceId, Home, InviteId, RoomId, SessionId, SocketId, UserId};
+use crate::invite::{Invitee, Status};
+use crate::number::{PhoneKey, SealedNumber};
+use crate::person::{About, Notice, NoticeKind, Standing};
+use mitalk_cluster::Timestamp;
+use serde::{Deserialize, Serialize};
+use std::time::Duration;
+
+/// How a waiting person became active, other than by an invite.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Admitted {
+    /// Their ticket was called.
+    Ticket,
+    /// By the allow-list.
+    AllowList,
+    /// The phase is open.
+    Open,
+    /// An operator named them.
+    Operator,
+}
+
+/// What is asked of it.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Command {
+    /// Somebody proved that the number is theirs: makes the account, if it is not there yet.
+    SignUp {
+        /// Their number's key.
+        phone: PhoneKey,
+        /// Their number, for messages.
+        sealed: SealedNumber,
+        /// Its last digits.
+        hint: String,
+        /// Invites to give, once active.
+        quota: u32,
+        /// Invites that they hold.
+        offered: Vec<InviteId>,
+    },
+    /// Everything a caller may know of the account.
+    Read,
+    /// They hold these invites, if they wait.
+    OfferInvites {
+        /// Which, oldest first.
+        invites: Vec<InviteId>,
+    },
+    /// An invite that they held can not be accepted any more.
+    DropOffer {
+        /// Which.
+        invite: InviteId,
+    },
+    /// They can not come in now: take a ticket.
+    Queue,
+    /// A ticket is theirs, unless they have one.
+    TakeTicket {
+        /// Of which waitlist.
+        home: Home,
+        /// Which.
+        number: u64,
+    },
+    /// Makes a waiting person active.
+    Admit {
+        /// How.
+        how: Admitted,
+    },
+    /// An invite entity decided that this person has it: they come in by it if it is their first.
+    Redeem {
+        /// Which.
+        invite: InviteId,
+        /// Who gave it.
+        inviter: UserId,
+    },
+    /// An operator stops the account, or lets it go on.
+    Suspend {
+        /// Stops it.
+        suspended: bool,
+    },
+    /// The number is another account's: this one lost a race that its claim was too late for.
+    LoseNumber,
+
+    /// A device signed in.
+    OpenDevice {
+        /// A fresh one.
+        device: DeviceId,
+        /// What it calls itself, cut to its limit.
+        name: String,
+        /// SHA-256 of its first refresh secret.
+        hash: [u8; 32],
+        /// Devices of an account; the longest unused one makes room.
+        most: usize,
+    },
+    /// A device trades its refresh secret for the next one.
+    Rotate {
+        /// Which.
+        device: DeviceId,
+        /// SHA-256 of the secret it has.
+        presented: [u8; 32],
+        /// SHA-256 of the next one.
+        next: [u8; 32],
+        /// A device not refreshed for so long is signed out.
+        idle: Duration,
+    },
+    /// Signs a device out.
+    RevokeDevice {
+        /// Which.
+        device: DeviceId,
+    },
+    /// Lists the devices.
+    Devices,
+
+    /// Changes what they write about themselves; checked against the limits by the caller.
+    Describe {
+        /// All of it.
+        about: Box<About>,
+        /// Whether people they invited may show by whom.
+        shown_as_inviter: bool,
+    },
+    /// A handle was claimed for them.
+    SetHandle {
+        /// Which.
+        handle: String,
+        /// The claim ends then: not to be taken later.
+        until: Timestamp,
+    },
+    /// The handle is somebody else's: the claim was too late.
+    LoseHandle {
+        /// Which.
+        handle: String,
+    },
+
+    /// Gives an invite.
+    Invite {
+        /// Its id: derived from the request, so that a repeat gives the same.
+        id: InviteId,
+        /// Whom for.
+        invitee: Invitee,
+        /// The number's last digits.
+        hint: Option<String>,
+        /// How long it is good.
+        lifetime: Duration,
+        /// Invites that the account remembers.
+        most: usize,
+    },
+    /// An invite of theirs has ended.
+    SettleInvite {
+        /// Which.
+        invite: InviteId,
+        /// How.
+        status: Status,
+        /// Who accepted it.
+        by: Option<UserId>,
+    },
+    /// An operator gives them more to give.
+    GrantInvites {
+        /// How many.
+        count: u32,
+        /// Most that anybody may have left.
+        most: u32,
+    },
+    /// A room had them on its stage with somebody else: that earns invites.
+    TakePart {
+        /// Which.
+        room: RoomId,
+    },
+    /// Lists the invites.
+    Invites,
+
+    /// Follows somebody, or no more.
+    Follow {
+        /// Whom.
+        whom: UserId,
+        /// Or no more.
+        follows: bool,
+    },
+    /// Somebody follows this person now.
+    Followed {
+        /// Who.
+        by: UserId,
+    },
+
+    /// Tells them something.
+    Notify {
+        /// What.
+        what: NoticeKind<UserId>,
+        /// What it comes from: a repeat changes nothing.
+        origin: Origin,
+    },
+    /// Lists notices, newest first.
+    Notices {
+        /// Only those with a sequence below.
+        before: u64,
+        /// At most so many.
+        limit: usize,
+    },
+    /// They have read up to here.
+    ReadNotices {
+        /// The newest one read.
+        up_to: u64,
+    },
+
+    /// A live socket of theirs is on a node. Memory only.
+    Attach {
+        /// It.
+        socket: SocketAt,
+        /// Sockets of an account; the oldest makes room.
+        most: usize,
+    },
+    /// It is gone. Memory only.
+    Detach {
+        /// Which.
+        socket: SocketId,
+    },
+    /// They are in this room, by this session, from now on. Memory only.
+    ClaimRoom(RoomClaim),
+    /// That session is over. Memory only.
+    ReleaseRoom {
+        /// Which.
+        session: SessionId,
+    },
+    /// Which room are they in?
+    FindRoom,
+}
+
+/// What it answers.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Reply {
+    /// Done, or nothing had to be.
+    Done,
+    /// The account after the command.
+    Account(Box<Summary>),
+    /// A device is signed in, or got its next secret.
+    Device {
+        /// For the access token.
+        standing: Standing,
+    },
+    /// An old secret was used again: the device was signed out.
+    Reused,
+    /// All devices, newest first.
+    Devices(Vec<DeviceView>),
+    /// An invite that was given.
+    Invite(SpentInvite),
+    /// All invites, newest first.
+    Invites {
+        /// They.
+        invites: Vec<SpentInvite>,
+        /// Left to give.
+        left: u32,
+        /// What they did to earn more.
+        part: TakenPart,
+    },
+    /// Notices, newest first.
+    Notices {
+        /// They.
+        notices: Vec<Notice<UserId>>,
+        /// Older ones are in the table.
+        more: bool,
+    },
+    /// A room was claimed.
+    Claimed {
+        /// The claim that had to give way: its node has been told.
+        evicted: Option<RoomClaim>,
+    },
+    /// The room they are in.
+    Room(Option<RoomClaim>),
+}
+
+/// Why not.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+pub enum Refusal {
+    /// No account of this id.
+    #[error("there is no such account")]
+    NoAccount,
+    /// An operator stopped it.
+    #[error("the account is suspended")]
+    Suspended,
+    /// Only for active people.
+    #[error("the account is not active")]
+    NotActive,
+    /// No such device, or signed out.
+    #[error("there is no such device")]
+    NoDevice,
+    /// Not a secret of this device, or not used for too long.
+    #[error("the refresh token is not valid")]
+    RefreshInvalid,
+    /// Nothing left to give.
+    #[error("no invites are left")]
+    QuotaUsedUp,
+    /// All remembered invites are pending.
+    #[error("too many invites are pending")]
+    TooManyPending,
+    /// The handle's claim was over before the account could take it.
+    #[error("the claim is over")]
+    ClaimOver,
+}
