@@ -7,7 +7,7 @@ use serde_json::Value;
 use std::collections::BTreeSet;
 
 /// Every route of `/v1`, as agreed.
-const ROUTES: [(&str, &str); 41] = [
+const ROUTES: [(&str, &str); 42] = [
     ("post", "/v1/auth/code"),
     ("post", "/v1/auth/verify"),
     ("post", "/v1/auth/refresh"),
@@ -45,6 +45,7 @@ const ROUTES: [(&str, &str); 41] = [
     ("get", "/v1/rooms/{room}/roster"),
     ("post", "/v1/rooms/{room}/ping/{user}"),
     ("post", "/v1/rooms/{room}/end"),
+    ("post", "/v1/rooms/{room}/link"),
     ("get", "/v1/notices"),
     ("put", "/v1/notices/read"),
     ("get", "/v1/live"),

@@ -147,7 +147,8 @@ async fn a_link_brings_one_person_in() {
             .standing,
         Standing::Active
     );
-    shows(&world, &inviter, (vec![Status::Accepted, Status::Accepted], 0)).await;
+    // Both are given, and two people who came in by them earn one more.
+    shows(&world, &inviter, (vec![Status::Accepted, Status::Accepted], 1)).await;
     let again = world.mitalk.accept_invite(&second, &other).await.unwrap();
     assert_eq!(
         again.standing,
