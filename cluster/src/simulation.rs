@@ -8,9 +8,12 @@
 //! be: there nothing but epochs and write ids keeps data safe. After a minute the faults end, and what is owed must get
 //! delivered.
 //!
-//! `MITALK_SIM_SEEDS` says how many seeds run, `MITALK_SIM_SEED` replays one and prints its trace. A failing seed is
-//! replayed and printed with the end of its trace. Each [`Shortcut`] that the protocol warns of is put in on purpose by
-//! the drivers here, not by the machines, and must be caught.
+//! `MITALK_SIM_SEEDS` says how many seeds run, `MITALK_SIM_SEED` replays one and prints its trace, in each test as that
+//! test runs it. A failing seed is replayed and printed with the end of its trace.
+//!
+//! Each [`Shortcut`] that the protocol warns of is put in on purpose by the drivers here, not by the machines, and must
+//! be caught by [`CATCHES`] of [`SHORTCUT_SEEDS`] seeds. Those that need a rare schedule have a [`Profile`] of worlds in
+//! which it is common; the protocol as it is must hold in all of them.
 
 mod broker;
 mod check;
@@ -22,17 +25,19 @@ mod store;
 mod toy;
 mod world;
 
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex};
 
 use self::check::Violation;
 use self::shortcut::Shortcut;
-use self::world::{Profile, Report, World};
+use self::world::{Profile, Report, Run, World};
 
 /// Seeds of a plain run.
 const SEEDS: u64 = 2_000;
-/// Seeds within which a shortcut must be caught.
-const SHORTCUT_SEEDS: u64 = 100_000;
+/// Seeds within which a shortcut must be caught so often.
+const SHORTCUT_SEEDS: u64 = 4_000;
+/// So many seeds must catch it: one alone may be luck that the next change takes away.
+const CATCHES: usize = 10;
 /// Lines of a failing seed's trace that are printed.
 const TRACE_LINES: usize = 200;
 
@@ -42,45 +47,39 @@ fn number(name: &str) -> Option<u64> {
         .map(|text| text.parse().unwrap_or_else(|_| panic!("{name} must be a number")))
 }
 
-/// Replays a seed with its trace.
-fn explain(seed: u64, shortcut: Option<Shortcut>, violation: &Violation) -> String {
-    let (_, trace) = World::new(seed, shortcut, true).run();
-    let from = trace
-        .len()
-        .saturating_sub(if number("MITALK_SIM_SEED").is_some() {
-            usize::MAX
-        } else {
-            TRACE_LINES
-        });
-    let trace = trace[from..].join("\n");
-    format!("{trace}\n\nseed {seed}: {violation:?}\nreplay with MITALK_SIM_SEED={seed}")
+/// Replays a seed and prints the end of its trace, or all of it to whoever asked for this seed.
+fn replay(seed: u64, profile: Profile, shortcut: Option<Shortcut>) -> Run {
+    let run = World::new(seed, profile, shortcut, true).run();
+    let asked = number("MITALK_SIM_SEED").is_some();
+    let lines = if asked { run.trace.len() } else { TRACE_LINES };
+    let from = run.trace.len().saturating_sub(lines);
+    println!("{}", run.trace[from..].join("\n"));
+    println!("replay with MITALK_SIM_SEED={seed} and this test's name");
+    run
 }
 
-/// What the seeds that hold did, and the first found that does not.
-type Found = (Report, Option<(u64, Violation)>);
+/// What the seeds that hold did, and those found that do not, with the steps they took.
+#[derive(Default)]
+struct Found {
+    report: Report,
+    failures: Vec<(u64, u64, Violation)>,
+}
 
-/// Runs seeds `0..seeds`, those of a profile if one is given, on two threads until one fails; the sum of what the
-/// others did.
-fn search(seeds: u64, profile: Option<Profile>, shortcut: Option<Shortcut>) -> Found {
-    let next = Arc::new(AtomicU64::new(0));
-    let found: Arc<Mutex<Found>> = Arc::default();
+/// Runs seeds `0..seeds` on two threads until `enough` of them failed.
+fn search(seeds: u64, enough: usize, profile: fn(u64) -> Profile, shortcut: Option<Shortcut>) -> Found {
+    let next = AtomicU64::new(0);
+    let found: Mutex<Found> = Mutex::default();
     let work = || {
         loop {
             let seed = next.fetch_add(1, Ordering::Relaxed);
-            if seed >= seeds || found.lock().unwrap().1.is_some() {
+            if seed >= seeds || found.lock().unwrap().failures.len() >= enough {
                 return;
             }
-            if profile.is_some_and(|p| p != Profile::of(seed)) {
-                continue;
-            }
-            let (result, _) = World::new(seed, shortcut, false).run();
+            let run = World::new(seed, profile(seed), shortcut, false).run();
             let mut found = found.lock().unwrap();
-            match result {
-                Ok(report) => found.0.add(&report),
-                Err(violation) if found.1.as_ref().is_none_or(|(s, _)| *s > seed) => {
-                    found.1 = Some((seed, violation));
-                }
-                Err(_) => {}
+            match run.violation {
+                None => found.report.add(&run.report),
+                Some(violation) => found.failures.push((seed, run.report.steps, violation)),
             }
         }
     };
@@ -88,54 +87,57 @@ fn search(seeds: u64, profile: Option<Profile>, shortcut: Option<Shortcut>) -> F
         scope.spawn(work);
         scope.spawn(work);
     });
-    Arc::into_inner(found).unwrap().into_inner().unwrap()
+    let mut found = found.into_inner().unwrap();
+    found.failures.sort_by_key(|(seed, ..)| *seed);
+    found
 }
 
 #[test]
 fn the_protocol_holds() {
     if let Some(seed) = number("MITALK_SIM_SEED") {
-        let (result, trace) = World::new(seed, None, true).run();
-        println!("{}", trace.join("\n"));
-        match result {
-            Ok(report) => return println!("seed {seed} holds: {report:?}"),
-            Err(violation) => panic!("seed {seed}: {violation:?}"),
-        }
+        let run = replay(seed, Profile::of(seed), None);
+        return assert_eq!(run.violation, None, "seed {seed}");
     }
     let seeds = number("MITALK_SIM_SEEDS").unwrap_or(SEEDS);
-    let (report, failure) = search(seeds, None, None);
-    if let Some((seed, violation)) = failure {
-        panic!("{}", explain(seed, None, &violation));
+    let found = search(seeds, 1, Profile::of, None);
+    if let Some((seed, ..)) = found.failures.first() {
+        let run = replay(*seed, Profile::of(*seed), None);
+        panic!("seed {seed}: {:?}", run.violation);
     }
-    println!("{seeds} seeds hold: {report:?}");
-    report.assert_interesting(seeds);
+    println!("{seeds} seeds hold: {:?}", found.report);
+    found.report.assert_interesting(seeds);
 }
 
 /// The same seed is the same world: without that nothing could be replayed.
 #[test]
 fn a_seed_is_replayed_exactly() {
-    for seed in 0..5 {
-        let (first, trace) = World::new(seed, None, true).run();
-        let (second, again) = World::new(seed, None, true).run();
-        assert_eq!(first, second);
-        assert!(trace == again, "seed {seed} took two ways");
+    for seed in 0..8 {
+        let first = World::new(seed, Profile::of(seed), None, true).run();
+        let second = World::new(seed, Profile::of(seed), None, true).run();
+        assert!(first == second, "seed {seed} took two ways");
     }
 }
 
-/// Some seed must fail, and with one of the violations that this shortcut is known for.
-fn caught(shortcut: Shortcut, profile: Profile, expected: fn(&Violation) -> bool) {
-    let seeds = number("MITALK_SIM_SEEDS")
-        .unwrap_or(SHORTCUT_SEEDS)
-        .max(SHORTCUT_SEEDS);
-    let (_, failure) = search(seeds, Some(profile), Some(shortcut));
-    let Some((seed, violation)) = failure else {
-        panic!("{shortcut:?} was not caught in {seeds} seeds")
-    };
+/// Several seeds must fail, each with one of the violations that this shortcut is known for.
+fn caught(shortcut: Shortcut, profile: fn(u64) -> Profile, expected: fn(&Violation) -> bool) {
+    if let Some(seed) = number("MITALK_SIM_SEED") {
+        let run = replay(seed, profile(seed), Some(shortcut));
+        return println!("{shortcut:?}, seed {seed}: {:?}", run.violation);
+    }
+    let seeds = number("MITALK_SIM_SEEDS").unwrap_or(0).max(SHORTCUT_SEEDS);
+    let found = search(seeds, CATCHES, profile, Some(shortcut));
+    for (seed, steps, violation) in &found.failures {
+        println!("{shortcut:?} caught by seed {seed} after {steps} steps: {violation:?}");
+        if !expected(violation) {
+            let run = replay(*seed, profile(*seed), Some(shortcut));
+            panic!("not what {shortcut:?} is known for: {:?}", run.violation);
+        }
+    }
+    let catches = found.failures.len();
     assert!(
-        expected(&violation),
-        "{}",
-        explain(seed, Some(shortcut), &violation)
+        catches >= CATCHES,
+        "{shortcut:?}: {catches} catches in {seeds} seeds"
     );
-    println!("{shortcut:?} caught by seed {seed}: {violation:?}");
 }
 
 #[test]
@@ -147,7 +149,7 @@ fn dirty_buckets_are_caught() {
             Violation::CommitOfPassedOwner(_) | Violation::Undelivered(_) | Violation::TimerLost(_)
         )
     };
-    caught(Shortcut::DirtyBuckets, Profile::Mixed, behind);
+    caught(Shortcut::DirtyBuckets, |_| Profile::Zombies, behind);
 }
 
 #[test]
@@ -155,10 +157,13 @@ fn an_epoch_as_the_only_fence_is_caught() {
     let lost = |v: &Violation| {
         matches!(
             v,
-            Violation::CommitBehindActivation(_) | Violation::Undelivered(_) | Violation::TimerLost(_)
+            Violation::CommitBehindActivation(_)
+                | Violation::CommitOfPassedOwner(_)
+                | Violation::Undelivered(_)
+                | Violation::TimerLost(_)
         )
     };
-    caught(Shortcut::EpochFence, Profile::Mixed, lost);
+    caught(Shortcut::EpochFence, |_| Profile::Mixed, lost);
 }
 
 #[test]
@@ -171,7 +176,7 @@ fn no_fence_without_a_row_is_caught() {
                 | Violation::Undelivered(_)
         )
     };
-    caught(Shortcut::NoFenceWithoutRow, Profile::Mixed, behind);
+    caught(Shortcut::NoFenceWithoutRow, |_| Profile::Zombies, behind);
 }
 
 #[test]
@@ -179,45 +184,57 @@ fn removed_rows_are_caught() {
     let twice = |v: &Violation| {
         matches!(
             v,
-            Violation::AppliedTwice(_) | Violation::Undelivered(_) | Violation::Skipped(_)
+            Violation::AppliedTwice(_)
+                | Violation::CommitOfPassedOwner(_)
+                | Violation::Undelivered(_)
+                | Violation::Skipped(_)
         )
     };
-    caught(Shortcut::RemovedRows, Profile::Mixed, twice);
+    caught(Shortcut::RemovedRows, |_| Profile::Mixed, twice);
 }
 
 #[test]
 fn two_rows_on_the_wire_are_caught() {
-    caught(Shortcut::TwoOnTheWire, Profile::Mixed, |v| {
-        matches!(v, Violation::Skipped(_))
-    });
+    caught(
+        Shortcut::TwoOnTheWire,
+        |_| Profile::Mixed,
+        |v| matches!(v, Violation::Skipped(_)),
+    );
 }
 
-/// Needs a zombie that scans between the insert of the new owner's row and its commit, with a wall clock ahead.
+/// A zombie has the entity in memory as it was; its scanner finds the new owner's row, due by its own clock.
 #[test]
-#[ignore = "not caught within 100,000 seeds so far: its worlds are too rarely right"]
 fn deleting_rows_of_a_higher_epoch_is_caught() {
-    caught(Shortcut::DeletesUnknownTimers, Profile::Timers, |v| {
-        matches!(v, Violation::TimerLost(_))
-    });
+    caught(
+        Shortcut::DeletesUnknownTimers,
+        |_| Profile::Zombies,
+        |v| matches!(v, Violation::TimerLost(_)),
+    );
 }
 
 #[test]
 fn going_on_after_a_late_renewal_is_caught() {
-    caught(Shortcut::GoesOnAfterLateRenewal, Profile::Leases, |v| {
-        matches!(v, Violation::TwoHolders(_))
-    });
+    caught(
+        Shortcut::GoesOnAfterLateRenewal,
+        |_| Profile::Leases,
+        |v| matches!(v, Violation::TwoHolders(_)),
+    );
 }
 
 #[test]
 fn counting_the_hold_from_a_resend_is_caught() {
-    caught(Shortcut::HoldFromResend, Profile::Leases, |v| {
-        matches!(v, Violation::TwoHolders(_))
-    });
+    caught(
+        Shortcut::HoldFromResend,
+        |_| Profile::Leases,
+        |v| matches!(v, Violation::TwoHolders(_)),
+    );
 }
 
 #[test]
 fn counting_a_ttl_from_the_question_is_caught() {
-    caught(Shortcut::TtlFromQuestion, Profile::Leases, |v| {
-        matches!(v, Violation::TwoHolders(_))
-    });
+    caught(
+        Shortcut::TtlFromQuestion,
+        |_| Profile::Leases,
+        |v| matches!(v, Violation::TwoHolders(_)),
+    );
 }

@@ -28,34 +28,55 @@ impl Client {
 }
 
 /// Some commands for some entities, spread over the time of faults.
-/// With `timers`, each arms one.
-pub(super) fn draw(rng: &mut StdRng, entities: &[EntityId], until: Ms, timers: bool) -> Vec<Client> {
-    let count = if timers {
-        rng.random_range(20..40)
-    } else {
-        rng.random_range(6..16)
+pub(super) fn draw(rng: &mut StdRng, entities: &[EntityId], until: Ms) -> Vec<Client> {
+    let count = rng.random_range(6..16);
+    let command = |rng: &mut StdRng, id, entity: &EntityId| {
+        if rng.random_bool(0.15) {
+            return Command::Delete { id };
+        }
+        let arm_ms = rng.random_bool(0.4).then(|| rng.random_range(500..40_000));
+        let other = &entities[rng.random_range(0..entities.len())];
+        let pay = (rng.random_bool(0.3) && other != entity).then(|| other.key.to_string());
+        Command::Add { id, arm_ms, pay }
     };
-    let mut clients = vec![];
-    for id in 1..=count {
-        let entity = entities[rng.random_range(0..entities.len())].clone();
-        let command = if !timers && rng.random_bool(0.15) {
-            Command::Delete { id }
-        } else {
-            let soonest = if timers { 8_000 } else { 500 };
-            let arm_ms = (timers || rng.random_bool(0.4)).then(|| rng.random_range(soonest..40_000));
-            let other = &entities[rng.random_range(0..entities.len())];
-            let pay = (rng.random_bool(0.3) && *other != entity).then(|| other.key.to_string());
-            Command::Add { id, arm_ms, pay }
-        };
-        let start = rng.random_range(0..until);
-        clients.push(Client {
+    clients(rng, count, entities, until, command)
+}
+
+/// Many commands: what an entity has in memory is soon old, some activations only read, and most timers are due by
+/// the clock of somebody who wakes up.
+pub(super) fn draw_for_zombies(rng: &mut StdRng, entities: &[EntityId], until: Ms) -> Vec<Client> {
+    let count = rng.random_range(20..50);
+    let command = |rng: &mut StdRng, id, _: &EntityId| {
+        if rng.random_bool(0.4) {
+            return Command::Look;
+        }
+        let arm_ms = rng.random_bool(0.8).then(|| rng.random_range(500..10_000));
+        Command::Add {
             id,
+            arm_ms,
+            pay: None,
+        }
+    };
+    clients(rng, count, entities, until, command)
+}
+
+fn clients(
+    rng: &mut StdRng,
+    count: u32,
+    entities: &[EntityId],
+    until: Ms,
+    command: impl Fn(&mut StdRng, u32, &EntityId) -> Command,
+) -> Vec<Client> {
+    let client = |id| {
+        let entity = entities[rng.random_range(0..entities.len())].clone();
+        Client {
+            id,
+            command: command(rng, id, &entity),
             entity,
-            command,
-            start,
+            start: rng.random_range(0..until),
             acknowledged: false,
             attempt: 0,
-        });
-    }
-    clients
+        }
+    };
+    (1..=count).map(client).collect()
 }

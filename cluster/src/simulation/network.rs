@@ -36,9 +36,21 @@ pub(super) fn calm(rng: &mut StdRng) -> Fate {
     }
 }
 
-/// One call under faults; `cut` is a node that the network has cut off, in one direction or both; a `slow` network
-/// answers late or not at all half of the time.
-pub(super) fn draw(rng: &mut StdRng, cut: bool, slow: bool) -> Fate {
+/// A node's way to the store, while there are faults.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Line {
+    /// Most calls are answered soon.
+    Fair,
+    /// Many calls take long, and are answered in time.
+    Slow,
+    /// Everything is carried out, nothing is answered.
+    Deaf,
+    /// Next to nothing gets through.
+    Cut,
+}
+
+/// One call under faults.
+pub(super) fn draw(rng: &mut StdRng, line: Line) -> Fate {
     let soon = rng.random_range(0..20);
     let late = rng.random_range(TIMEOUT..20_000);
     let (never, unanswered) = (
@@ -53,15 +65,14 @@ pub(super) fn draw(rng: &mut StdRng, cut: bool, slow: bool) -> Fate {
             heard: Heard::Nothing,
         },
     );
-    if cut {
-        return if rng.random_bool(if slow { 0.9 } else { 0.6 }) {
-            never
-        } else {
-            unanswered
-        };
-    }
-    let from = if slow { 60 } else { 0 };
-    match rng.random_range(from..100) {
+    let kind = match line {
+        Line::Fair => rng.random_range(0..100),
+        Line::Slow => rng.random_range(60..88),
+        Line::Deaf => return unanswered,
+        Line::Cut if rng.random_bool(0.8) => return never,
+        Line::Cut => return unanswered,
+    };
+    match kind {
         0..80 => Fate {
             applied: Some(soon),
             repeated: None,

@@ -33,6 +33,8 @@ const LIMITS: Limits = Limits {
 };
 /// How long an owner has to decide an ask.
 const DEADLINE: Duration = Duration::from_secs(2);
+/// Steps within which a tired node falls asleep.
+const DOZE_WITHIN: u32 = 40;
 /// The wall clock of the world's beginning: close before the end of an hour.
 const WALL_MS: Ms = 1_800_000_000_000 / 3_600_000 * 3_600_000 + 3_580_000;
 
@@ -144,6 +146,8 @@ pub(super) struct Node {
     /// A step is planned.
     stepping: bool,
     paused_until: Time,
+    /// Steps until it falls asleep.
+    tired: Option<u32>,
     parts: Option<Parts>,
     shards: Vec<ShardId>,
     rng: u64,
@@ -219,6 +223,7 @@ impl Node {
             todo: VecDeque::new(),
             stepping: false,
             paused_until: 0,
+            tired: None,
             parts: None,
             shards: vec![],
             rng: 0,
@@ -310,29 +315,31 @@ impl Node {
         }
     }
 
+    /// It falls asleep at one of its next steps, whatever that is in the middle of.
+    pub(super) fn tire(&mut self, world: &mut World) {
+        self.tired = Some(world.rng.random_range(0..DOZE_WITHIN));
+    }
+
     /// Stops for a while: shortly, or beyond every time-out; perhaps without noticing it.
     fn maybe_pause(&mut self, world: &mut World) -> bool {
-        let (often, long) = match world.profile {
-            Profile::Timers => (0.01, 0.5),
-            Profile::Mixed | Profile::Leases => (0.004, 0.3),
-        };
-        if !world.faults || !world.rng.random_bool(often) {
+        let Some((pause, unseen)) = self.falls_asleep(world).or_else(|| stumbles(world)) else {
             return false;
-        }
-        world.report.pauses += 1;
-        let range = match (world.rng.random_bool(long), world.profile) {
-            (true, Profile::Timers) => 12_000..30_000,
-            (true, _) => 1..25_000,
-            (false, _) => 1..2_000,
         };
-        let pause = world.rng.random_range(range) * MS;
-        self.paused_until = world.now + pause;
-        if world.frozen && world.rng.random_bool(0.7) {
-            self.clock.missed += pause;
+        world.report.pauses += 1;
+        self.paused_until = world.now + pause * MS;
+        if unseen {
+            self.clock.missed += pause * MS;
         }
         let node = self.index;
-        world.note(|| format!("n{node} pauses for {} ms", pause / MS));
+        world.note(|| format!("n{node} pauses for {pause} ms, unseen: {unseen}"));
         true
+    }
+
+    /// A doze outlasts the lease, and its own clock does not see it.
+    fn falls_asleep(&mut self, world: &mut World) -> Option<(Ms, bool)> {
+        let steps = self.tired?;
+        self.tired = steps.checked_sub(1);
+        (self.tired.is_none() && world.faults).then(|| (world.rng.random_range(18_000..26_000), true))
     }
 
     pub(super) fn step(&mut self, life: u64, world: &mut World) {
@@ -608,7 +615,7 @@ impl Node {
     fn round(&mut self, world: &mut World) {
         let next = world.now + u64::try_from(BEAT.as_nanos()).unwrap_or(u64::MAX);
         world.at(next, Event::Tick(self.index, self.life, Tick::Round, next));
-        if world.profile == Profile::Timers {
+        if world.profile == Profile::Zombies {
             self.scan_now(world);
         }
         let Some(parts) = &mut self.parts else { return };
@@ -881,7 +888,7 @@ impl Node {
             return;
         }
         // An actor may fail at any message (rule 6).
-        if world.faults && world.rng.random_bool(0.003) {
+        if world.faults && world.rng.random_bool(0.006) {
             let node = self.index;
             world.note(|| format!("n{node}: the actor of {} fails", key.id));
             return self.entity_gone(&key, world);
@@ -1002,6 +1009,26 @@ impl Node {
             }
         }
     }
+}
+
+/// A pause out of nowhere, and whether it is invisible to the node.
+fn stumbles(world: &mut World) -> Option<(Ms, bool)> {
+    if !world.faults || !world.rng.random_bool(0.004) {
+        return None;
+    }
+    // Whoever could take a zombie's shards over is awake.
+    let often_long = if world.profile == Profile::Zombies {
+        0.0
+    } else {
+        0.3
+    };
+    let long = if world.rng.random_bool(often_long) {
+        25_000
+    } else {
+        2_000
+    };
+    let pause = world.rng.random_range(1..long);
+    Some((pause, world.frozen && world.rng.random_bool(0.7)))
 }
 
 impl Reply {

@@ -147,9 +147,7 @@ impl Store {
             }
             Op::Due(query) => Answer::Due(content.due(query)),
             Op::DeleteTimers(keys) => {
-                for key in keys {
-                    content.timers.remove(key);
-                }
+                self.delete_timers(keys);
                 Answer::Deleted
             }
             Op::LowWater(shard) => {
@@ -186,6 +184,26 @@ impl Store {
             };
             if !self.content.timers.keys().any(row) {
                 let what = format!("{} was committed without the row of {timer:?}", write.id);
+                self.history.violated(Violation::TimerLost(what));
+            }
+        }
+    }
+
+    /// Rule 14: a row is deleted only when it is done. What a committed state waits for keeps a row, without which
+    /// nobody would fire it once the entity has left memory.
+    fn delete_timers(&mut self, keys: &[TimerKey]) {
+        for key in keys {
+            if self.content.timers.remove(key).is_none() {
+                continue;
+            }
+            let row = self.content.rows.get(&key.entity);
+            let waits = row.is_some_and(|r| {
+                let timers = decode(&r.blob).timers;
+                timers.iter().any(|t| t.name == key.name && t.due == key.due)
+            });
+            let same = |k: &TimerKey| (&k.entity, &k.name, k.due) == (&key.entity, &key.name, key.due);
+            if waits && !self.content.timers.keys().any(same) {
+                let what = format!("{} waits for {}, whose row was deleted", key.entity, key.name);
                 self.history.violated(Violation::TimerLost(what));
             }
         }

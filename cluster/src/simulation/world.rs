@@ -10,10 +10,10 @@ use rand::{Rng, SeedableRng};
 use super::broker::Consumer;
 use super::check::Violation;
 use super::client::{self, Client};
-use super::network::{self, Fate, Heard, Ms, TIMEOUT};
+use super::network::{self, Fate, Heard, Line, Ms, TIMEOUT};
 use super::node::{Node, Reply, Task, Tick};
 use super::shortcut::Shortcut;
-use super::store::{Kind, Op, Store};
+use super::store::{Op, Store};
 use super::toy::{Command, Toy};
 use crate::entity::{Source, Target};
 use crate::id::{EntityId, NodeId, ShardId};
@@ -34,6 +34,10 @@ const END: Ms = CALM + 200_000;
 const STEPS: u64 = 400_000;
 /// A world of leases has nothing to deliver afterwards.
 const LEASE_END: Ms = CALM + 30_000;
+/// In a world of leases some node is cut off once in that time.
+const OUTAGE_EVERY: usize = 30_000;
+/// In a world of zombies some node dozes once in that time.
+const DOZE_EVERY: usize = 30_000;
 /// How long a client waits for an answer.
 const PATIENCE: Ms = 2_500;
 
@@ -44,8 +48,9 @@ pub(super) enum Profile {
     Mixed,
     /// Two nodes whose clocks run as unequally as the rules allow, few commands, many cuts and slow answers.
     Leases,
-    /// Owners that sleep without noticing and wake as zombies, walls that disagree, timers in every command.
-    Timers,
+    /// Owners that doze without noticing, long enough to be passed, and go on as if nothing had happened; few entities
+    /// used by all, some only looked at, short timers, and walls that disagree.
+    Zombies,
 }
 
 impl Profile {
@@ -53,7 +58,7 @@ impl Profile {
     pub(super) fn of(seed: u64) -> Self {
         match seed % 4 {
             2 => Self::Leases,
-            3 => Self::Timers,
+            3 => Self::Zombies,
             _ => Self::Mixed,
         }
     }
@@ -75,7 +80,10 @@ pub(super) enum Event {
     Send(usize, u64, super::node::EntityKey, OutboxRow),
     Crash(usize),
     Restart(usize),
-    Cut(usize, bool),
+    /// An owner falls asleep at one of its next steps.
+    Doze,
+    /// A node's line is that from now on.
+    Line(usize, Line),
     Calm,
 }
 
@@ -118,6 +126,15 @@ impl Report {
     }
 }
 
+/// What became of a seed.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Run {
+    pub(super) report: Report,
+    pub(super) violation: Option<Violation>,
+    /// Empty unless it was asked for.
+    pub(super) trace: Vec<String>,
+}
+
 /// Who waits for the answer to an ask.
 #[derive(Clone, Debug)]
 pub(super) enum Asker {
@@ -149,7 +166,7 @@ pub(super) struct World {
     pending: HashMap<u64, Event>,
     next: u64,
     nodes: Vec<Node>,
-    cut: Vec<bool>,
+    lines: Vec<Line>,
     clients: Vec<Client>,
     consumer: Consumer,
     asks: HashMap<u64, Asker>,
@@ -158,9 +175,8 @@ pub(super) struct World {
 }
 
 impl World {
-    pub(super) fn new(seed: u64, shortcut: Option<Shortcut>, trace: bool) -> Self {
+    pub(super) fn new(seed: u64, profile: Profile, shortcut: Option<Shortcut>, trace: bool) -> Self {
         let mut rng = StdRng::seed_from_u64(seed);
-        let profile = Profile::of(seed);
         let entities = entities(profile);
         let mut shards: Vec<ShardId> = entities.iter().map(EntityId::shard).collect();
         shards.dedup();
@@ -172,11 +188,12 @@ impl World {
         let frozen = match profile {
             Profile::Mixed => rng.random_bool(0.4),
             Profile::Leases => false,
-            Profile::Timers => true,
+            Profile::Zombies => true,
         };
         let clients = match profile {
             Profile::Leases => vec![],
-            _ => client::draw(&mut rng, &entities, FAULTS, profile == Profile::Timers),
+            Profile::Mixed => client::draw(&mut rng, &entities, FAULTS),
+            Profile::Zombies => client::draw_for_zombies(&mut rng, &entities, FAULTS),
         };
         let nodes: Vec<Node> = (0..count)
             .map(|i| Node::new(i, profile, &shards, &mut rng))
@@ -197,7 +214,7 @@ impl World {
             events: BinaryHeap::new(),
             pending: HashMap::new(),
             next: 0,
-            cut: vec![false; nodes.len()],
+            lines: vec![usual(profile); nodes.len()],
             nodes,
             clients,
             consumer: Consumer::default(),
@@ -209,24 +226,21 @@ impl World {
         world
     }
 
-    /// Starts, crashes and cuts, as the seed has it.
+    /// Starts, faults of nodes and commands, as the seed has it.
     fn plan(&mut self) {
         for node in 0..self.nodes.len() {
             self.at(self.now, Event::Restart(node));
-            for _ in 0..self.rng.random_range(0..3) {
-                let when = self.rng.random_range(1_000..FAULTS) * MS;
-                self.at(when, Event::Crash(node));
+        }
+        match self.profile {
+            Profile::Mixed => {
+                self.plan_crashes();
+                self.plan_cuts();
             }
-            let cuts = if self.profile == Profile::Leases { 5 } else { 2 };
-            for _ in 0..self.rng.random_range(0..=cuts) {
-                let when = self.rng.random_range(1_000..FAULTS);
-                let long = match self.profile {
-                    Profile::Leases => self.rng.random_range(7_000..14_000),
-                    _ => self.rng.random_range(500..20_000),
-                };
-                self.at(when * MS, Event::Cut(node, true));
-                self.at((when + long).min(FAULTS) * MS, Event::Cut(node, false));
+            Profile::Leases => {
+                self.plan_crashes();
+                self.plan_outages();
             }
+            Profile::Zombies => self.plan_dozes(),
         }
         for client in 0..self.clients.len() {
             let start = self.clients[client].start;
@@ -235,14 +249,64 @@ impl World {
         self.at(CALM * MS, Event::Calm);
     }
 
+    fn plan_crashes(&mut self) {
+        for node in 0..self.nodes.len() {
+            for _ in 0..self.rng.random_range(0..3) {
+                let when = self.rng.random_range(1_000..FAULTS) * MS;
+                self.at(when, Event::Crash(node));
+            }
+        }
+    }
+
+    fn plan_cuts(&mut self) {
+        for node in 0..self.nodes.len() {
+            for _ in 0..self.rng.random_range(0..=2) {
+                let when = self.rng.random_range(1_000..FAULTS);
+                let long = self.rng.random_range(500..20_000);
+                self.plan_line(node, when, Line::Cut);
+                self.plan_line(node, when + long, Line::Fair);
+            }
+        }
+    }
+
+    /// A line that goes deaf, comes back for a moment and breaks: a beat that was applied and not answered is
+    /// confirmed by a resend, the last for about as long as a lease.
+    fn plan_outages(&mut self) {
+        for begin in (0..FAULTS).step_by(OUTAGE_EVERY) {
+            let node = self.rng.random_range(0..self.nodes.len());
+            let deaf = begin + self.rng.random_range(3_000..6_000);
+            let back = deaf + self.rng.random_range(0..5_000);
+            let cut = back + self.rng.random_range(0..2_000);
+            let end = cut + self.rng.random_range(8_000..14_000);
+            self.plan_line(node, deaf, Line::Deaf);
+            self.plan_line(node, back, Line::Slow);
+            self.plan_line(node, cut, Line::Cut);
+            self.plan_line(node, end, Line::Slow);
+        }
+    }
+
+    fn plan_line(&mut self, node: usize, when: Ms, line: Line) {
+        self.at(when.min(FAULTS) * MS, Event::Line(node, line));
+    }
+
+    /// One sleeps at a time: somebody must be awake to take over.
+    fn plan_dozes(&mut self) {
+        for begin in (0..FAULTS).step_by(DOZE_EVERY) {
+            let when = begin + self.rng.random_range(3_000..6_000);
+            self.at(when * MS, Event::Doze);
+        }
+    }
+
     /// Runs to the end or to the first violation.
-    pub(super) fn run(mut self) -> (Result<Report, Violation>, Vec<String>) {
+    pub(super) fn run(mut self) -> Run {
         let end = if self.profile == Profile::Leases {
             LEASE_END
         } else {
             END
         };
-        while let Some(Reverse((at, number))) = self.events.pop() {
+        while self.store.history.violation.is_none()
+            && let Some(Reverse((at, number))) = self.events.pop()
+        {
             self.report.steps += 1;
             if at > end * MS || self.report.steps > STEPS {
                 break;
@@ -252,16 +316,15 @@ impl World {
             if let Some(event) = self.pending.remove(&number) {
                 self.happen(event);
             }
-            if let Some(violation) = self.store.history.violation.take() {
-                return (Err(violation), self.trace.unwrap_or_default());
-            }
         }
-        self.settle();
-        let result = match self.store.history.violation.take() {
-            Some(violation) => Err(violation),
-            None => Ok(self.report),
-        };
-        (result, self.trace.unwrap_or_default())
+        if self.store.history.violation.is_none() {
+            self.settle();
+        }
+        Run {
+            report: self.report,
+            violation: self.store.history.violation.take(),
+            trace: self.trace.unwrap_or_default(),
+        }
     }
 
     /// What must be true once faults are over.
@@ -312,7 +375,11 @@ impl World {
                 self.at(self.now + after, Event::Restart(node));
             }
             Event::Restart(node) => self.with(node, Node::start),
-            Event::Cut(node, cut) => self.cut[node] = cut,
+            Event::Doze => {
+                let owner = (0..self.nodes.len()).find(|n| self.serves_awake(*n, self.shards[0]));
+                self.with(owner.unwrap_or(0), |node, world| node.tire(world));
+            }
+            Event::Line(node, line) => self.lines[node] = line,
             Event::Calm => self.note(|| "calm".to_owned()),
         }
         self.two_holders();
@@ -327,7 +394,8 @@ impl World {
 
     /// Members as gossip shows them: those that run and are heard.
     pub(super) fn members(&self, asking: usize) -> Vec<Member> {
-        let heard = |i: usize| self.nodes[i].runs(self.now) && !self.cut[i];
+        let heard =
+            |i: usize| self.nodes[i].runs(self.now) && matches!(self.lines[i], Line::Fair | Line::Slow);
         let running = |i: &usize| *i == asking || heard(*i);
         let names = (0..self.nodes.len()).filter(running).map(name);
         names
@@ -342,14 +410,10 @@ impl World {
 
     /// Sends a call to the store, whatever becomes of it.
     pub(super) fn call(&mut self, node: usize, life: u64, op: Op, reply: Reply) {
-        let slow = match self.profile {
-            Profile::Mixed => false,
-            Profile::Leases => true,
-            // Between the insert of a timer row and its commit.
-            Profile::Timers => op.kind() == Kind::Write,
-        };
-        let fate = match self.faults {
-            true => network::draw(&mut self.rng, self.cut[node], slow),
+        // Sleepers are fault enough: who takes over from them must get to work before they wake.
+        let calm = self.profile == Profile::Zombies && self.rng.random_bool(0.8);
+        let fate = match self.faults && !calm {
+            true => network::draw(&mut self.rng, self.lines[node]),
             false => network::calm(&mut self.rng),
         };
         // The whole world is asked to calm down before the end: nothing lands later.
@@ -424,6 +488,24 @@ impl World {
         self.at(self.now + PATIENCE * MS, Event::ClientTry(client, next));
     }
 
+    fn serves_awake(&self, node: usize, shard: ShardId) -> bool {
+        self.nodes[node].serves(shard) && self.nodes[node].runs(self.now)
+    }
+
+    /// A node that serves the shard, or now and then any.
+    fn addressee(&mut self, shard: ShardId) -> usize {
+        // In a world of zombies commands do not wait for a sleeper: what it has in memory stays old.
+        let asleep = |n: &usize| self.profile == Profile::Zombies && !self.nodes[*n].runs(self.now);
+        let mut able: Vec<usize> = (0..self.nodes.len()).filter(|n| !asleep(n)).collect();
+        if able.is_empty() || self.rng.random_bool(0.1) {
+            return self.rng.random_range(0..self.nodes.len());
+        }
+        if able.iter().any(|n| self.nodes[*n].serves(shard)) {
+            able.retain(|n| self.nodes[*n].serves(shard));
+        }
+        able[self.rng.random_range(0..able.len())]
+    }
+
     /// Sends a command to a node that serves its shard, or to any; it may be late, lost, or arrive twice.
     fn ask(
         &mut self,
@@ -433,14 +515,7 @@ impl World {
         request: Option<crate::id::RequestId>,
         source: Option<Source>,
     ) {
-        let shard = entity.shard();
-        let serving: Vec<usize> = (0..self.nodes.len())
-            .filter(|n| self.nodes[*n].serves(shard))
-            .collect();
-        let node = match serving.is_empty() || self.rng.random_bool(0.1) {
-            true => self.rng.random_range(0..self.nodes.len()),
-            false => serving[self.rng.random_range(0..serving.len())],
-        };
+        let node = self.addressee(entity.shard());
         let life = self.nodes[node].life();
         let copies = if self.faults && self.rng.random_bool(0.05) {
             2
@@ -551,7 +626,7 @@ impl World {
 
     fn produce(&mut self, node: usize, life: u64, key: &super::node::EntityKey, sequence: u64) {
         let fate = match self.faults {
-            true => network::draw(&mut self.rng, false, false),
+            true => network::draw(&mut self.rng, Line::Fair),
             false => network::calm(&mut self.rng),
         };
         for after in [fate.applied, fate.repeated].into_iter().flatten() {
@@ -599,18 +674,25 @@ impl World {
     }
 }
 
+fn usual(profile: Profile) -> Line {
+    match profile {
+        Profile::Mixed | Profile::Zombies => Line::Fair,
+        Profile::Leases => Line::Slow,
+    }
+}
+
 pub(super) fn name(node: usize) -> NodeId {
     NodeId::new(&format!("n{node}"))
 }
 
-/// Two entities in one shard and one in another; for worlds of timers, several in one shard, each used now and then.
+/// Two entities in one shard and one in another; for zombies, a few in one shard.
 fn entities(profile: Profile) -> Vec<EntityId> {
     static TOGETHER: OnceLock<Vec<EntityId>> = OnceLock::new();
     let id = |n: u32| EntityId::of::<Toy>(&format!("k{n}"));
     let shard = id(0).shard();
-    let together = TOGETHER.get_or_init(|| (0..).map(id).filter(|e| e.shard() == shard).take(8).collect());
+    let together = TOGETHER.get_or_init(|| (0..).map(id).filter(|e| e.shard() == shard).take(10).collect());
     match profile {
-        Profile::Timers => together.clone(),
+        Profile::Zombies => together.clone(),
         Profile::Mixed | Profile::Leases => together[..2].iter().cloned().chain([id(1)]).collect(),
     }
 }
