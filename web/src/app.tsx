@@ -15,7 +15,7 @@ import { Person } from './screens/person';
 import { leaveQuietly } from './screens/room/bar';
 import { minimise } from './screens/room/head';
 import { MiniPlayer } from './screens/room/mini';
-import { RoomPanel } from './screens/room/panel';
+import { RoomPanel, roomShown } from './screens/room/panel';
 import { SettingsScreen } from './screens/settings';
 import { SignIn } from './screens/sign-in';
 import { Waiting } from './screens/waiting';
@@ -123,7 +123,7 @@ function Places() {
         {!column && <MiniPlayer />}
         <Tabs />
       </div>
-      {(open || column) && (
+      {(column ? roomShown.value : open) && (
         <section class="room-panel" aria-label={t('room.label')}>
           <RoomPanel />
         </section>
@@ -175,6 +175,7 @@ const TABS: {
 function Tabs() {
   return (
     <nav class="tabs" aria-label={t('app.places')}>
+      <img class="mark-of-app" src="/icon.svg" alt="" width="40" height="40" />
       {TABS.map(({ href, icon, label, names }) => (
         <a key={href} href={href} aria-current={names.includes(place.value.name) ? 'page' : undefined}>
           <Icon name={icon} />

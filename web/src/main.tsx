@@ -5,6 +5,7 @@ import './style/controls.css';
 import './style/fields.css';
 import './style/people.css';
 import './style/screens.css';
+import './style/welcome.css';
 import './style/room.css';
 import './style/bar.css';
 import { effect } from '@preact/signals';

@@ -10,19 +10,27 @@ import { VIEWPORT } from './chromium.mjs';
 const DIR = fileURLToPath(new URL('../../screenshots', import.meta.url));
 const RULES = { runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'] };
 const NARROW = { width: 320, height: 844 };
+const DESK = { width: 1280, height: 800 };
 
-/** Pictures `name-light.png` and `name-dark.png`; fails on any accessibility violation, or if it scrolls sideways. */
+/**
+ * Pictures `name-light.png` and `name-dark.png` of the phone, `name-desk-light.png` and `name-desk-dark.png` of a desk;
+ * fails on any accessibility violation, or if it scrolls sideways on the smallest phone.
+ */
 export async function look(person, name) {
   const { page } = person;
-  await eachScheme(page, async colorScheme => {
-    await picture(page, name, colorScheme);
-    assert.deepEqual(await violations(page), [], `accessibility of ${name}, ${colorScheme}`);
-  });
+  await inspect(page, name);
+  await page.setViewportSize(DESK);
+  await inspect(page, `${name}-desk`);
   await page.setViewportSize(NARROW);
   const overflow = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
   await page.setViewportSize(VIEWPORT);
   assert.ok(overflow <= 0, `${name} scrolls ${overflow} px sideways at ${NARROW.width} px`);
 }
+
+const inspect = (page, name) => eachScheme(page, async colorScheme => {
+  await picture(page, name, colorScheme);
+  assert.deepEqual(await violations(page), [], `accessibility of ${name}, ${colorScheme}`);
+});
 
 /** Only the pictures, of a state that does not wait for the checks. */
 export const glance = (person, name) =>

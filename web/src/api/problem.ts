@@ -41,6 +41,15 @@ export async function problemOf(response: Response): Promise<ApiError> {
   }
 }
 
+/** Whether waiting may help: no answer came, or the service has too much to do. */
+export function mayPass(error: unknown): boolean {
+  return !(error instanceof ApiError) || passes(error.code, error.problem.status);
+}
+
+export function passes(code: string, status: number): boolean {
+  return code === NETWORK || status >= 500 || status === 429 || status === 408;
+}
+
 export function codeOf(error: unknown): string {
   return error instanceof ApiError ? error.code : BAD_ANSWER;
 }

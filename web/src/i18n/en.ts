@@ -21,6 +21,7 @@ export const en = {
   'app.missing': 'Nothing here',
   'app.missing_note': 'This link leads nowhere. It may be old or incomplete.',
 
+  'common.again_in': { one: 'Trying again in {n} s', other: 'Trying again in {n} s' },
   'common.back': 'Back',
   'common.cancel': 'Cancel',
   'common.close': 'Close',
@@ -68,11 +69,16 @@ export const en = {
   'invite.invited': 'You are invited to Mi Talk',
   'invite.what':
     'Live audio rooms for professionals: listen, raise your hand, speak. This invite takes you past the line.',
-  'invite.over': 'This invite is used up',
-  'invite.over_note': 'It was accepted or taken back. You can still sign up and wait in line.',
+  'invite.over.accepted': 'This invite is used up',
+  'invite.over.revoked': 'This invite was taken back',
+  'invite.over.expired': 'This invite has expired',
+  'invite.over.given_back': 'This invite is used up',
+  'invite.over.unknown': 'There is no such invite',
+  'invite.over_note': 'Ask for a new one, or sign up and wait in line: you will hear when it is your turn.',
+  'invite.over_note_inside': 'You need none: this device is signed in.',
   'invite.accept': 'Accept and come in',
   'invite.sign_up': 'Sign up with your number',
-  'invite.to_hallway': 'To the hallway',
+  'invite.go_on': 'Go on',
 
   'hallway.title': 'Hallway',
   'hallway.start_room': 'Start a room',
@@ -104,8 +110,6 @@ export const en = {
   'new_room.start': 'Start the room',
 
   'room.label': 'Room',
-  'room.none': 'No room open',
-  'room.none_note': 'Pick one from the hallway and listen in.',
   'room.minimise': 'Minimise the room',
   'room.mini': 'The room you are in',
   'room.settings': 'Room settings',

@@ -6,7 +6,7 @@
  * role and hand for 30 s; after that, without it. What only the person can change ends it: that they were sent out comes
  * by the live socket and closes the session, so nobody is brought back by themselves after that.
  */
-import { NETWORK } from '../api/problem';
+import { passes } from '../api/problem';
 
 /**
  * `joining` and `rejoining`: a join is under way or will be tried again. `connecting`: it was answered, and the sound is
@@ -57,7 +57,6 @@ export function next(phase: Phase, happened: Happened): Step {
 function refused(phase: Phase, code: string, status: number): Step {
   if (FINAL.has(code)) return 'give_up';
   if (code.startsWith('resume_')) return 'join_without_token';
-  const passing = code === NETWORK || status >= 500 || status === 429 || status === 408;
-  if (phase === 'restarting') return passing ? 'restart' : 'join';
-  return passing ? 'join' : 'give_up';
+  if (phase === 'restarting') return passes(code, status) ? 'restart' : 'join';
+  return passes(code, status) ? 'join' : 'give_up';
 }

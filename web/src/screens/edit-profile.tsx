@@ -13,6 +13,7 @@ import { languageOptions } from '../ui/languages';
 import { Page } from '../ui/page';
 import { Portrait } from '../ui/portrait';
 import { TagField } from '../ui/tag-field';
+import { Welcome } from '../ui/welcome';
 
 const MAX = { name: 50, handle: 20, headline: 100, company: 60, bio: 1000, offer: 140, topic: 30, link: 200 };
 const MOST = { topics: 10, languages: 8, links: 5 };
@@ -75,7 +76,7 @@ export function Setup() {
     if (ready && !form.busy.value) void form.save({ name: form.name.value.trim(), headline: headline.value.trim() });
   };
   return (
-    <div class="welcome">
+    <Welcome>
       <form class="welcome-card" onSubmit={submit} noValidate>
         <div class="centre">
           <Portrait person={{ id: me.value?.id ?? '', name: form.name.value }} size="huge" />
@@ -88,7 +89,7 @@ export function Setup() {
           {t('setup.done')}
         </Button>
       </form>
-    </div>
+    </Welcome>
   );
 }
 

@@ -8,8 +8,9 @@ import { join, roomId } from '../state/room';
 import { go, roomPath, route } from '../state/route';
 import { wide } from '../state/viewport';
 import { Button } from '../ui/button';
+import { Failed } from '../ui/failed';
 import { Icon } from '../ui/icon';
-import { Empty, Failed, Loading, Page } from '../ui/page';
+import { Empty, Loading, Page } from '../ui/page';
 import { Faces } from '../ui/people';
 
 export function Hallway() {
@@ -24,15 +25,33 @@ export function Hallway() {
     return () => document.removeEventListener('visibilitychange', seen);
   }, []);
   return (
-    <Page title={t('hallway.title')} actions={<Bell />}>
+    <Page
+      broad
+      title={t('hallway.title')}
+      actions={
+        <>
+          {wide.value && <StartRoom />}
+          <Bell />
+        </>
+      }
+    >
       <Elsewhere />
       <Rooms />
-      <div class="floating">
-        <Button kind="primary" icon="plus" onPress={() => go('/new')}>
-          {t('hallway.start_room')}
-        </Button>
-      </div>
+      {!wide.value && (
+        <div class="floating">
+          <StartRoom />
+        </div>
+      )}
     </Page>
+  );
+}
+
+/** Under the thumb on a phone, beside the title on a desk. */
+function StartRoom() {
+  return (
+    <Button kind="primary" icon="plus" onPress={() => go('/new')}>
+      {t('hallway.start_room')}
+    </Button>
   );
 }
 

@@ -1,40 +1,78 @@
-/** `/i/<code>`: who invites, and the way in. */
+/** `/i/<code>`: who invites, and the way in; or why this link is none any more. */
 import { useSignal } from '@preact/signals';
 import { useEffect } from 'preact/hooks';
+import { mayPass } from '../api/problem';
 import { invites } from '../api/routes';
 import type { InvitePreview } from '../api/types';
-import { problemText, t } from '../i18n';
+import { t } from '../i18n';
 import { accountState, keepInvite, me, setMe } from '../state/account';
 import { go } from '../state/route';
 import { attempt } from '../state/toasts';
+import { useArrival } from '../ui/arrival';
 import { Button } from '../ui/button';
+import { Failed } from '../ui/failed';
+import { Icon } from '../ui/icon';
 import { Loading } from '../ui/page';
 import { Portrait } from '../ui/portrait';
+import { Welcome } from '../ui/welcome';
+
+/** A link that nobody knows is over as well. */
+type State = InvitePreview['status'] | 'unknown';
 
 export function InviteLink({ code }: { code: string }) {
   const preview = useSignal<InvitePreview | null>(null);
   const error = useSignal<unknown>(null);
+  const load = async () => {
+    try {
+      preview.value = await invites.preview(code);
+      error.value = null;
+    } catch (thrown) {
+      error.value = thrown;
+    }
+  };
   useEffect(() => {
     document.title = t('app.name');
-    invites.preview(code).then(
-      (found) => (preview.value = found),
-      (thrown: unknown) => (error.value = thrown),
-    );
+    void load();
   }, [code]);
   const found = preview.value;
+  if (error.value && mayPass(error.value)) return <Failed whole error={error.value} onRetry={load} />;
   if (!found && !error.value) return <Loading />;
-  const open = found?.status === 'pending';
+  const state: State = found?.status ?? 'unknown';
   return (
-    <div class="welcome">
+    <Welcome>
       <div class="welcome-card centred">
-        {found?.by ? <Portrait person={found.by} size="huge" /> : <img src="/icon.svg" alt="" width="64" height="64" />}
-        <h1>
-          {open ? (found.by ? t('invite.from', { name: found.by.name }) : t('invite.invited')) : t('invite.over')}
-        </h1>
-        <p class="lead">{open ? t('invite.what') : error.value ? problemText(error.value) : t('invite.over_note')}</p>
-        <Way code={code} open={open} />
+        {state === 'pending' ? <Invited by={found?.by} /> : <Over state={state} />}
+        <Way code={code} open={state === 'pending'} />
       </div>
-    </div>
+    </Welcome>
+  );
+}
+
+function Invited({ by }: { by: InvitePreview['by'] }) {
+  const heading = useArrival();
+  return (
+    <>
+      {by ? <Portrait person={by} size="huge" /> : <img src="/icon.svg" alt="" width="64" height="64" />}
+      <h1 ref={heading} tabIndex={-1}>
+        {by ? t('invite.from', { name: by.name }) : t('invite.invited')}
+      </h1>
+      <p class="lead">{t('invite.what')}</p>
+    </>
+  );
+}
+
+function Over({ state }: { state: Exclude<State, 'pending'> }) {
+  const heading = useArrival();
+  return (
+    <>
+      <span class="sign">
+        <Icon name="link_off" size={32} />
+      </span>
+      <h1 ref={heading} tabIndex={-1}>
+        {t(`invite.over.${state}`)}
+      </h1>
+      <p class="lead">{accountState.value === 'signed_out' ? t('invite.over_note') : t('invite.over_note_inside')}</p>
+    </>
   );
 }
 
@@ -59,7 +97,7 @@ function Way({ code, open }: { code: string; open: boolean }) {
   };
   return (
     <Button kind={open ? 'live' : 'primary'} wide onPress={start}>
-      {accountState.value === 'ready' ? t('invite.to_hallway') : t('invite.sign_up')}
+      {accountState.value === 'ready' ? t('invite.go_on') : t('invite.sign_up')}
     </Button>
   );
 }

@@ -7,9 +7,10 @@ import type { Invites as Given, Invite } from '../api/types';
 import { date, problemText, t } from '../i18n';
 import { attempt, toast } from '../state/toasts';
 import { Button, IconButton } from '../ui/button';
+import { Failed } from '../ui/failed';
 import { Field } from '../ui/field';
 import { Icon } from '../ui/icon';
-import { Failed, Loading, Page } from '../ui/page';
+import { Loading, Page } from '../ui/page';
 import { share } from '../ui/share';
 
 export function Invites() {

@@ -6,8 +6,9 @@ import { noticeText } from '../i18n/notices';
 import { me } from '../state/account';
 import { markRead, notices } from '../state/hallway';
 import { personPath, roomPath } from '../state/route';
+import { Failed } from '../ui/failed';
 import { Icon } from '../ui/icon';
-import { Empty, Failed, Loading, Page } from '../ui/page';
+import { Empty, Loading, Page } from '../ui/page';
 import { Portrait } from '../ui/portrait';
 
 export function Notices() {

@@ -8,9 +8,10 @@ import { me, myId } from '../state/account';
 import { PagedList } from '../state/list';
 import { go, personPath } from '../state/route';
 import { Button } from '../ui/button';
+import { Failed } from '../ui/failed';
 import { Choice, Field } from '../ui/field';
 import { Icon } from '../ui/icon';
-import { Empty, Failed, Loading, Page } from '../ui/page';
+import { Empty, Loading, Page } from '../ui/page';
 import { PersonRow } from '../ui/people';
 
 type Which = 'following' | 'followers';

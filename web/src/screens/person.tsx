@@ -8,7 +8,8 @@ import { myId } from '../state/account';
 import { roomId } from '../state/room';
 import { attempt, toast } from '../state/toasts';
 import { Button } from '../ui/button';
-import { Failed, Loading, Page } from '../ui/page';
+import { Failed } from '../ui/failed';
+import { Loading, Page } from '../ui/page';
 import { FollowButton, ProfileBody, ProfileHead } from '../ui/profile';
 
 export function Person({ handle }: { handle: string }) {

@@ -9,9 +9,9 @@ import { change } from '../state/settings';
 import { Button } from '../ui/button';
 import { likelyPrefix } from '../ui/calling-codes';
 import { Field } from '../ui/field';
+import { Hero, Welcome } from '../ui/welcome';
 
 const CODE_LENGTH = 6;
-const HERO_HUES = [28, 150, 205, 265, 330];
 
 export function SignIn() {
   const phone = useSignal(likelyPrefix(navigator.languages));
@@ -20,7 +20,7 @@ export function SignIn() {
     document.title = t('app.name');
   }, []);
   return (
-    <div class="welcome">
+    <Welcome footer={<LocaleSwitch />}>
       <div class="welcome-card">
         <Hero />
         {sent.value ? (
@@ -34,20 +34,7 @@ export function SignIn() {
           <PhoneStep phone={phone} onSent={(s) => (sent.value = s)} />
         )}
       </div>
-      <LocaleSwitch />
-    </div>
-  );
-}
-
-/** A room, in short: some people, one of whom speaks. */
-function Hero() {
-  return (
-    <div class="hero" aria-hidden="true">
-      <img src="/icon.svg" alt="" width="64" height="64" />
-      {HERO_HUES.map((hue) => (
-        <span key={hue} class="portrait" style={{ '--hue': hue, '--hue-2': hue + 40 }} />
-      ))}
-    </div>
+    </Welcome>
   );
 }
 

@@ -7,6 +7,7 @@ import { keepInvite, me, pendingInvite, setMe, signOut } from '../state/account'
 import { Button } from '../ui/button';
 import { Field } from '../ui/field';
 import { Icon } from '../ui/icon';
+import { Welcome } from '../ui/welcome';
 import { LocaleSwitch } from './sign-in';
 
 export function Waiting() {
@@ -18,7 +19,7 @@ export function Waiting() {
   if (!account) return null;
   const done = Boolean(account.profile.name && account.profile.handle);
   return (
-    <div class="welcome">
+    <Welcome footer={<LocaleSwitch />}>
       <div class="welcome-card">
         <h1>{t('waiting.title')}</h1>
         <div class="place-in-line" role="status" aria-live="polite">
@@ -43,8 +44,7 @@ export function Waiting() {
           </Button>
         </div>
       </div>
-      <LocaleSwitch />
-    </div>
+    </Welcome>
   );
 }
 

@@ -12,13 +12,15 @@ interface ButtonProps {
   disabled?: boolean;
   busy?: boolean;
   pressed?: boolean;
+  /** The key that does the same; shown where there is a keyboard. */
+  shortcut?: string;
   type?: 'button' | 'submit';
   onPress?: () => unknown;
 }
 
 /** While what it does is under way it takes no second press. */
 export function Button(props: ButtonProps) {
-  const { children, kind = 'quiet', icon, small, wide, disabled, pressed, type = 'button', onPress } = props;
+  const { children, kind = 'quiet', icon, small, wide, disabled, pressed, shortcut, type = 'button', onPress } = props;
   const [running, setRunning] = useState(false);
   const busy = props.busy || running;
   const press = async () => {
@@ -35,6 +37,7 @@ export function Button(props: ButtonProps) {
       disabled={disabled}
       aria-busy={busy}
       aria-pressed={pressed}
+      aria-keyshortcuts={shortcut}
       onClick={press}
     >
       {icon && <Icon name={icon} size={20} />}

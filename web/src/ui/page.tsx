@@ -1,9 +1,10 @@
 /** The frame of a screen: a heading that takes the focus on arrival, a way back, and what lists say when they are empty. */
 import type { ComponentChildren } from 'preact';
-import { useEffect, useRef } from 'preact/hooks';
-import { problemText, t } from '../i18n';
+import { useEffect } from 'preact/hooks';
+import { t } from '../i18n';
 import { back, route } from '../state/route';
-import { Button, IconButton } from './button';
+import { useArrival } from './arrival';
+import { IconButton } from './button';
 import { Icon, type IconName } from './icon';
 
 interface PageProps {
@@ -11,24 +12,20 @@ interface PageProps {
   /** Where back leads to on a deep link; a place of the bar has none. */
   backTo?: string;
   actions?: ComponentChildren;
+  /** Takes several columns of cards on a desk. */
+  broad?: boolean;
   children: ComponentChildren;
 }
 
-export function Page({ title, backTo, actions, children }: PageProps) {
-  const heading = useRef<HTMLHeadingElement>(null);
+export function Page({ title, backTo, actions, broad, children }: PageProps) {
+  const heading = useArrival();
   // A room over it has the title; it comes back when the room goes.
   const covered = route.value.name === 'room';
   useEffect(() => {
     if (!covered) document.title = `${title} · ${t('app.name')}`;
   }, [title, covered]);
-  useEffect(() => {
-    // A screen that is new under the finger is also new for the ear.
-    if (document.activeElement === document.body || !document.activeElement?.isConnected) {
-      heading.current?.focus({ preventScroll: true });
-    }
-  }, []);
   return (
-    <div class="page">
+    <div class={`page${broad ? ' broad' : ''}`}>
       <header class="page-head">
         {backTo && <IconButton icon="back" label={t('common.back')} onPress={() => back(backTo)} />}
         <h1 ref={heading} tabIndex={-1}>
@@ -57,16 +54,6 @@ export function Empty({ icon, title, text, whole, children }: EmptyProps) {
       {whole ? <h1>{title}</h1> : <h2>{title}</h2>}
       {text && <p>{text}</p>}
       {children}
-    </div>
-  );
-}
-
-export function Failed({ error, onRetry }: { error: unknown; onRetry: () => unknown }) {
-  return (
-    <div class="empty" role="alert">
-      <Icon name="offline" size={32} />
-      <p>{problemText(error)}</p>
-      <Button onPress={onRetry}>{t('common.try_again')}</Button>
     </div>
   );
 }

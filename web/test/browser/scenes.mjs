@@ -38,7 +38,17 @@ export const scenes = {
     go: at('/', '.place-in-line'),
   },
   setup: { me: me({ profile: { ...me().profile, handle: null, name: '', headline: '' } }), go: at('/') },
-  'invite-link': { signedIn: false, go: at('/i/k3mv9q2x', '.portrait') },
+  'invite-link': { signedIn: false, go: at('/i/k3mv9q2x', '.welcome-card .portrait') },
+  'invite-expired': {
+    signedIn: false,
+    answers: { 'GET /v1/invite-links/*': { body: { status: 'expired' } } },
+    go: at('/i/zzzzzzzz', '.sign'),
+  },
+  'invite-overloaded': {
+    signedIn: false,
+    answers: { 'GET /v1/invite-links/*': problem(503, 'overloaded', { retry_after: 12 }) },
+    go: at('/i/zzzzzzzz', '[role=alert]'),
+  },
   hallway: { go: at('/', '.card') },
   'hallway-empty': { cards: [], go: at('/', '.empty') },
   'hallway-loading': { answers: { 'GET /v1/hallway': 'hang' }, go: at('/', '.spinner') },
@@ -55,6 +65,10 @@ export const scenes = {
   },
   'room-preview': { go: at('/r/eur1', '.room-preview') },
   'room-closed': { answers: { 'GET /v1/rooms/*': problem(403, 'room_social') }, go: at('/r/eur9', '.room .empty') },
+  'room-preview-ended': {
+    answers: { 'GET /v1/rooms/*': problem(410, 'room_ended') },
+    go: at('/r/eur9', '.room .empty'),
+  },
   room: { go: inRoom },
   'room-hand-up': {
     room: room({ my_hand: 4, hand_count: 4, hands: [{ person: ME, raised_at_ms: Date.now() }] }),

@@ -76,6 +76,7 @@ test('every message is used', () => {
   /** Keys whose last part is chosen at run time. */
   const families = [
     'problem.',
+    'invite.over.',
     'invites.status.',
     'mic.',
     'room.left.',

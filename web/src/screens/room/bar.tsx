@@ -47,25 +47,32 @@ function Main({ action }: { action: MainAction }) {
   switch (action) {
     case 'mute':
       return (
-        <Button kind="live" icon="mic" wide onPress={() => setMuted(true)}>
+        <Button kind="live" icon="mic" wide shortcut="M" onPress={() => setMuted(true)}>
           {t('room.mute')}
         </Button>
       );
     case 'unmute':
       return (
-        <Button kind="primary" icon="mic_off" wide busy={microphone.opening.value} onPress={() => setMuted(false)}>
+        <Button
+          kind="primary"
+          icon="mic_off"
+          wide
+          shortcut="M"
+          busy={microphone.opening.value}
+          onPress={() => setMuted(false)}
+        >
           {microphone.opening.value ? t('room.mic_opening') : t('room.unmute')}
         </Button>
       );
     case 'lower':
       return (
-        <Button kind="quiet" icon="hand" wide pressed onPress={() => setHand(false)}>
+        <Button kind="quiet" icon="hand" wide pressed shortcut="H" onPress={() => setHand(false)}>
           {t('room.hand.lower')}
         </Button>
       );
     case 'raise':
       return (
-        <Button kind="primary" icon="hand" wide onPress={() => setHand(true)}>
+        <Button kind="primary" icon="hand" wide shortcut="H" onPress={() => setHand(true)}>
           {t('room.hand.raise')}
         </Button>
       );
@@ -101,7 +108,7 @@ function Invitation() {
 /** In words where there is room for them. */
 function Leave() {
   return (
-    <button type="button" class="button leave" title={t('room.leave')} onClick={leaveQuietly}>
+    <button type="button" class="button leave" title={t('room.leave')} aria-keyshortcuts="L" onClick={leaveQuietly}>
       <Icon name="leave" size={20} />
       <span>{t('room.leave_short')}</span>
     </button>

@@ -3,6 +3,7 @@ import { problemText, t } from '../../i18n';
 import { myId } from '../../state/account';
 import { farewell as current, type Farewell, join } from '../../state/room';
 import { go } from '../../state/route';
+import { useArrival } from '../../ui/arrival';
 import { Button } from '../../ui/button';
 import { PersonRow } from '../../ui/people';
 import { FollowButton } from '../../ui/profile';
@@ -15,14 +16,17 @@ export function FarewellScreen({ farewell }: { farewell: Farewell }) {
     current.value = null;
     go('/', 'replace');
   };
+  const heading = useArrival(why);
   const again = why === 'moved_device' || why === 'lost_connection' || why === 'removed';
   return (
     <div class="room">
       <RoomHead />
       <div class="room-scroll">
-        <div class="empty" role="status">
+        <div class="empty">
           {room && <p class="muted">{room.title}</p>}
-          <h1>{t(`room.left.${why}`)}</h1>
+          <h1 ref={heading} tabIndex={-1}>
+            {t(`room.left.${why}`)}
+          </h1>
           <p>{problem ? problemText(problem) : t(`room.left_note.${why}`)}</p>
           <div class="row centre">
             {again && (

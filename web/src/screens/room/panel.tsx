@@ -2,16 +2,22 @@
  * What is shown where a room goes, as a sheet on a phone and as a column on a desk: the room one is in, the room that a
  * link leads to, or how the last one ended.
  */
+import { computed } from '@preact/signals';
 import { t } from '../../i18n';
 import { connection, farewell, room, roomId } from '../../state/room';
 import { route } from '../../state/route';
 import { Button } from '../../ui/button';
-import { Empty, Loading } from '../../ui/page';
+import { Loading } from '../../ui/page';
 import { leaveQuietly } from './bar';
 import { FarewellScreen } from './farewell';
 import { RoomHead } from './head';
 import { Live } from './live';
 import { Preview } from './preview';
+
+/** Something to show where a room goes. */
+export const roomShown = computed(
+  () => route.value.name === 'room' || roomId.value !== null || farewell.value !== null,
+);
 
 export function RoomPanel() {
   const current = route.value;
@@ -20,8 +26,7 @@ export function RoomPanel() {
   const gone = farewell.value;
   if (asked && asked !== here && gone?.id !== asked) return <Preview key={asked} id={asked} />;
   if (here) return room.value ? <Live room={room.value} /> : <Connecting />;
-  if (gone) return <FarewellScreen farewell={gone} />;
-  return <Empty icon="audio" title={t('room.none')} text={t('room.none_note')} />;
+  return gone && <FarewellScreen farewell={gone} />;
 }
 
 function Connecting() {
