@@ -123,7 +123,7 @@ impl Arrivals<'_> {
         joins
     }
 
-    async fn one(&self, person: Person, room: String, ear: Ear, due: Instant) -> anyhow::Result<Timing> {
+    async fn one(&self, mut person: Person, room: String, ear: Ear, due: Instant) -> anyhow::Result<Timing> {
         let limit = self.args.join_timeout.saturating_sub(due.elapsed());
         let (first_audio, heard) = oneshot::channel();
         let role = Role::Listener {
@@ -132,6 +132,7 @@ impl Arrivals<'_> {
         };
         let mut placed = None;
         let joining = async {
+            person.stay_signed_in().await?;
             placed = Some(self.media.join(&person, &room, role).await?.0);
             let request = due.elapsed();
             let first_audio = heard.await.context("the media thread gave it up")?;

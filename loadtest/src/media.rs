@@ -1,6 +1,6 @@
 //! Joins people to rooms: the request, and then a peer on one of the threads.
 
-use crate::peer::{Peer, Role};
+use crate::peer::{Peer, Role, Said};
 use crate::people::Person;
 use crate::socket;
 use crate::worker::{Look, Tally, Token, Worker};
@@ -87,35 +87,34 @@ impl Media {
         Ok(self.workers[peer.worker].remove(peer.token).await?)
     }
 
-    /// How things stand on all threads.
+    /// How things stand on all threads; `sent` as for [`finish`](Self::finish), empty while speakers still talk.
     ///
     /// # Errors
     /// A thread has ended or is overloaded.
-    pub async fn look(&self) -> anyhow::Result<Look> {
+    pub async fn look(&self, sent: &[Option<u32>]) -> anyhow::Result<Look> {
         let mut all = Look::default();
         for worker in &self.workers {
-            let look = worker.look().await?;
+            let look = worker.look(sent.to_vec()).await?;
             all.heard += look.heard;
             all.dropped += look.dropped;
+            all.behind += look.behind;
         }
         Ok(all)
     }
 
-    /// Silences all speakers. Returns the last frame of each, by index in the run.
+    /// Silences all speakers, and says what became of each.
     ///
     /// # Errors
     /// A thread has ended or is overloaded.
-    pub async fn hush(&self, speakers: usize) -> anyhow::Result<Vec<Option<u32>>> {
-        let mut sent = vec![None; speakers];
+    pub async fn hush(&self) -> anyhow::Result<Vec<Said>> {
+        let mut all = Vec::new();
         for worker in &self.workers {
-            for (speaker, last) in worker.hush().await? {
-                sent[speaker as usize] = last;
-            }
+            all.extend(worker.hush().await?);
         }
-        Ok(sent)
+        Ok(all)
     }
 
-    /// Says goodbye for everybody and judges what was heard.
+    /// Says goodbye for everybody and judges what was heard against the last frame of each speaker, by index in the run.
     ///
     /// # Errors
     /// A thread has ended or is overloaded.

@@ -12,8 +12,10 @@ use tokio::sync::oneshot;
 /// How loud speakers are, in -dBov (RFC 6464): a clear voice. All alike, so that with more than three the server's
 /// hysteresis holds those who came first.
 const LEVEL: u8 = 20;
-/// Behind by more than this a speaker leaves frames out rather than sending them all at once.
-const LONGEST_BURST: u32 = 50;
+const FRAME: Duration = Duration::from_millis(FRAME_MS);
+/// Behind by more frames than this a speaker has fallen silent for a while rather than sending them all at once: more than
+/// the server's budget for a burst (60) would be refused, and the loss would be of this tool's making.
+const LONGEST_BURST: u32 = 40;
 
 /// What a peer is there for.
 #[derive(Debug)]
@@ -41,6 +43,18 @@ pub struct Voice {
     next: u32,
     connected: Option<oneshot::Sender<Instant>>,
     hushed: bool,
+    stalls: u32,
+}
+
+/// What became of a speaker.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Said {
+    /// Index in the run.
+    pub speaker: u32,
+    /// Counter of the last frame that was sent.
+    pub last: Option<u32>,
+    /// How often this machine was too slow to speak in time.
+    pub stalls: u32,
 }
 
 /// A peer on its socket.
@@ -89,7 +103,7 @@ impl Peer {
                 payload: &datagram[received.payload],
             });
             let Some(frame) = heard else { return };
-            latency.note(now.saturating_duration_since(epoch + Duration::from_micros(frame.due_us.into())));
+            latency.note(since_due(now.saturating_duration_since(epoch), frame.due_us));
             if let Some(first) = first_audio.take() {
                 // Nobody waits any more for a join that took too long.
                 let _ = first.send(now);
@@ -119,6 +133,14 @@ impl Peer {
     /// The server ended the session.
     pub fn is_dropped(&self) -> bool {
         self.client.state() == State::Closed
+    }
+
+    /// Frames that have not come yet of those that were sent (see [`Ear::behind`]).
+    pub fn behind(&self, sent: &[Option<u32>]) -> u64 {
+        match &self.role {
+            Role::Listener { ear, .. } if !self.is_dropped() => ear.behind(sent),
+            Role::Listener { .. } | Role::Speaker(_) => 0,
+        }
     }
 
     /// What was heard so far.
@@ -155,18 +177,23 @@ impl Voice {
             next: 0,
             connected: Some(connected),
             hushed: false,
+            stalls: 0,
         }
     }
 
-    /// Says nothing any more. Returns the speaker and the last frame that was sent.
-    pub fn hush(&mut self) -> (u32, Option<u32>) {
+    /// Says nothing any more.
+    pub fn hush(&mut self) -> Said {
         self.hushed = true;
-        (self.speaker, self.next.checked_sub(1))
+        Said {
+            speaker: self.speaker,
+            last: self.next.checked_sub(1),
+            stalls: self.stalls,
+        }
     }
 
     fn due(&self) -> Option<Instant> {
         let began = self.began.filter(|_| !self.hushed)?;
-        Some(began + Duration::from_millis(FRAME_MS) * self.next)
+        Some(began + FRAME * self.next)
     }
 
     fn speak(&mut self, client: &mut Client, now: Instant, link: &mut Link<'_>) {
@@ -179,18 +206,70 @@ impl Voice {
                 let _ = connected.send(now);
             }
         }
-        let mut burst = 0;
-        while let Some(due) = self.due().filter(|due| *due <= now && burst < LONGEST_BURST) {
-            let due_us = due.saturating_duration_since(self.epoch).as_micros() as u32;
+        self.catch_up(now);
+        while let Some(due) = self.due().filter(|due| *due <= now) {
             let frame = Frame {
                 run: self.run,
                 speaker: self.speaker,
                 counter: self.next,
-                due_us,
+                due_us: due.saturating_duration_since(self.epoch).as_micros() as u32,
             };
             client.speak(LEVEL, &frame.write(), link);
             self.next += 1;
-            burst += 1;
         }
+    }
+
+    /// Too far behind, they speak on from now, with the next counter: as if they had been silent.
+    fn catch_up(&mut self, now: Instant) {
+        let Some(late) = self.due().map(|due| now.saturating_duration_since(due)) else {
+            return;
+        };
+        if late > FRAME * LONGEST_BURST {
+            self.began = self.began.map(|began| began + late);
+            self.stalls += 1;
+        }
+    }
+}
+
+/// From due to now, both counted from the start of the run; `due_us` wraps.
+fn since_due(now: Duration, due_us: u32) -> Duration {
+    let elapsed_us = (now.as_micros() as u32).wrapping_sub(due_us);
+    Duration::from_micros(elapsed_us.into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn latency_is_right_over_the_wrap_of_the_clock() {
+        let wrap = Duration::from_micros(1 << 32);
+        assert_eq!(
+            since_due(Duration::from_millis(7), 5_000),
+            Duration::from_millis(2)
+        );
+        assert_eq!(
+            since_due(wrap + Duration::from_millis(1), u32::MAX - 999),
+            Duration::from_millis(2)
+        );
+    }
+
+    #[test]
+    fn a_speaker_who_is_too_late_goes_on_without_a_burst_and_says_so() {
+        let epoch = Instant::now();
+        let (connected, _up) = oneshot::channel();
+        let mut voice = Voice::new(1, 0, epoch, connected);
+        voice.began = Some(epoch);
+        voice.next = 10;
+        let due = voice.due().expect("talking");
+        voice.catch_up(due + FRAME * LONGEST_BURST);
+        assert_eq!(
+            (voice.stalls, voice.due()),
+            (0, Some(due)),
+            "a burst that the server takes"
+        );
+        let late = due + Duration::from_secs(2);
+        voice.catch_up(late);
+        assert_eq!((voice.stalls, voice.due(), voice.next), (1, Some(late), 10));
     }
 }

@@ -2,7 +2,10 @@
 
 use anyhow::Context;
 use mitalk::client::{AdminClient, Client};
+use mitalk::wire::admin::TestAccount;
+use mitalk::wire::auth::Tokens;
 use rand::Rng;
+use std::time::{Duration, Instant};
 
 /// Accounts per request; the server takes no more at a time.
 const PER_REQUEST: usize = 500;
@@ -20,18 +23,38 @@ pub struct Person {
     /// Shows their access token, which is good for some minutes.
     pub client: Client,
     refresh_token: String,
+    renew_at: Instant,
 }
 
 impl Person {
-    /// Gets a new access token; runs may last longer than one.
+    fn new(user: String, app: &Client, tokens: Tokens) -> Self {
+        Self {
+            user,
+            client: app.signed_in(&tokens.access_token),
+            refresh_token: tokens.refresh_token,
+            renew_at: Instant::now() + Duration::from_secs(tokens.access_expires_in_s) / 2,
+        }
+    }
+
+    /// Gets a new access token.
     ///
     /// # Errors
     /// Those of the API.
     pub async fn renew(&mut self) -> anyhow::Result<()> {
         let tokens = self.client.refresh(&self.refresh_token).await?;
-        self.client = self.client.signed_in(&tokens.access_token);
-        self.refresh_token = tokens.refresh_token;
+        *self = Self::new(std::mem::take(&mut self.user), &self.client, tokens);
         Ok(())
+    }
+
+    /// Gets a new access token if half of the old one's life is over: runs may last longer than a token.
+    ///
+    /// # Errors
+    /// Those of the API.
+    pub async fn stay_signed_in(&mut self) -> anyhow::Result<()> {
+        if Instant::now() < self.renew_at {
+            return Ok(());
+        }
+        self.renew().await
     }
 }
 
@@ -59,11 +82,8 @@ pub async fn make(
         let accounts =
             accounts.context("no test accounts; does the server run with admin.test_admission = true?")?;
         anyhow::ensure!(!accounts.is_empty(), "the server made no test accounts");
-        people.extend(accounts.into_iter().map(|account| Person {
-            user: account.user,
-            client: app.signed_in(&account.tokens.access_token),
-            refresh_token: account.tokens.refresh_token,
-        }));
+        let signed_in = |account: TestAccount| Person::new(account.user, app, account.tokens);
+        people.extend(accounts.into_iter().map(signed_in));
         made(people.len());
     }
     Ok(people)

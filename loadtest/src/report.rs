@@ -9,6 +9,8 @@ use std::time::Duration;
 /// Three significant digits are more than loopback noise allows.
 const DIGITS: u8 = 3;
 const HIGHEST_US: u64 = 600_000_000;
+/// A slot that falls silent says so in three frames.
+const QUIET_FRAMES: u64 = 3;
 
 /// Collects times. Holds 1 us to 10 minutes with 0.1 % error; longer ones count as 10 minutes.
 #[derive(Clone, Debug)]
@@ -102,6 +104,10 @@ pub struct Report {
     pub stayed_s: f64,
     /// All listeners' packets, judged.
     pub heard: Counts,
+    /// The part of all audio that did not arrive, in per cent.
+    pub lost_percent: f64,
+    /// How often this machine was too slow to speak in time; then it says more of this machine than of the server.
+    pub stalls: u32,
     /// The server's CPU and memory; absent if neither metrics nor process id told.
     pub server: Option<ServerUse>,
     /// Ended by Ctrl-C: the figures are of a part of the run.
@@ -147,7 +153,14 @@ impl fmt::Display for Report {
             ),
             (
                 "lost, missing, unheard",
-                format!("{}, {}, {}", heard.lost, heard.missing, heard.unheard),
+                format!(
+                    "{}, {}, {} ({:.4} %)",
+                    heard.lost, heard.missing, heard.unheard, self.lost_percent
+                ),
+            ),
+            (
+                "silences, stalls of this tool",
+                format!("{}, {}", heard.quiet / QUIET_FRAMES, self.stalls),
             ),
             (
                 "duplicates, reordered",
@@ -163,7 +176,11 @@ impl fmt::Display for Report {
         }
         match &self.server {
             Some(server) => write!(f, "{server}")?,
-            None => writeln!(f, "{:<34}not known: give --server-pid", "server")?,
+            None => writeln!(
+                f,
+                "{:<34}not known: neither metrics nor --server-pid told",
+                "server"
+            )?,
         }
         for (why, count) in &self.failures {
             writeln!(f, "failed {count} times: {why}")?;
@@ -236,6 +253,8 @@ mod tests {
                 packets: 100,
                 ..Counts::default()
             },
+            lost_percent: 0.0,
+            stalls: 0,
             server: None,
             interrupted: false,
         }

@@ -125,7 +125,7 @@ impl Room {
     /// # Errors
     /// Those of the API.
     pub async fn end(mut self) -> anyhow::Result<()> {
-        self.moderator.renew().await?;
+        self.moderator.stay_signed_in().await?;
         self.moderator.client.end_room(&self.id).await?;
         Ok(())
     }

@@ -116,24 +116,29 @@ impl<'a> Run<'a> {
         let empty = self.usage().await;
         let joins = self.joins(rooms, listeners).await;
         let stay = self.stay().await?;
-        let sent = self
-            .media
-            .hush((self.args.rooms * self.args.speakers) as usize)
-            .await?;
-        self.drain().await?;
+        let said = self.media.hush().await?;
+        let mut sent = vec![None; (self.args.rooms * self.args.speakers) as usize];
+        for said in &said {
+            sent[said.speaker as usize] = said.last;
+        }
+        self.drain(&sent).await?;
         let tally = self.media.finish(sent).await?;
+        let stalls = said.iter().map(|said| said.stalls).sum();
         let server = empty
             .zip(stay.before)
             .and_then(|(empty, full)| server_use(empty, full, &joins, &stay));
-        Ok(self.report(joins, &stay, &tally, server))
+        Ok(self.report(joins, &stay, &tally, stalls, server))
     }
 
-    /// Waits until what is under way has arrived: a machine that is too slow is late, and that is no loss.
-    async fn drain(&self) -> anyhow::Result<()> {
+    /// Waits until what is under way has arrived: a machine that is too slow is late, and that is no loss. With more
+    /// speakers than slots nobody knows what should come, and a pause must do.
+    async fn drain(&self, sent: &[Option<u32>]) -> anyhow::Result<()> {
         let (began, mut before) = (Instant::now(), None);
         while began.elapsed() < LONGEST_DRAIN {
-            let packets = self.media.look().await?.heard.packets;
-            if before.replace(packets) == Some(packets) {
+            let look = self.media.look(sent).await?;
+            let all_there = look.behind == 0 && look.heard.lost_audio() == 0;
+            let nothing_new = before.replace(look.heard.packets) == Some(look.heard.packets);
+            if nothing_new || all_there && self.args.speakers as usize <= SLOTS {
                 break;
             }
             tokio::time::sleep(QUIET).await;
@@ -165,7 +170,7 @@ impl<'a> Run<'a> {
     /// Everybody stays, and every packet is judged.
     async fn stay(&self) -> anyhow::Result<Stay> {
         let (before, began) = (self.usage().await, Instant::now());
-        let packets = self.media.look().await?.heard.packets;
+        let packets = self.media.look(&[]).await?.heard.packets;
         let mut step = Step::begin("stay", self.args.duration.as_secs(), "s");
         let mut stop = self.stop.clone();
         while began.elapsed() < self.args.duration && !*stop.borrow() {
@@ -174,17 +179,21 @@ impl<'a> Run<'a> {
                 () = tokio::time::sleep(pause) => {}
                 _ = stop.wait_for(|stop| *stop) => {}
             }
-            let look = self.media.look().await?;
+            let look = self.media.look(&[]).await?;
             let lost = look.heard.lost_audio();
             let remark = format!(
                 "{} packets, {lost} lost, {} dropped",
                 look.heard.packets, look.dropped
             );
             step.at(began.elapsed().as_secs(), &remark);
+            if look.dropped == self.args.listeners + self.args.rooms * self.args.speakers {
+                say("the server has ended every session");
+                break;
+            }
         }
         step.end("");
         let after = self.usage().await;
-        let packets = self.media.look().await?.heard.packets - packets;
+        let packets = self.media.look(&[]).await?.heard.packets - packets;
         Ok(Stay {
             before,
             after,
@@ -201,7 +210,14 @@ impl<'a> Run<'a> {
         }
     }
 
-    fn report(&self, joins: Joins, stay: &Stay, tally: &Tally, server: Option<ServerUse>) -> Report {
+    fn report(
+        &self,
+        joins: Joins,
+        stay: &Stay,
+        tally: &Tally,
+        stalls: u32,
+        server: Option<ServerUse>,
+    ) -> Report {
         Report {
             rooms: self.args.rooms,
             speakers: self.args.speakers,
@@ -217,6 +233,8 @@ impl<'a> Run<'a> {
             latency: tally.latency.spread(),
             stayed_s: stay.time.as_secs_f64(),
             heard: tally.heard,
+            lost_percent: tally.heard.lost_percent(),
+            stalls,
             server,
             interrupted: *self.stop.borrow(),
         }

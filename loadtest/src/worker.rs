@@ -1,9 +1,10 @@
 //! A thread that carries the media of many peers. It owns them and their sockets; orders come in by a bounded queue.
 
 use crate::ear::Counts;
-use crate::peer::{Peer, Role, Shared};
+use crate::peer::{Peer, Role, Said, Shared};
 use crate::report::Times;
 use crate::socket::{Poll, Waker};
+use std::collections::HashMap;
 use std::io;
 use std::sync::mpsc::{Receiver, SyncSender, TryRecvError, TrySendError, sync_channel};
 use std::thread::JoinHandle;
@@ -22,8 +23,11 @@ enum Order {
         token: Token,
         reply: oneshot::Sender<()>,
     },
-    Hush(oneshot::Sender<Vec<(u32, Option<u32>)>>),
-    Look(oneshot::Sender<Look>),
+    Hush(oneshot::Sender<Vec<Said>>),
+    Look {
+        sent: Vec<Option<u32>>,
+        reply: oneshot::Sender<Look>,
+    },
     Finish {
         sent: Vec<Option<u32>>,
         reply: oneshot::Sender<Tally>,
@@ -40,6 +44,8 @@ pub struct Look {
     pub heard: Counts,
     /// Sessions that the server has ended so far.
     pub dropped: u32,
+    /// Frames that were sent and have not come yet, if it was told what was sent.
+    pub behind: u64,
 }
 
 /// What a worker's listeners heard.
@@ -107,20 +113,20 @@ impl Worker {
         self.ask(|reply| Order::Remove { token, reply }).await
     }
 
-    /// Silences its speakers. Returns the last frame of each: `(index in the run, counter)`.
+    /// Silences its speakers, and says what became of each.
     ///
     /// # Errors
     /// [`Error`].
-    pub async fn hush(&self) -> Result<Vec<(u32, Option<u32>)>, Error> {
+    pub async fn hush(&self) -> Result<Vec<Said>, Error> {
         self.ask(Order::Hush).await
     }
 
-    /// How things stand.
+    /// How things stand; `sent` as for [`finish`](Self::finish), empty while speakers still talk.
     ///
     /// # Errors
     /// [`Error`].
-    pub async fn look(&self) -> Result<Look, Error> {
-        self.ask(Order::Look).await
+    pub async fn look(&self, sent: Vec<Option<u32>>) -> Result<Look, Error> {
+        self.ask(|reply| Order::Look { sent, reply }).await
     }
 
     /// Says goodbye for all peers and judges what they heard, against the last frame of each speaker by index.
@@ -165,6 +171,8 @@ struct Loop {
     epoch: Instant,
     /// By slot; a slot is the token that epoll reports.
     peers: Vec<Option<Box<Peer>>>,
+    /// Slots by token.
+    tokens: HashMap<Token, usize>,
     /// Slots of speakers.
     speakers: Vec<usize>,
     shared: Shared,
@@ -177,6 +185,7 @@ impl Loop {
             poll,
             epoch,
             peers: Vec::new(),
+            tokens: HashMap::new(),
             speakers: Vec::new(),
             shared: Shared::default(),
             tick_at: epoch,
@@ -249,8 +258,8 @@ impl Loop {
             Order::Hush(reply) => {
                 let _ = reply.send(self.hush());
             }
-            Order::Look(reply) => {
-                let _ = reply.send(self.look());
+            Order::Look { sent, reply } => {
+                let _ = reply.send(self.look(&sent));
             }
             Order::Finish { sent, reply } => {
                 let _ = reply.send(self.finish(&sent));
@@ -260,31 +269,32 @@ impl Loop {
 
     fn add(&mut self, peer: Box<Peer>) {
         let slot = self.peers.len();
-        if let Err(error) = self.poll.add(&peer.socket, slot) {
-            // Its join fails by its own time-out.
-            tracing::error!(%error, "a socket can not be waited for");
-            return;
-        }
+        let added = self.poll.add(&peer.socket, slot);
+        let token = added.and_then(|()| Ok(peer.socket.local_addr()?.port()));
+        let token = match token {
+            Ok(token) => token,
+            Err(error) => {
+                // Its join fails by its own time-out.
+                tracing::error!(%error, "a socket can not be waited for");
+                return;
+            }
+        };
         if matches!(peer.role, Role::Speaker(_)) {
             self.speakers.push(slot);
         }
+        self.tokens.insert(token, slot);
         self.peers.push(Some(peer));
         self.tick_at = Instant::now();
     }
 
     fn remove(&mut self, token: Token) {
-        let of = |peer: &Peer| {
-            peer.socket
-                .local_addr()
-                .is_ok_and(|address| address.port() == token)
-        };
-        let found = self.peers.iter_mut().find(|slot| slot.as_deref().is_some_and(of));
-        if let Some(peer) = found.and_then(Option::take) {
+        let slot = self.tokens.remove(&token);
+        if let Some(peer) = slot.and_then(|slot| self.peers[slot].take()) {
             let _ = peer.finish(&mut self.shared, &[]);
         }
     }
 
-    fn hush(&mut self) -> Vec<(u32, Option<u32>)> {
+    fn hush(&mut self) -> Vec<Said> {
         let voices = self
             .peers
             .iter_mut()
@@ -296,22 +306,24 @@ impl Loop {
         voices.collect()
     }
 
-    fn look(&self) -> Look {
+    fn look(&self, sent: &[Option<u32>]) -> Look {
         let mut look = Look::default();
         for peer in self.peers.iter().flatten() {
             look.dropped += u32::from(peer.is_dropped());
             look.heard += peer.heard();
+            look.behind += peer.behind(sent);
         }
         look
     }
 
     fn finish(&mut self, sent: &[Option<u32>]) -> Tally {
-        let Look { dropped, .. } = self.look();
+        let Look { dropped, .. } = self.look(sent);
         let mut heard = Counts::default();
         for peer in std::mem::take(&mut self.peers).into_iter().flatten() {
             heard += peer.finish(&mut self.shared, sent);
         }
         self.speakers.clear();
+        self.tokens.clear();
         Tally {
             heard,
             latency: std::mem::take(&mut self.shared.latency),
@@ -321,154 +333,4 @@ impl Loop {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::ear::{Ear, Speaker};
-    use crate::peer::Voice;
-    use crate::socket;
-    use mitalk_media::light::{Client, Identity, candidates};
-    use mitalk_media::{Config, Engine, Handle, Join, Metrics, Rights, RoomKey, SessionKey, StageNumber};
-    use std::sync::Arc;
-
-    const RUN: u32 = 9;
-    const LISTENERS: u64 = 20;
-    const SPEAKERS: u32 = 3;
-
-    struct Room {
-        media: Handle,
-        worker: Worker,
-        identity: Arc<Identity>,
-        epoch: Instant,
-    }
-
-    impl Room {
-        async fn join(&self, session: u64, rights: Rights, role: Role) -> anyhow::Result<()> {
-            let mut client = Client::new(&self.identity, 3, &mut rand::rng(), Instant::now());
-            let (room, session, grace) = (RoomKey(1), SessionKey(session), Duration::from_secs(30));
-            let join = Join {
-                room,
-                session,
-                rights,
-                offer: client.offer(),
-                grace,
-            };
-            let answer = self.media.join(join).await?;
-            let server = candidates(&answer.sdp)[0];
-            client.accept(&answer.sdp, Instant::now())?;
-            self.worker.add(Peer {
-                client,
-                socket: socket::connect(server)?,
-                server,
-                role,
-            })?;
-            Ok(())
-        }
-
-        async fn speaker(&self, speaker: u32) -> anyhow::Result<()> {
-            let (connected, up) = oneshot::channel();
-            let voice = Voice::new(RUN, speaker, self.epoch, connected);
-            let rights = Rights::Speak(StageNumber(100 + speaker));
-            self.join(1000 + u64::from(speaker), rights, Role::Speaker(voice))
-                .await?;
-            up.await?;
-            Ok(())
-        }
-    }
-
-    /// Three who talk and twenty who listen, all of them connected.
-    async fn room(engine: &Engine) -> anyhow::Result<Room> {
-        let (epoch, identity) = (Instant::now(), Identity::new()?);
-        let room = Room {
-            media: engine.handle(),
-            worker: Worker::start(epoch)?,
-            identity,
-            epoch,
-        };
-        for speaker in 0..SPEAKERS {
-            room.speaker(speaker).await?;
-        }
-        let speakers: Vec<_> = (0..SPEAKERS)
-            .map(|index| Speaker {
-                index,
-                number: 100 + index,
-            })
-            .collect();
-        for listener in 0..LISTENERS {
-            let (first_audio, heard) = oneshot::channel();
-            let ear = Ear::new(RUN, 3, speakers.clone());
-            room.join(
-                listener,
-                Rights::Listen,
-                Role::Listener {
-                    ear,
-                    first_audio: Some(first_audio),
-                },
-            )
-            .await?;
-            heard.await?;
-        }
-        Ok(room)
-    }
-
-    impl Room {
-        /// Waits until the listeners have heard so many more packets.
-        async fn listen(&self, packets: u64) -> anyhow::Result<()> {
-            let goal = self.worker.look().await?.heard.packets + packets;
-            while self.worker.look().await?.heard.packets < goal {
-                tokio::time::sleep(TICK).await;
-            }
-            Ok(())
-        }
-
-        /// Silences the speakers, waits until no listener hears anything any more, and judges.
-        async fn end(&self) -> anyhow::Result<Tally> {
-            let mut sent = vec![None; SPEAKERS as usize];
-            for (speaker, last) in self.worker.hush().await? {
-                sent[speaker as usize] = last;
-            }
-            let mut before = None;
-            loop {
-                let look = self.worker.look().await?;
-                if before.replace(look) == Some(look) {
-                    break;
-                }
-                tokio::time::sleep(Duration::from_millis(500)).await;
-            }
-            let tally = self.worker.finish(sent).await?;
-            println!("{:?}, {:?}", tally.heard, tally.latency.spread());
-            Ok(tally)
-        }
-    }
-
-    fn engine() -> anyhow::Result<Engine> {
-        let config = Config {
-            bind: vec!["127.0.0.1:0".parse()?],
-            ..Config::default()
-        };
-        let (engine, mut events) = Engine::start(config, Metrics::register(&prometheus::Registry::new())?)?;
-        tokio::spawn(async move { while events.next().await.is_some() {} });
-        Ok(engine)
-    }
-
-    #[tokio::test]
-    async fn listeners_hear_every_frame_of_every_speaker() -> anyhow::Result<()> {
-        let engine = engine()?;
-        let room = room(&engine).await?;
-        room.listen(LISTENERS * 100).await?;
-        let tally = room.end().await?;
-        assert!(tally.heard.clean() && tally.dropped == 0, "{tally:?}");
-        Ok(())
-    }
-
-    #[tokio::test]
-    async fn a_listener_who_is_cut_off_is_noticed() -> anyhow::Result<()> {
-        let engine = engine()?;
-        let room = room(&engine).await?;
-        room.media.leave(SessionKey(0))?;
-        room.listen(LISTENERS * 100).await?;
-        let tally = room.end().await?;
-        assert_eq!(tally.dropped, 1);
-        assert!(tally.heard.lost > 0, "{tally:?}");
-        Ok(())
-    }
-}
+mod tests;

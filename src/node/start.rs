@@ -14,6 +14,8 @@ use mitalk_actors::{Mitalk, rooms};
 use mitalk_cluster::{Builder, LocalMembership, LocalTransport, NodeId, Ports, SystemClock};
 use mitalk_media::{Engine, Events};
 use prometheus::Registry;
+#[cfg(target_os = "linux")]
+use prometheus::process_collector::ProcessCollector;
 use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -106,6 +108,9 @@ impl Node {
         )
         .await?;
         let registry = Registry::new();
+        // CPU, memory, descriptors and threads of the process, under the names that every dashboard knows.
+        #[cfg(target_os = "linux")]
+        registry.register(Box::new(ProcessCollector::for_self()))?;
         let store = open_store(config, &registry).await?;
         let data_dir = config.storage.data_dir.clone();
         let token_path = config.admin.token_path(&data_dir);

@@ -5,10 +5,11 @@
 
 mod stage;
 
+use anyhow::Context;
 use mitalk::wire::rooms::{Moderation, Role};
 use mitalk_load::pattern::FRAME_MS;
 use mitalk_media::light::{Header, PAYLOAD_TYPE, State};
-use mitalk_tests::light::{Session, frame};
+use mitalk_tests::light::{Heard, Session, frame};
 use stage::{CHEAT, Stage};
 use std::time::{Duration, Instant};
 
@@ -20,6 +21,8 @@ const BURST: u32 = 50;
 const LOUDEST: u8 = 0;
 /// Frames said before and after the cheat is told to stop.
 const SAID: u32 = 50;
+/// The first frame that is said when the right to speak is back; higher than any that was said without it.
+const SPOKEN_AGAIN: u32 = 10_000_000;
 
 /// Sends frames of the cheat's at 50 times the rate of speech, as loud as can be.
 async fn flood(cheat: &Session, first: u32) {
@@ -49,7 +52,9 @@ async fn forge(cheat: &Session, ssrc: u32, csrc: Option<u32>, first: u32) {
                     level: Some(LOUDEST),
                     ..Header::default()
                 };
-                client.send(&header, u64::from(counter), &frame(CHEAT, counter), wire);
+                // Within the first 65,536 of the SSRC: elsewhere nobody could authenticate it (RFC 3711, 3.3.1).
+                let index = u64::from(header.sequence);
+                client.send(&header, index, &frame(CHEAT, counter), wire);
             }
         })
         .await;
@@ -84,7 +89,73 @@ async fn somebody_on_stage_sends_on_no_ssrc_but_their_own() -> anyhow::Result<()
     for (n, ssrc) in slots_of(&cheat.joined.sdp).into_iter().enumerate() {
         forge(&cheat, ssrc, number, n as u32 * SAID).await;
     }
-    stage.nothing_of_the_cheat(0).await
+    stage.nothing_of_the_cheat(0).await?;
+
+    // What is forged the same way on the SSRC that is theirs is heard, under the number that is theirs: the packets are
+    // well formed and arrive.
+    let first = 400_000;
+    forge(&cheat, cheat.ssrc().await?, number, first).await;
+    stage.cheat_is_heard(first).await?;
+    let own = |heard: &Heard| heard.frame.speaker == CHEAT && heard.csrc != number;
+    let heard = stage.listener.ear().frames.clone();
+    let cheated: Vec<_> = heard
+        .iter()
+        .filter(|heard| heard.frame.speaker == CHEAT)
+        .collect();
+    assert!(
+        cheated.into_iter().all(own),
+        "the cheat spoke under another's number"
+    );
+    Ok(())
+}
+
+/// All that somebody may try who has lost the right to speak and not their place: every way back into the session that
+/// they have, and then noise on every SSRC they know of. Returns the session they have at the end.
+async fn replay_all(stage: &mut Stage, mut cheat: Session, first: u32) -> anyhow::Result<Session> {
+    let role = stage.cheat.client.room(&stage.room).await?.my_role;
+    let tries: [(&str, Credential); 4] = [
+        ("new ICE credentials", Credential::Restart),
+        ("the resume token of the time on stage", Credential::Resume),
+        ("a fresh access token", Credential::Refresh),
+        ("a session beside the old one", Credential::JoinAgain),
+    ];
+    for (n, (name, credential)) in (1..).zip(tries) {
+        let before = cheat.joined.clone();
+        match credential {
+            Credential::Restart => cheat.restart_ice(&stage.cheat, &stage.room).await?,
+            Credential::Resume => {
+                cheat = Session::join(&stage.cheat, &stage.room, Some(&before.resume_token)).await?;
+            }
+            Credential::Refresh => {
+                stage.cheat.renew().await?;
+                cheat = Session::join(&stage.cheat, &stage.room, Some(&cheat.joined.resume_token)).await?;
+            }
+            Credential::JoinAgain => cheat = Session::join(&stage.cheat, &stage.room, None).await?,
+        }
+        let now = stage.cheat.client.room(&stage.room).await?.my_role;
+        assert_eq!(now, role, "another role by {name}");
+        let mut talk = cheat.talk(CHEAT, n * 1_000_000);
+        talk.goes_on(SAID).await?;
+        drop(talk);
+        flood(&cheat, n * 1_000_000 + 100_000).await;
+        for (slot, ssrc) in (0..).zip(slots_of(&cheat.joined.sdp)) {
+            forge(&cheat, ssrc, None, n * 1_000_000 + 200_000 + slot * SAID).await;
+        }
+        stage
+            .nothing_of_the_cheat(first)
+            .await
+            .with_context(|| name.to_owned())?;
+    }
+    Ok(cheat)
+}
+
+/// What a cheat shows to get a right back.
+#[derive(Clone, Copy)]
+enum Credential {
+    Restart,
+    Resume,
+    Refresh,
+    JoinAgain,
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -100,10 +171,13 @@ async fn who_is_muted_and_goes_on_sending_is_not_heard() -> anyhow::Result<()> {
     talk.goes_on(SAID).await?;
     flood(&cheat, 100_000).await;
     stage.nothing_of_the_cheat(first).await?;
+    drop(talk);
+    let cheat = replay_all(&mut stage, cheat, first).await?;
+    let _talk = cheat.talk(CHEAT, SPOKEN_AGAIN);
 
     // The right comes back with unmuting, and the voice with it: it was the right that held it back.
     stage.cheat.client.mute(&stage.room, false).await?;
-    stage.cheat_is_heard(first).await
+    stage.cheat_is_heard(SPOKEN_AGAIN).await
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -124,7 +198,10 @@ async fn who_is_moved_back_and_goes_on_sending_is_not_heard() -> anyhow::Result<
         refused.expect_err("the invitation was used").code(),
         Some("not_invited")
     );
-    stage.nothing_of_the_cheat(first).await
+    stage.nothing_of_the_cheat(first).await?;
+    drop(talk);
+    replay_all(&mut stage, cheat, first).await?;
+    Ok(())
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -164,12 +241,14 @@ async fn who_is_removed_keeps_nothing_that_works() -> anyhow::Result<()> {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn who_is_banned_stays_out_whatever_they_show() -> anyhow::Result<()> {
     let mut stage = Stage::set().await?;
-    let cheat = stage.cheat_on_stage().await?;
+    let mut cheat = stage.cheat_on_stage().await?;
     let mut talk = cheat.talk(CHEAT, 0);
     stage.cheat_is_heard(0).await?;
 
     stage.moderate(Moderation::Ban).await?;
     let first = talk.next() + 1;
+    cheat.reaches(State::Closed).await?;
+    let deaf_from = cheat.ear().packets;
     for token in [None, Some(cheat.joined.resume_token.as_str())] {
         let refused = Session::join(&stage.cheat, &stage.room, token)
             .await
@@ -181,15 +260,11 @@ async fn who_is_banned_stays_out_whatever_they_show() -> anyhow::Result<()> {
             "{text}"
         );
     }
-    let offer = cheat_offer(&cheat).await;
-    let restarted = stage
-        .cheat
-        .client
-        .restart_ice(&stage.room, &cheat.joined.session, &offer)
-        .await;
-    assert_eq!(
-        restarted.expect_err("the session is gone").code(),
-        Some("session_not_found")
+    let restarted = cheat.restart_ice(&stage.cheat, &stage.room).await;
+    let refused = restarted.expect_err("the session is gone");
+    assert!(
+        format!("{refused:#}").contains("session_not_found"),
+        "{refused:#}"
     );
     for refused in [
         stage.cheat.client.raise_hand(&stage.room).await,
@@ -205,10 +280,14 @@ async fn who_is_banned_stays_out_whatever_they_show() -> anyhow::Result<()> {
         .err()
         .expect("banned");
     assert!(format!("{refused:#}").contains("room_banned"), "{refused:#}");
-    cheat.act(|client, wire| client.check(Instant::now(), wire)).await;
+    for _ in 0..SAID {
+        cheat.act(|client, wire| client.check(Instant::now(), wire)).await;
+    }
     talk.goes_on(SAID).await?;
     flood(&cheat, 100_000).await;
-    stage.nothing_of_the_cheat(first).await
+    stage.nothing_of_the_cheat(first).await?;
+    assert_eq!(cheat.ear().packets, deaf_from, "the banned go on listening");
+    Ok(())
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -263,16 +342,4 @@ fn slots_of(answer: &str) -> Vec<u32> {
             .find_map(|l| l.strip_prefix("a=ssrc:")?.split(' ').next()?.parse().ok())
     };
     sections.filter_map(ssrc).collect()
-}
-
-/// An offer to restart ICE with, of a client that was told to go.
-async fn cheat_offer(cheat: &Session) -> String {
-    let (tell, offer) = tokio::sync::oneshot::channel();
-    cheat
-        .act(move |client, _| {
-            client.restart(&mut rand::rng());
-            let _ = tell.send(client.offer());
-        })
-        .await;
-    offer.await.expect("the session's task runs")
 }

@@ -1,7 +1,8 @@
 //! A complete, independent client joins by the same API as the app, publishes Opus and hears the others: the engine is
-//! not tuned to one browser.
+//! not tuned to one browser. And the load tool, as people run it.
 
 mod full_client;
+mod load;
 
 use anyhow::Context;
 use full_client::{FullClient, PATIENCE};
@@ -125,6 +126,11 @@ async fn two_full_clients_hear_each_other() -> anyhow::Result<()> {
         "Anna heard {} frames of Ben, whom she has muted",
         heard.len()
     );
+    // And hears him again when he may speak: it was the right that was missing, not the connection.
+    ben.client.mute(&room, false).await?;
+    let (by_ben, by_anna) = converse(&mut a, &mut b, speakers, after).await?;
+    println!("unmuted again, Ben heard {by_ben:?}, Anna heard {by_anna:?}");
+    assert!(by_ben.clean() && by_anna.clean());
     a.close().await?;
     b.close().await
 }

@@ -9,7 +9,7 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::net::UdpSocket;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{mpsc, oneshot, watch};
 
 /// Slots that everybody has here.
 pub const SLOTS: usize = 3;
@@ -126,6 +126,46 @@ impl Session {
             self.orders.send(Box::new(act)).await.is_ok(),
             "the session's task has ended"
         );
+    }
+
+    /// New ICE credentials for the same session, agreed with the server, as after a change of network.
+    ///
+    /// # Errors
+    /// A refusal of the API, or an answer that can not be used.
+    pub async fn restart_ice(&self, person: &Person, room: &str) -> anyhow::Result<()> {
+        let (tell, offer) = oneshot::channel();
+        self.act(move |client, _| {
+            client.restart(&mut rand::rng());
+            let _ = tell.send(client.offer());
+        })
+        .await;
+        let offer = offer.await?;
+        let answer = person
+            .client
+            .restart_ice(room, &self.joined.session, &offer)
+            .await?
+            .sdp;
+        let (tell, accepted) = oneshot::channel();
+        self.act(move |client, wire| {
+            let accepted = client.accept(&answer, Instant::now());
+            client.check(Instant::now(), wire);
+            let _ = tell.send(accepted);
+        })
+        .await;
+        Ok(accepted.await??)
+    }
+
+    /// The SSRC of its microphone.
+    ///
+    /// # Errors
+    /// Its task has ended.
+    pub async fn ssrc(&self) -> anyhow::Result<u32> {
+        let (tell, ssrc) = oneshot::channel();
+        self.act(move |client, _| {
+            let _ = tell.send(client.ssrc());
+        })
+        .await;
+        Ok(ssrc.await?)
     }
 
     /// What was heard so far.

@@ -13,6 +13,8 @@ use tokio::sync::oneshot;
 
 /// Longer than any start takes, also on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(60);
+/// In the working directory.
+const TOKEN_FILE: &str = "data/admin-token";
 /// Free ports, logs that can be read, and room for tests: all people share one address.
 const SETTINGS: &[&str] = &[
     "http.listen=127.0.0.1:0",
@@ -33,21 +35,23 @@ pub struct Server {
     pub client: Client,
     /// The operators' API.
     pub admin: AdminClient,
+    /// The operations listener's URL.
+    pub operations: String,
     _child: Child,
-    _directory: TempDir,
+    directory: TempDir,
 }
 
-/// `MITALK_BIN`, or the binary that `cargo build --bins` made beside this test.
-fn binary() -> anyhow::Result<PathBuf> {
-    if let Some(path) = std::env::var_os("MITALK_BIN") {
-        return Ok(path.into());
-    }
+/// The binary of this name that `cargo build --bins` made beside this test.
+///
+/// # Errors
+/// It was not built.
+pub fn binary(name: &str) -> anyhow::Result<PathBuf> {
     let test = std::env::current_exe()?;
     let path = test
         .ancestors()
         .nth(2)
         .context("tests are in <target>/<profile>/deps")?
-        .join("mitalk");
+        .join(name);
     anyhow::ensure!(
         path.exists(),
         "{} is missing: run `cargo build --bins` first",
@@ -63,7 +67,7 @@ impl Server {
     /// The binary is missing, or it ended by itself.
     pub async fn start() -> anyhow::Result<Self> {
         let directory = tempfile::tempdir()?;
-        let mut command = Command::new(binary()?);
+        let mut command = Command::new(binary("mitalk")?);
         command
             .args(["serve", "--data-dir", "data"])
             .current_dir(directory.path())
@@ -95,7 +99,7 @@ impl Server {
         else {
             bail!("the server ended with {}", child.wait().await?);
         };
-        let token = std::fs::read_to_string(directory.path().join("data/admin-token"))?;
+        let token = std::fs::read_to_string(directory.path().join(TOKEN_FILE))?;
         let (client, admin) = (
             Client::new(&ready.app)?,
             AdminClient::new(&ready.operations, token.trim())?,
@@ -103,9 +107,15 @@ impl Server {
         Ok(Self {
             client,
             admin,
+            operations: ready.operations,
             _child: child,
-            _directory: directory,
+            directory,
         })
+    }
+
+    /// The file with the operators' token.
+    pub fn token_file(&self) -> PathBuf {
+        self.directory.path().join(TOKEN_FILE)
     }
 
     /// Active accounts.
