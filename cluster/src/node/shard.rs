@@ -9,15 +9,17 @@
 //!
 //! All messages to an entity pass through here, so a passivating one is let go only when none is on its way to it.
 
+mod children;
+
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::time::Duration;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use ractor::{Actor, ActorId, ActorProcessingErr, ActorRef, SupervisionEvent};
 
+use self::children::Child;
 use super::alarm::Alarm;
-use super::entity::{self, Arguments as EntityArguments, Asked};
+use super::entity::{self, Asked};
 use super::hold::Guard;
 use super::shared::Shared;
 use super::supervisor;
@@ -25,11 +27,6 @@ use crate::id::{EntityId, Epoch, ShardId};
 use crate::protocol::outcome::{Outcome, RETRY_AFTER};
 use crate::protocol::shard::{Input, Output, Shard};
 use crate::time::{BootInstant, Timestamp};
-
-/// Failures of one entity after which it rests.
-const FAILURES: u32 = 5;
-/// Within that time, and for that long.
-const FAILURE_WINDOW: Duration = Duration::from_secs(30);
 
 pub(super) enum Msg {
     /// A command, admitted to the node.
@@ -90,13 +87,6 @@ pub(super) struct State {
     waiting: VecDeque<(EntityId, Box<Asked>)>,
     draining: bool,
     alarm: Alarm,
-}
-
-struct Child {
-    actor: ActorRef<entity::Msg>,
-    in_flight: Arc<AtomicUsize>,
-    /// Messages sent to it.
-    sent: u64,
 }
 
 impl Actor for Shell {
@@ -312,39 +302,6 @@ impl State {
         }
     }
 
-    /// The entity's actor, spawned if need be; none for a kind that nobody registered.
-    async fn child(&mut self, myself: &ActorRef<Msg>, id: &EntityId) -> Option<&mut Child> {
-        if !self.entities.contains_key(id) {
-            let kind = self.shared.kinds.get(&id.kind)?.clone();
-            let arguments = EntityArguments {
-                shared: self.shared.clone(),
-                id: id.clone(),
-                epoch: self.epoch,
-                generation: self.generation,
-                fence: self.machine.must_fence(id),
-                low_water: self.low_water.clone(),
-                shard: myself.clone(),
-            };
-            let actor = match kind.spawn(arguments, myself.get_cell()).await {
-                Ok(actor) => actor,
-                Err(error) => {
-                    tracing::error!(kind = %id.kind, %error, "entity cannot be spawned");
-                    return None;
-                }
-            };
-            self.names.insert(actor.get_id(), id.clone());
-            self.entities.insert(
-                id.clone(),
-                Child {
-                    actor,
-                    in_flight: Arc::default(),
-                    sent: 0,
-                },
-            );
-        }
-        self.entities.get_mut(id)
-    }
-
     async fn notice(&mut self, myself: &ActorRef<Msg>, id: EntityId, notice: Notice) {
         match notice {
             Notice::Note => self.feed(myself, Input::Note(id)).await,
@@ -362,39 +319,6 @@ impl State {
                 self.feed(myself, Input::Crashed(id)).await;
             }
         }
-    }
-
-    /// Stops the actor; the next command gets a fresh one. `names` keeps it until it has really ended.
-    fn let_go(&mut self, id: &EntityId) {
-        if let Some(child) = self.entities.remove(id) {
-            child.actor.stop(None);
-        }
-    }
-
-    /// An actor has ended; its entity, if this was the entity's current actor.
-    fn forget(&mut self, actor: ActorId) -> Option<EntityId> {
-        let id = self.names.remove(&actor)?;
-        if self.entities.get(&id).is_some_and(|c| c.actor.get_id() == actor) {
-            self.entities.remove(&id);
-            return Some(id);
-        }
-        None
-    }
-
-    fn failed(&mut self, id: &EntityId) {
-        let now = self.shared.clock.boot();
-        self.failures
-            .retain(|_, (_, last)| now.since(*last) < FAILURE_WINDOW);
-        let (count, last) = self.failures.entry(id.clone()).or_insert((0, now));
-        *count += 1;
-        *last = now;
-    }
-
-    fn rests(&self, id: &EntityId) -> bool {
-        let now = self.shared.clock.boot();
-        self.failures
-            .get(id)
-            .is_some_and(|(n, last)| *n >= FAILURES && now.since(*last) < FAILURE_WINDOW)
     }
 
     /// Rules 2 and 4: everything stops at once; whoever waits is answered by the dropped reply ports.
@@ -419,12 +343,5 @@ impl State {
         if self.names.is_empty() {
             myself.stop(None);
         }
-    }
-}
-
-impl Child {
-    fn send(&mut self, message: entity::Msg) {
-        self.sent += 1;
-        let _gone = self.actor.cast(message);
     }
 }

@@ -13,8 +13,10 @@
 //!
 //! It lacks: the store, the list and the clock. See [`Input`] and [`Output`].
 
+mod arrivals;
 mod batch;
 mod flight;
+mod reading;
 mod tickets;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -25,7 +27,7 @@ use rand::SeedableRng;
 use rand::rngs::StdRng;
 
 use self::flight::Flight;
-use self::tickets::{Expiry, Tickets};
+use self::tickets::Tickets;
 use super::Now;
 use super::backoff::Backoff;
 use super::outcome::Outcome;
@@ -36,7 +38,6 @@ use crate::entity::{Entity, Phase as EffectPhase, Source, Stamp, Timer};
 use crate::id::{EntityId, Epoch, RequestId, ShardId};
 use crate::store::{Cas, EntityWrite, Head, OutboxRow, Row, StoreError, TimerKey, TimerRow};
 use crate::time::{BootInstant, Hour, Timestamp};
-use crate::wire;
 
 /// Commands in one commit.
 pub(crate) const BATCH: usize = 128;
@@ -44,10 +45,6 @@ pub(crate) const BATCH: usize = 128;
 const UNNOTE_AFTER: Duration = Duration::from_secs(2);
 /// Delivered rows wait that long for a commit that carries the move of `published`; then it is written alone.
 const PUBLISH_AFTER: Duration = Duration::from_millis(50);
-/// Timers due within that time fire from memory, to the millisecond; the scanner delivers the others.
-const ARM_WITHIN: Duration = Duration::from_secs(120);
-/// A timer that fired from memory and still stands is tried again after that time.
-const FIRE_AGAIN: Duration = Duration::from_secs(5);
 
 /// Names a caller that waits for a reply.
 pub(crate) type Ticket = u64;
@@ -282,208 +279,6 @@ impl<E: Entity> Activation<E> {
     /// Nothing is under way or waits: a driver that lets the entity go waits for this, if it can.
     pub(crate) fn is_settled(&self) -> bool {
         self.flight.is_none() && self.queue.is_empty()
-    }
-
-    /// Rule 5: activation reads the row, and fences it if the entity is in the open list.
-    fn row(&mut self, now: Now, answer: Result<Option<Row>, StoreError>, out: &mut Vec<Output<E>>) {
-        if self.phase != Phase::Reading {
-            return;
-        }
-        let row = match answer {
-            Ok(row) => row,
-            Err(StoreError::Corrupt(_)) => return self.corrupt(out),
-            Err(error) => {
-                self.retry = Some(now.boot + self.backoff.fail());
-                return self.refuse_waiting(&Outcome::unavailable(error.to_string()), out);
-            }
-        };
-        self.backoff.reset();
-        self.retry = None;
-        if let Some(row) = &row {
-            if row.head.epoch > self.who.epoch {
-                return self.passed(out);
-            }
-            match Memory::decode(&row.blob) {
-                Ok(memory) => self.memory = memory,
-                Err(_) => return self.corrupt(out),
-            }
-        }
-        self.head = row.as_ref().map(|r| r.head);
-        self.sequence = row.as_ref().map_or(0, |r| r.sequence);
-        self.published = row.as_ref().map_or(0, |r| r.published);
-        self.timers = E::timers(&self.memory.state).into_iter().collect();
-        if self.who.fence {
-            self.phase = Phase::Fencing;
-            self.fence(now, out);
-        } else {
-            self.activate(out);
-        }
-    }
-
-    fn activate(&mut self, out: &mut Vec<Output<E>>) {
-        self.phase = Phase::Active;
-        self.relay = Relay::new(self.published, self.sequence);
-        out.push(Output::Activated);
-    }
-
-    fn corrupt(&mut self, out: &mut Vec<Output<E>>) {
-        self.phase = Phase::Corrupt;
-        out.push(Output::Activated);
-        self.refuse_waiting(&Outcome::Corrupt, out);
-    }
-
-    /// Answers all commands that wait; timers come again by themselves.
-    fn refuse_waiting(&mut self, outcome: &Outcome, out: &mut Vec<Output<E>>) {
-        for item in self.queue.drain(..) {
-            if let Origin::Ask(ask) = item.origin
-                && self.tickets.close(ask.ticket).is_some()
-            {
-                out.push(Output::Reply {
-                    ticket: ask.ticket,
-                    outcome: outcome.clone(),
-                });
-            }
-        }
-    }
-
-    fn passed(&mut self, out: &mut Vec<Output<E>>) {
-        self.over(&Outcome::NotOwner { hint: None }, out);
-        out.push(Output::Passed);
-    }
-
-    fn over(&mut self, outcome: &Outcome, out: &mut Vec<Output<E>>) {
-        self.phase = Phase::Over;
-        for ticket in self.tickets.close_all() {
-            out.push(Output::Reply {
-                ticket,
-                outcome: outcome.clone(),
-            });
-        }
-    }
-
-    fn ask(&mut self, now: Now, ask: Ask<E>, out: &mut Vec<Output<E>>) {
-        self.used = now.boot;
-        let ticket = ask.ticket;
-        let refused = match self.phase {
-            Phase::Corrupt => Some(Outcome::Corrupt),
-            _ if self.queue.len() >= self.limits.queue => {
-                Some(Outcome::overloaded(super::outcome::RETRY_AFTER))
-            }
-            _ => None,
-        };
-        if let Some(outcome) = refused {
-            return out.push(Output::Reply { ticket, outcome });
-        }
-        let urgent = match self.phase {
-            Phase::Active => E::urgent(&self.memory.state, &ask.command),
-            _ => None,
-        };
-        if let Some(urgent) = urgent {
-            // Only takes rights away: at once, before and without the commit.
-            self.effects(urgent.effects, out);
-            let pending = Outcome::Done(wire::encode(&urgent.reply));
-            let at = ask.deadline.min(now.boot + self.limits.urgent);
-            self.tickets.open(ticket, at, Expiry::Pending(pending));
-            self.queue.push_back(Item {
-                origin: Origin::Ask(ask),
-                urgent: true,
-            });
-        } else if self.queue.len() >= self.limits.queue - self.limits.queue / 8 {
-            let outcome = Outcome::overloaded(super::outcome::RETRY_AFTER);
-            out.push(Output::Reply { ticket, outcome });
-        } else {
-            self.tickets.open(ticket, ask.deadline, Expiry::TimedOut);
-            self.queue.push_back(Item {
-                origin: Origin::Ask(ask),
-                urgent: false,
-            });
-        }
-    }
-
-    fn timer(&mut self, now: Now, row: TimerRow) {
-        self.used = now.boot;
-        if self.phase == Phase::Corrupt {
-            return;
-        }
-        let waits =
-            |item: &Item<E>| matches!(&item.origin, Origin::Timer { key: Some(k), .. } if *k == row.key);
-        if !self.queue.iter().any(waits) {
-            let timer = Timer {
-                name: row.key.name.clone(),
-                due: row.key.due,
-            };
-            let origin = Origin::Timer {
-                timer,
-                key: Some(row.key),
-            };
-            self.queue.push_back(Item {
-                origin,
-                urgent: false,
-            });
-        }
-    }
-
-    fn tick(&mut self, now: Now, out: &mut Vec<Output<E>>) {
-        let expired = self.tickets.expired(now.boot);
-        if !expired.is_empty() {
-            // Their places are free again, however long the write under way takes.
-            let tickets = &self.tickets;
-            self.queue.retain(|item| match &item.origin {
-                Origin::Ask(ask) => item.urgent || tickets.is_open(ask.ticket),
-                Origin::Timer { .. } => true,
-            });
-        }
-        for (ticket, expiry) in expired {
-            let outcome = match expiry {
-                Expiry::TimedOut => Outcome::TimedOut,
-                Expiry::Pending(reply) => reply,
-            };
-            out.push(Output::Reply { ticket, outcome });
-        }
-        self.relay.tick(now.boot);
-        let due = self.retry.is_some_and(|at| at <= now.boot);
-        if due {
-            self.retry = None;
-            if self.phase == Phase::Reading {
-                out.push(Output::Read);
-            }
-        }
-        self.resend(now, out);
-        self.fire(now);
-    }
-
-    /// Rule 13: timers due soon fire from memory.
-    fn fire(&mut self, now: Now) {
-        if self.phase != Phase::Active {
-            return;
-        }
-        for timer in &self.timers {
-            if timer.due > now.wall || self.fired.get(timer).is_some_and(|at| *at > now.boot) {
-                continue;
-            }
-            self.fired.insert(timer.clone(), now.boot + FIRE_AGAIN);
-            let origin = Origin::Timer {
-                timer: timer.clone(),
-                key: self.armed.get(timer).cloned(),
-            };
-            self.queue.push_back(Item {
-                origin,
-                urgent: false,
-            });
-        }
-    }
-
-    /// When the next timer fires from memory.
-    fn due(&self, now: Now) -> Option<BootInstant> {
-        if self.phase != Phase::Active {
-            return None;
-        }
-        let soon = self.timers.iter().filter(|t| t.due.since(now.wall) <= ARM_WITHIN);
-        let at = soon.map(|t| {
-            let due = now.boot + t.due.since(now.wall);
-            self.fired.get(t).map_or(due, |again| due.max(*again))
-        });
-        at.min()
     }
 
     /// Does whatever can be done now.

@@ -9,29 +9,16 @@
 //!
 //! It lacks: any opinion on load. Placement is by hash alone.
 
+mod claims;
+mod round;
+
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::time::Duration;
 
-use super::placement::preferred;
-use super::watch::Verdict;
+pub(crate) use self::round::Round;
 use crate::id::{Epoch, NodeId, ShardId};
-use crate::membership::Member;
 use crate::store::{Cas, ShardRow, ShardWrite, StoreError};
 use crate::time::BootInstant;
-
-/// Claims and hand-overs under way at once.
-pub(crate) const CLAIMS_IN_FLIGHT: usize = 64;
-/// Shards moved to a better owner at once, by a node that stays.
-const MOVES_AT_ONCE: usize = 8;
-
-/// What one round of reads found: all shard rows first, then the leases of their owners.
-#[derive(Debug)]
-pub(crate) struct Round {
-    pub(crate) rows: Vec<(ShardId, ShardRow)>,
-    /// Of every other node that owns a shard.
-    pub(crate) verdicts: HashMap<NodeId, Verdict>,
-    pub(crate) members: Vec<Member>,
-}
 
 #[derive(Debug)]
 pub(crate) enum Input {
@@ -119,9 +106,6 @@ enum Slot {
     },
 }
 
-/// Between two sends of a claim whose outcome is unknown.
-const RETRY: Duration = Duration::from_millis(200);
-
 impl Ownership {
     pub(crate) fn new(node: NodeId, ttl: Duration, shards: Vec<ShardId>) -> Self {
         Self {
@@ -202,201 +186,6 @@ impl Ownership {
         self.drop_claims(|of| of != generation);
     }
 
-    /// Claims of a lapsed generation are not pursued. One that lands late names this node and is healed by rule 3.
-    fn drop_claims(&mut self, lapsed: impl Fn(u64) -> bool) {
-        let dropped = |slot: &Slot| match slot {
-            Slot::Writing {
-                write,
-                generation,
-                on_wire,
-                ..
-            } => write.owner.is_some() && !on_wire && lapsed(*generation),
-            _ => false,
-        };
-        self.slots.retain(|_, slot| !dropped(slot));
-    }
-
-    fn round(&mut self, now: BootInstant, round: Round, out: &mut Vec<Output>) {
-        let rows: HashMap<ShardId, ShardRow> = round.rows.into_iter().collect();
-        self.owners = rows
-            .iter()
-            .filter_map(|(s, r)| Some((*s, r.owner.clone()?)))
-            .collect();
-        let mut moving = self.moving();
-        for shard in self.shards.clone() {
-            let row = rows.get(&shard);
-            let best = preferred(shard, &round.members);
-            match self.slots.get(&shard) {
-                Some(Slot::Running { epoch, .. }) => {
-                    let epoch = *epoch;
-                    // Rule 3: a row of a higher epoch, whoever it names, means that this one is passed. Lower ones
-                    // are old answers of a plain read.
-                    let passed = row.is_some_and(|r| r.epoch > epoch);
-                    let stays = self.draining.is_none();
-                    let elsewhere = stays && best.is_some_and(|n| *n != self.node) && moving < MOVES_AT_ONCE;
-                    if passed || elsewhere {
-                        moving += usize::from(!passed);
-                        self.slots.insert(
-                            shard,
-                            Slot::Stopping {
-                                epoch,
-                                hand_over: !passed,
-                            },
-                        );
-                        out.push(Output::Stop { shard });
-                    }
-                }
-                Some(_) => {}
-                None if self.draining.is_some() || self.generation == 0 => {}
-                None => {
-                    let best = best == Some(&self.node);
-                    if self.may_claim(now, shard, row, best, &round.verdicts) {
-                        self.claim(shard, row);
-                    }
-                }
-            }
-        }
-    }
-
-    fn moving(&self) -> usize {
-        let handed = |slot: &&Slot| match slot {
-            Slot::Stopping { hand_over, .. } => *hand_over,
-            Slot::Writing { write, .. } => write.owner.is_none(),
-            Slot::Running { .. } => false,
-        };
-        self.slots.values().filter(handed).count()
-    }
-
-    fn may_claim(
-        &mut self,
-        now: BootInstant,
-        shard: ShardId,
-        row: Option<&ShardRow>,
-        best: bool,
-        verdicts: &HashMap<NodeId, Verdict>,
-    ) -> bool {
-        let owner = row.and_then(|r| r.owner.as_ref());
-        // Rule 3: a row that names this node, of whichever incarnation, is claimed with a raised epoch.
-        if owner == Some(&self.node) {
-            return true;
-        }
-        // Rule 4: handed over, never owned, or its owner's lease is gone.
-        if owner.is_some_and(|o| verdicts.get(o) != Some(&Verdict::Gone)) {
-            self.free.remove(&shard);
-            return false;
-        }
-        // The node that should own it goes first; somebody can always take it.
-        let epoch = row.map(|r| r.epoch);
-        let since = self.free.entry(shard).or_insert((epoch, now));
-        if since.0 != epoch {
-            *since = (epoch, now);
-        }
-        best || now.since(since.1) >= self.ttl
-    }
-
-    fn claim(&mut self, shard: ShardId, row: Option<&ShardRow>) {
-        let seen = row.map(|r| r.epoch);
-        let write = ShardWrite {
-            shard,
-            seen,
-            owner: Some(self.node.clone()),
-            incarnation: self.incarnation,
-            epoch: seen.unwrap_or_default().next(),
-        };
-        self.enqueue(write, self.generation);
-    }
-
-    fn enqueue(&mut self, write: ShardWrite, generation: u64) {
-        let shard = write.shard;
-        self.slots.insert(
-            shard,
-            Slot::Writing {
-                write,
-                generation,
-                on_wire: false,
-                retry: None,
-            },
-        );
-        self.waiting.push_back(shard);
-    }
-
-    /// Sends what waits, at most [`CLAIMS_IN_FLIGHT`] at once.
-    fn send(&mut self, now: BootInstant, out: &mut Vec<Output>) {
-        let due = self.slots.iter_mut().filter_map(|(shard, slot)| match slot {
-            Slot::Writing {
-                on_wire: false,
-                retry,
-                ..
-            } if retry.is_some_and(|at| at <= now) => {
-                *retry = None;
-                Some(*shard)
-            }
-            _ => None,
-        });
-        self.waiting.extend(due);
-        while self.in_flight < CLAIMS_IN_FLIGHT {
-            let Some(shard) = self.waiting.pop_front() else {
-                return;
-            };
-            if let Some(Slot::Writing { write, on_wire, .. }) = self.slots.get_mut(&shard)
-                && !*on_wire
-            {
-                *on_wire = true;
-                self.in_flight += 1;
-                out.push(Output::Write(write.clone()));
-            }
-        }
-    }
-
-    fn written(
-        &mut self,
-        now: BootInstant,
-        shard: ShardId,
-        answer: Result<Cas<Option<ShardRow>>, StoreError>,
-        out: &mut Vec<Output>,
-    ) {
-        self.in_flight = self.in_flight.saturating_sub(1);
-        let Some(Slot::Writing {
-            write,
-            generation,
-            on_wire,
-            retry,
-        }) = self.slots.get_mut(&shard)
-        else {
-            return;
-        };
-        *on_wire = false;
-        let won = match answer {
-            Ok(Cas::Applied) => true,
-            // The identical statement, applied before: nobody else writes this owner and incarnation.
-            Ok(Cas::Refused(Some(row))) => {
-                (&row.owner, row.incarnation, row.epoch) == (&write.owner, write.incarnation, write.epoch)
-            }
-            Ok(Cas::Refused(None)) => false,
-            Err(_) if *generation == self.generation || write.owner.is_none() => {
-                *retry = Some(now + RETRY);
-                return;
-            }
-            Err(_) => false,
-        };
-        let claimed = won && write.owner.is_some() && *generation == self.generation;
-        let (epoch, generation) = (write.epoch, *generation);
-        self.slots.remove(&shard);
-        if let (true, Some(hand_over)) = (claimed, self.draining) {
-            if hand_over {
-                self.hand_over(shard, epoch);
-            }
-        } else if claimed {
-            self.owners.insert(shard, self.node.clone());
-            self.slots.insert(shard, Slot::Running { epoch, generation });
-            out.push(Output::Run {
-                shard,
-                epoch,
-                generation,
-            });
-        }
-    }
-
     fn stopped(&mut self, shard: ShardId, of: Epoch) {
         match self.slots.get(&shard) {
             Some(Slot::Running { epoch, .. }) if *epoch == of => {
@@ -411,19 +200,6 @@ impl Ownership {
             }
             _ => {}
         }
-    }
-
-    /// Rule 4: the owner hands one shard over: stopped first, then `owner = null, epoch + 1`.
-    fn hand_over(&mut self, shard: ShardId, epoch: Epoch) {
-        let incarnation = self.incarnation;
-        let write = ShardWrite {
-            shard,
-            seen: Some(epoch),
-            owner: None,
-            incarnation,
-            epoch: epoch.next(),
-        };
-        self.enqueue(write, self.generation);
     }
 
     fn drain(&mut self, hand_over: bool, out: &mut Vec<Output>) {

@@ -1,0 +1,98 @@
+//! The entities' actors under their shard.
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
+use std::time::Duration;
+
+use ractor::{ActorId, ActorRef};
+
+use super::{Msg, State};
+use crate::id::EntityId;
+use crate::node::entity::{self, Arguments};
+
+/// Failures of one entity after which it rests.
+const FAILURES: u32 = 5;
+/// Within that time, and for that long.
+const FAILURE_WINDOW: Duration = Duration::from_secs(30);
+
+pub(super) struct Child {
+    pub(super) actor: ActorRef<entity::Msg>,
+    pub(super) in_flight: Arc<AtomicUsize>,
+    /// Messages sent to it.
+    pub(super) sent: u64,
+}
+
+impl Child {
+    pub(super) fn send(&mut self, message: entity::Msg) {
+        self.sent += 1;
+        let _gone = self.actor.cast(message);
+    }
+}
+
+impl State {
+    /// The entity's actor, spawned if need be; none for a kind that nobody registered.
+    pub(super) async fn child(&mut self, myself: &ActorRef<Msg>, id: &EntityId) -> Option<&mut Child> {
+        if !self.entities.contains_key(id) {
+            let kind = self.shared.kinds.get(&id.kind)?.clone();
+            let arguments = Arguments {
+                shared: self.shared.clone(),
+                id: id.clone(),
+                epoch: self.epoch,
+                generation: self.generation,
+                fence: self.machine.must_fence(id),
+                low_water: self.low_water.clone(),
+                shard: myself.clone(),
+            };
+            let actor = match kind.spawn(arguments, myself.get_cell()).await {
+                Ok(actor) => actor,
+                Err(error) => {
+                    tracing::error!(kind = %id.kind, %error, "entity cannot be spawned");
+                    return None;
+                }
+            };
+            self.names.insert(actor.get_id(), id.clone());
+            self.entities.insert(
+                id.clone(),
+                Child {
+                    actor,
+                    in_flight: Arc::default(),
+                    sent: 0,
+                },
+            );
+        }
+        self.entities.get_mut(id)
+    }
+
+    /// Stops the actor; the next command gets a fresh one. `names` keeps it until it has really ended.
+    pub(super) fn let_go(&mut self, id: &EntityId) {
+        if let Some(child) = self.entities.remove(id) {
+            child.actor.stop(None);
+        }
+    }
+
+    /// An actor has ended; its entity, if this was the entity's current actor.
+    pub(super) fn forget(&mut self, actor: ActorId) -> Option<EntityId> {
+        let id = self.names.remove(&actor)?;
+        if self.entities.get(&id).is_some_and(|c| c.actor.get_id() == actor) {
+            self.entities.remove(&id);
+            return Some(id);
+        }
+        None
+    }
+
+    pub(super) fn failed(&mut self, id: &EntityId) {
+        let now = self.shared.clock.boot();
+        self.failures
+            .retain(|_, (_, last)| now.since(*last) < FAILURE_WINDOW);
+        let (count, last) = self.failures.entry(id.clone()).or_insert((0, now));
+        *count += 1;
+        *last = now;
+    }
+
+    pub(super) fn rests(&self, id: &EntityId) -> bool {
+        let now = self.shared.clock.boot();
+        self.failures
+            .get(id)
+            .is_some_and(|(n, last)| *n >= FAILURES && now.since(*last) < FAILURE_WINDOW)
+    }
+}
