@@ -64,9 +64,9 @@ impl Batch {
     pub(super) fn receive(&mut self, fd: RawFd) -> usize {
         self.lengths = [MAX_DATAGRAM_BYTES; BATCH];
         self.addresses = [Address::zero(); BATCH];
-        let count = self.with_headers(0, BATCH, |headers| {
+        let (count, lengths) = self.with_headers(0, BATCH, |headers| {
             // SAFETY: every header points at a buffer, an address and a vector that outlive the call.
-            unsafe {
+            let count = unsafe {
                 let count = BATCH as libc::c_uint;
                 libc::recvmmsg(
                     fd,
@@ -75,12 +75,15 @@ impl Batch {
                     libc::MSG_DONTWAIT,
                     ptr::null_mut(),
                 )
-            }
+            };
+            (count, std::array::from_fn(|at| received_bytes(&headers[at])))
         });
+        self.lengths = lengths;
         usize::try_from(count).unwrap_or(0)
     }
 
-    /// Sends the datagrams `from..to`. Returns how many were taken, at least one.
+    /// Sends the datagrams `from..to`. Returns how many were taken, at least one. The others stay as they were, to be
+    /// sent again: the system writes lengths for those only that it took.
     ///
     /// # Errors
     /// What the system says about the first of them.
@@ -104,13 +107,8 @@ impl Batch {
         }
     }
 
-    /// Lays out what the system calls want, and takes the lengths back from it.
-    fn with_headers(
-        &mut self,
-        from: usize,
-        to: usize,
-        call: impl FnOnce(&mut [libc::mmsghdr]) -> libc::c_int,
-    ) -> libc::c_int {
+    /// Lays out what the system calls want.
+    fn with_headers<T>(&mut self, from: usize, to: usize, call: impl FnOnce(&mut [libc::mmsghdr]) -> T) -> T {
         // SAFETY: both are plain data of the system's, for which zero is a valid value.
         let mut headers: [libc::mmsghdr; BATCH] = unsafe { zeroed() };
         let mut vectors: [libc::iovec; BATCH] = unsafe { zeroed() };
@@ -128,16 +126,16 @@ impl Batch {
             header.msg_hdr.msg_iov = vector;
             header.msg_hdr.msg_iovlen = 1;
         }
-        let result = call(&mut headers[from..to]);
-        for (length, header) in self.lengths.iter_mut().zip(&headers).take(to).skip(from) {
-            let truncated = header.msg_hdr.msg_flags & libc::MSG_TRUNC != 0;
-            *length = if truncated {
-                usize::MAX
-            } else {
-                header.msg_len as usize
-            };
-        }
-        result
+        call(&mut headers[from..to])
+    }
+}
+
+/// How much the system wrote; more than any buffer if it had to cut the datagram.
+fn received_bytes(header: &libc::mmsghdr) -> usize {
+    if header.msg_hdr.msg_flags & libc::MSG_TRUNC != 0 {
+        usize::MAX
+    } else {
+        header.msg_len as usize
     }
 }
 
