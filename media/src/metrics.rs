@@ -16,6 +16,7 @@ pub(crate) struct Counts {
     pub(crate) refused_rights: u64,
     pub(crate) refused_rate: u64,
     pub(crate) refused_codec: u64,
+    pub(crate) refused_late: u64,
     pub(crate) dropped_unknown: u64,
     pub(crate) dropped_forged: u64,
     pub(crate) dropped_addresses: u64,
@@ -129,6 +130,7 @@ impl Metrics {
             ("rights", before.refused_rights, now.refused_rights),
             ("rate", before.refused_rate, now.refused_rate),
             ("codec", before.refused_codec, now.refused_codec),
+            ("late", before.refused_late, now.refused_late),
         ] {
             self.packets_refused
                 .with_label_values(&[label])

@@ -48,6 +48,8 @@ pub(crate) enum Verdict {
     TooMany,
     /// It is no Opus packet, or longer than any.
     NoOpus,
+    /// Its place has passed: the network brought a later one first.
+    Late,
 }
 
 /// A packet that may be heard, with what was found out about it.
@@ -156,12 +158,12 @@ impl Room {
             dbov,
             packet,
         };
-        Verdict::Forwarded(self.forward(&said, now, wire))
+        self.forward(&said, now, wire)
     }
 
-    fn forward(&mut self, said: &Said<'_>, now: Instant, wire: &mut impl Wire) -> u64 {
+    fn forward(&mut self, said: &Said<'_>, now: Instant, wire: &mut impl Wire) -> Verdict {
         let voice = |member: Member| self.speakers.get(&member).map(|speaker| &speaker.voice);
-        let mut sent = 0;
+        let (mut sent, mut late) = (0, false);
         for mix in self.mixes.iter_mut().flatten() {
             let Some(slot) = mix.take(said.member, said.number, voice, now) else {
                 continue;
@@ -169,9 +171,15 @@ impl Room {
             if let Some(place) = mix.place(slot, said.packet.timestamp, said.samples, now) {
                 let template = Template::new(place, said.number, said.dbov, said.packet.payload);
                 sent += mix.send(slot, said.member, &template, wire);
+            } else {
+                late = true;
             }
         }
-        sent
+        if late && sent == 0 {
+            Verdict::Late
+        } else {
+            Verdict::Forwarded(sent)
+        }
     }
 
     /// Takes slots back from those who stopped, fell silent or lost the right to speak. Returns whether any slot

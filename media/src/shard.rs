@@ -194,7 +194,8 @@ impl Shard {
             packets_out: self.counts.packets_out,
             packets_refused: self.counts.refused_rights
                 + self.counts.refused_rate
-                + self.counts.refused_codec,
+                + self.counts.refused_codec
+                + self.counts.refused_late,
             datagrams_dropped: self.counts.dropped_unknown
                 + self.counts.dropped_forged
                 + self.counts.dropped_addresses,
@@ -357,6 +358,7 @@ impl Shard {
                 Verdict::NoRight => self.counts.refused_rights += 1,
                 Verdict::TooMany => self.counts.refused_rate += 1,
                 Verdict::NoOpus => self.counts.refused_codec += 1,
+                Verdict::Late => self.counts.refused_late += 1,
             }
         }
     }

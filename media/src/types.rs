@@ -112,7 +112,8 @@ pub struct Stats {
     pub packets_in: u64,
     /// RTP packets that were encrypted for a listener, since the start.
     pub packets_out: u64,
-    /// Speakers' packets dropped because their sender may not speak, since the start.
+    /// Packets that were decrypted and not forwarded, since the start: their sender may not speak or sends more than any
+    /// codec makes, they are no Opus, or come too late.
     pub packets_refused: u64,
     /// Datagrams of nobody we know, or that failed authentication, since the start.
     pub datagrams_dropped: u64,

@@ -124,7 +124,7 @@ impl Mix {
         (clearly && now.saturating_duration_since(since) >= HOLD).then_some(at)
     }
 
-    /// The place of a packet on a slot's clock; `None` if it must be dropped.
+    /// The place of a packet on a slot's clock; `None` if that has passed.
     pub(super) fn place(&mut self, slot: usize, timestamp: u32, samples: u32, now: Instant) -> Option<Place> {
         self.lines[slot].timeline.place(timestamp, samples, now)
     }
