@@ -32,7 +32,7 @@ export const launch = () => chromium.launch({ executablePath: executable(), head
 
 /** A context and page of one person whose microphone is a tone. Page errors are collected in `page.errors`. */
 export async function openPage(browser, { hz, locale = 'en-GB', colorScheme = 'light', viewport = VIEWPORT } = {}) {
-  const context = await browser.newContext({ locale, colorScheme, viewport, permissions: ['microphone'] });
+  const context = await browser.newContext({ locale, colorScheme, viewport, permissions: ['microphone', 'clipboard-read', 'clipboard-write'] });
   await context.addInitScript(`(${PAGE_AUDIO.trim()})(${Number(hz ?? 440)})`);
   const page = await context.newPage();
   page.errors = [];

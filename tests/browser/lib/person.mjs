@@ -19,11 +19,11 @@ export class Person {
   }
 
   /** Somebody who is let in at once, signed up and in the hallway. */
-  static async inside(world, name, options = {}) {
+  static async inside(world, name, { headline, ...options } = {}) {
     const person = await Person.open(world, name, options);
     await world.server.allow(person.phone);
     await person.signUp();
-    await person.setUp();
+    await person.setUp(headline);
     return person;
   }
 
@@ -70,15 +70,20 @@ export class Person {
   }
 
   get handle() {
-    return this.name.toLowerCase();
+    return this.name.toLowerCase().replace(/\W/g, '');
   }
 
   /** Name and handle, then the hallway. */
-  async setUp() {
+  async setUp(headline) {
+    await this.nameYourself(headline);
+    await this.inHallway();
+  }
+
+  async nameYourself(headline = '') {
     await this.field('Name').fill(this.name);
     await this.field('Handle').fill(this.handle);
+    await this.field('Headline').fill(headline);
     await this.press('Come in');
-    await this.inHallway();
   }
 
   async inHallway() {
@@ -92,9 +97,11 @@ export class Person {
   }
 
   /** Starts a room and speaks. */
-  async startRoom(title) {
+  async startRoom(title, { visibility, topics = [] } = {}) {
     await this.press('Start a room');
     await this.field('What is it about?').fill(title);
+    for (const topic of topics) await this.field('Topics').pressSequentially(`${topic},`);
+    if (visibility) await this.page.getByText(visibility).click();
     await this.press('Start the room');
     await this.inRoom(title);
     this.room = new URL(this.page.url()).pathname;
@@ -105,6 +112,13 @@ export class Person {
   async enter(title) {
     await this.page.getByRole('link', { name: title }).click();
     await this.inRoom(title);
+  }
+
+  /** Presses a button that shares a link, and takes the link from the clipboard. */
+  async shares(button) {
+    await this.press(button);
+    await this.sees('Link copied');
+    return this.page.evaluate(() => navigator.clipboard.readText());
   }
 
   async inRoom(title) {

@@ -14,6 +14,8 @@ export interface Call {
   open?: boolean;
   /** Sent as `Idempotency-Key`: all tries of one intention share it. */
   key?: string;
+  /** The key of a shared link, sent as `Link-Key`: addresses are written into logs. */
+  linkKey?: string;
   /** A repeat changes nothing: reads and `PUT`/`DELETE` always, a `POST` when it says so or has a key. */
   repeatable?: boolean;
 }
@@ -49,6 +51,7 @@ async function send<Answer>(method: string, path: string, options: Call, token?:
   const headers: Record<string, string> = { 'accept-language': document.documentElement.lang };
   if (token) headers.authorization = `Bearer ${token}`;
   if (options.key) headers['idempotency-key'] = options.key;
+  if (options.linkKey) headers['link-key'] = options.linkKey;
   if (options.body !== undefined) headers['content-type'] = 'application/json';
   const response = await fetch(path, {
     method,

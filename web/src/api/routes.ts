@@ -51,8 +51,9 @@ export const notices = {
 export const rooms = {
   hallway: (cursor?: string | null) => call<wire.Page<wire.RoomCard>>('GET', paged('/v1/hallway', cursor, 20)),
   create: (body: wire.CreateRoom, key: string) => call<wire.RoomSnapshot>('POST', '/v1/rooms', { key, body }),
-  get: (id: string) => call<wire.RoomSnapshot>('GET', room(id)),
+  get: (id: string, linkKey?: string) => call<wire.RoomSnapshot>('GET', room(id), { linkKey }),
   patch: (id: string, body: wire.RoomPatch) => call<wire.RoomAck>('PATCH', room(id), { body }),
+  renewLink: (id: string) => call<wire.RoomAck>('POST', `${room(id)}/link`, { repeatable: true }),
   join: (id: string, body: wire.JoinRequest) => call<wire.Joined>('POST', `${room(id)}/join`, { body }),
   restartIce: (id: string, session: string, sdp: string) =>
     call<{ sdp: string }>('POST', `${room(id)}/sessions/${enc(session)}/ice`, { body: { sdp } }),

@@ -175,6 +175,10 @@ export const en = {
   'room.moderate.sure.remove': 'Remove {name}? They may come back.',
   'room.moderate.sure.ban': 'Ban {name}? They cannot come back to this room.',
   'room.moderate.sure.make_moderator': 'Make {name} a moderator? They can then do all that you can.',
+  'room.link_note': 'The link lets people in whom nobody has asked.',
+  'room.link_share': 'Share the link',
+  'room.link_renew': 'Make a new link',
+  'room.link_renewed': 'The link that was shared so far opens nothing any more.',
   'room.end': 'End the room for everybody',
   'room.end_sure': 'The room ends for everybody at once.',
 
@@ -263,6 +267,10 @@ export const en = {
   'invites.title': 'Invites',
   'invites.left': { one: '{n} invite left', other: '{n} invites left' },
   'invites.none_left': 'You have no invites left. Taking part in rooms earns more.',
+  'invites.next_in': {
+    one: 'One more room on stage with others earns the next.',
+    other: '{n} more rooms on stage with others earn the next.',
+  },
   'invites.by_number': 'Invite a phone number',
   'invites.by_number_hint': 'They get a message, and skip the line with this number.',
   'invites.send': 'Invite',

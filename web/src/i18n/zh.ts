@@ -167,6 +167,10 @@ export const zh: Catalogue = {
   'room.moderate.sure.remove': '移出 {name}？对方可以再进来。',
   'room.moderate.sure.ban': '禁止 {name} 进入？对方将无法再回到此房间。',
   'room.moderate.sure.make_moderator': '将 {name} 设为主持人？对方将拥有与你相同的权限。',
+  'room.link_note': '拿到链接的人，无需召唤即可进入。',
+  'room.link_share': '分享链接',
+  'room.link_renew': '更换链接',
+  'room.link_renewed': '之前分享的链接已失效。',
   'room.end': '结束房间',
   'room.end_sure': '房间会立即对所有人结束。',
 
@@ -254,6 +258,7 @@ export const zh: Catalogue = {
   'invites.title': '邀请',
   'invites.left': { other: '剩余 {n} 个邀请' },
   'invites.none_left': '邀请已用完。多参与房间可以获得更多。',
+  'invites.next_in': { other: '再与他人同台 {n} 个房间，可获得下一个邀请。' },
   'invites.by_number': '邀请手机号',
   'invites.by_number_hint': '对方会收到消息，用此号码注册无需排队。',
   'invites.send': '邀请',

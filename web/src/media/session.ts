@@ -23,6 +23,8 @@ const MAX_BACKOFF_MS = 5_000;
 export interface SessionOwner {
   /** The live socket that the room's changes shall come to. */
   socket(): string | undefined;
+  /** What opens the door of a closed room. */
+  linkKey(): string | undefined;
   phase(phase: Phase): void;
   noSound(): void;
   joined(joined: Joined): void;
@@ -96,7 +98,12 @@ export class MediaSession {
     let refusal: unknown;
     try {
       const sdp = await peer.offer();
-      const joined = await rooms.join(this.#room, { sdp, resume_token: this.#resume, socket: this.#owner.socket() });
+      const joined = await rooms.join(this.#room, {
+        sdp,
+        resume_token: this.#resume,
+        link_key: this.#owner.linkKey(),
+        socket: this.#owner.socket(),
+      });
       // Before anything else: the one before it may be spent.
       this.#resume = joined.resume_token;
       if (peer === this.#peer) await this.#joined(peer, joined);

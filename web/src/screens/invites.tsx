@@ -32,6 +32,7 @@ export function Invites() {
       {list && (
         <>
           <p class="lead">{list.left > 0 ? t('invites.left', { n: list.left }) : t('invites.none_left')}</p>
+          {list.rooms_to_next ? <p class="note">{t('invites.next_in', { n: list.rooms_to_next })}</p> : null}
           {list.left > 0 && <Give onGiven={load} />}
           {list.invites.length > 0 && <h2>{t('invites.given')}</h2>}
           <ul class="rows">

@@ -25,7 +25,12 @@ export async function setHand(up: boolean): Promise<void> {
   const person = mySelf();
   if (!view || !person) return;
   const change: RoomChange = up
-    ? { change: 'hand_up', hand: { person, raised_at_ms: Date.now() }, hand_count: view.hand_count + 1 }
+    ? {
+        change: 'hand_up',
+        hand: { person, raised_at_ms: Date.now() },
+        hand_count: view.hand_count + 1,
+        my_hand: view.hand_count + 1,
+      }
     : { change: 'hand_down', person, hand_count: Math.max(0, view.hand_count - 1) };
   await act(
     change,
@@ -47,7 +52,8 @@ export async function stepBack(): Promise<void> {
 
 export async function answerHand(person: PersonBrief, accept: boolean): Promise<void> {
   const count = Math.max(0, (room.value?.hand_count ?? 1) - 1);
-  const change: RoomChange = { change: 'hand_down', person, hand_count: count };
+  const my_hand = room.value?.my_hand;
+  const change: RoomChange = { change: 'hand_down', person, hand_count: count, my_hand };
   const agreed = (base: RoomSnapshot) => !base.hands.some((hand) => hand.person.id === person.id);
   const ack = await act(change, agreed, (at) => rooms.answerHand(at, person.id, accept));
   if (ack && accept) asked.value = new Set([...asked.value, person.id]);
@@ -97,12 +103,20 @@ function moderated(
 export async function changeSettings(patch: Partial<Pick<RoomSnapshot, 'title' | 'hand_raising' | 'visibility'>>) {
   const view = room.value;
   if (!view) return;
-  const { title, topics, visibility, hand_raising } = { ...view, ...patch };
+  const { title, topics, visibility, hand_raising, link_key } = { ...view, ...patch };
   const agreed = (base: RoomSnapshot) =>
     base.title === title && base.visibility === visibility && base.hand_raising === hand_raising;
-  const change: RoomChange = { change: 'settings', title, topics, visibility, hand_raising };
+  const change: RoomChange = { change: 'settings', title, topics, visibility, hand_raising, link_key };
   await act(change, agreed, (at) => rooms.patch(at, patch));
 }
+
+/** The link that was shared so far opens nothing any more. */
+export const renewLink = () =>
+  act(
+    null,
+    () => true,
+    (at) => rooms.renewLink(at),
+  );
 
 export const endRoom = () =>
   act(

@@ -10,7 +10,8 @@ export function reduce(room: RoomSnapshot, change: RoomChange, me: string): Room
   switch (change.change) {
     case 'settings': {
       const { change: _, ...settings } = change;
-      return { ...room, ...settings };
+      // Only a closed room has one.
+      return { ...room, link_key: null, ...settings };
     }
     case 'stage':
       return staged(room, change.member, me);
@@ -19,9 +20,9 @@ export function reduce(room: RoomSnapshot, change: RoomChange, me: string): Room
       return change.person.id === me ? { ...room, stage, my_role: 'listener' } : { ...room, stage };
     }
     case 'hand_up':
-      return handUp(room, change.hand, change.hand_count, me);
+      return handUp(room, change);
     case 'hand_down':
-      return handDown(room, change.person?.id, change.hand_count, me);
+      return handDown(room, change);
     case 'stage_invitation':
       return { ...room, invited_to_stage: change.invited };
     case 'audience':
@@ -49,18 +50,15 @@ function ordered(stage: StageMember[]): StageMember[] {
   return [...stage].sort((a, b) => rank(a.role) - rank(b.role));
 }
 
-function handUp(room: RoomSnapshot, hand: Hand | null | undefined, count: number, me: string): RoomSnapshot {
-  if (!hand) return { ...room, hand_count: count };
-  const hands = [...without(room.hands, hand.person.id), hand];
-  const mine = hand.person.id === me;
-  return { ...room, hands, hand_count: count, my_hand: mine ? (room.my_hand ?? count) : room.my_hand };
+function handUp(room: RoomSnapshot, change: Extract<RoomChange, { change: 'hand_up' }>): RoomSnapshot {
+  const { hand, hand_count, my_hand } = change;
+  const hands = hand ? [...without(room.hands, hand.person.id), hand] : room.hands;
+  return { ...room, hands, hand_count, my_hand };
 }
 
-function handDown(room: RoomSnapshot, person: string | undefined, count: number, me: string): RoomSnapshot {
-  const next = { ...room, hands: person ? without(room.hands, person) : room.hands, hand_count: count };
-  if (person === me) return { ...next, my_hand: null };
-  // Whose hand it was is not for everybody to know, so the own place is only known not to be beyond the end.
-  return room.my_hand ? { ...next, my_hand: Math.max(1, Math.min(room.my_hand, count)) } : next;
+function handDown(room: RoomSnapshot, change: Extract<RoomChange, { change: 'hand_down' }>): RoomSnapshot {
+  const { person, hand_count, my_hand } = change;
+  return { ...room, hands: person ? without(room.hands, person.id) : room.hands, hand_count, my_hand };
 }
 
 function without(hands: Hand[], person: string): Hand[] {

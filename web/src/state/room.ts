@@ -16,6 +16,7 @@ import { me, myId } from './account';
 import { dropRoom } from './hallway';
 import { live } from './live';
 import * as resume from './resume';
+import { keyOf } from './room-link';
 import { noteChanges } from './room-news';
 import { memberOf } from './room-reducer';
 import * as seq from './room-sync';
@@ -24,8 +25,6 @@ import { announce, attempt, toast } from './toasts';
 import { microphone } from './voice';
 
 const OVERLAY_MS = 6_000;
-/** A place in the queue is asked for at most this often. */
-const PLACE_EVERY_MS = 3_000;
 
 export type Connection = 'none' | 'connecting' | 'live' | 'reconnecting' | 'no_sound';
 
@@ -47,7 +46,6 @@ export const asked = signal<ReadonlySet<string>>(new Set());
 
 let media: MediaSession | undefined;
 let overlayIds = 0;
-let placeTimer: ReturnType<typeof setTimeout> | undefined;
 
 export const levels = (): Map<number, number> => media?.levels() ?? new Map();
 
@@ -60,6 +58,7 @@ export function join(id: string): void {
   prime(settings.value.loudspeaker);
   media = new MediaSession(id, resume.tokenFor(id), {
     socket: () => live.id,
+    linkKey: () => room.value?.link_key ?? keyOf(id),
     phase: phaseChanged,
     noSound: () => {
       connection.value = 'no_sound';
@@ -95,7 +94,7 @@ export function received(message: ServerMessage): void {
     update(next);
     if (need !== undefined) live.send({ type: 'watch', room: state.base.id, after: need });
     if (message.change.change === 'ended') end('ended');
-    if (message.change.change === 'hand_down') handDown(message.change);
+    if (message.change.change === 'hand_down' && message.change.declined) toast(t('room.hand.declined'));
   }
 }
 
@@ -108,19 +107,6 @@ function left(id: string, why: LeftWhy): void {
   if (id !== roomId.value) return;
   if (why === 'lost_connection') media?.sessionLost();
   else end(why);
-}
-
-/** Others' hands are not named to listeners, so how far one moved up is asked for, once for many. */
-function handDown(change: Extract<RoomChange, { change: 'hand_down' }>): void {
-  if (change.declined) toast(t('room.hand.declined'));
-  if (!room.value?.my_hand || change.person || placeTimer !== undefined) return;
-  placeTimer = setTimeout(
-    () => {
-      placeTimer = undefined;
-      if (room.value?.my_hand) void refresh();
-    },
-    PLACE_EVERY_MS * (0.5 + Math.random()),
-  );
 }
 
 /** The live socket is open (again): the room's changes have to come to this one. */
@@ -155,7 +141,7 @@ export async function act(
 export async function refresh(): Promise<void> {
   const id = roomId.value;
   if (!id) return;
-  const fresh = await rooms.get(id).catch(() => undefined);
+  const fresh = await rooms.get(id, keyOf(id)).catch(() => undefined);
   if (fresh && sync.value?.base.id === fresh.id) update(seq.snapshot(sync.value, fresh));
 }
 

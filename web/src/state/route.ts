@@ -8,7 +8,8 @@ type Simple = 'hallway' | 'people' | 'you' | 'edit' | 'invites' | 'notices' | 's
 
 export type Route =
   | { name: Simple }
-  | { name: 'room'; id: string }
+  /** `key`: from the fragment of a closed room's link. */
+  | { name: 'room'; id: string; key?: string }
   | { name: 'person'; handle: string }
   | { name: 'invite'; code: string }
   | { name: 'missing' };
@@ -24,14 +25,15 @@ const SIMPLE: Record<string, Simple> = {
   '/new': 'new',
 };
 
-export function parse(path: string): Route {
+export function parse(path: string, hash = ''): Route {
   const simple = SIMPLE[path];
   if (simple) return { name: simple };
   const [, kind, argument, ...rest] = path.split('/');
   if (!argument || rest.length > 0) return { name: 'missing' };
   const text = decoded(argument);
   if (text === null) return { name: 'missing' };
-  if (kind === 'r') return { name: 'room', id: text };
+  if (kind === 'r')
+    return { name: 'room', id: text, ...(hash.length > 1 && { key: decoded(hash.slice(1)) ?? undefined }) };
   if (kind === 'u') return { name: 'person', handle: text };
   if (kind === 'i') return { name: 'invite', code: text };
   return { name: 'missing' };
@@ -45,7 +47,7 @@ function decoded(text: string): string | null {
   }
 }
 
-export const route = signal<Route>(parse(location.pathname));
+export const route = signal<Route>(parse(location.pathname, location.hash));
 const under = signal<Route>({ name: 'hallway' });
 export const place = computed<Route>(() => (route.value.name === 'room' ? under.value : route.value));
 
@@ -68,7 +70,7 @@ export function back(fallback: string): void {
 }
 
 function arrive(): void {
-  const next = parse(location.pathname);
+  const next = parse(location.pathname, location.hash);
   if (next.name !== 'room') under.value = next;
   route.value = next;
 }

@@ -10,6 +10,7 @@ import { live, onLive } from './live';
 import { rejoinable } from './resume';
 import * as current from './room';
 import { toggleMute } from './room-actions';
+import { keepKey } from './room-link';
 import { memberOf } from './room-reducer';
 import { go, place, roomPath, route } from './route';
 import { toast } from './toasts';
@@ -20,6 +21,7 @@ const HALLWAY_QUIET_MS = 1_000;
 
 export function start(): void {
   onLive(dispatch);
+  effect(keepKey);
   effect(() => {
     const state = accountState.value;
     // Only the account decides here: the socket's own ups and downs must not open it past its back-off.

@@ -39,11 +39,11 @@ describe('stage', () => {
 });
 
 describe('hands', () => {
-  test('the own hand takes the last place, and a repeat keeps it', () => {
-    const up = { change: 'hand_up', hand: hand(ME), hand_count: 3 } as const;
+  test('the own hand is there once, at the place that the server says', () => {
+    const up = { change: 'hand_up', hand: hand(ME), hand_count: 3, my_hand: 3 } as const;
     const once = reduce(room({ hand_count: 2 }), up, ME);
     expect(once.my_hand).toBe(3);
-    const twice = reduce({ ...once, my_hand: 2 }, { ...up, hand_count: 4 }, ME);
+    const twice = reduce(once, { ...up, hand_count: 4, my_hand: 2 }, ME);
     expect(twice).toMatchObject({ my_hand: 2, hand_count: 4 });
     expect(twice.hands).toHaveLength(1);
   });
@@ -53,10 +53,10 @@ describe('hands', () => {
     expect(after).toMatchObject({ hand_count: 7, hands: [] });
   });
 
-  test('the own place is never beyond the end of the queue', () => {
+  test('the own place moves up as others go, until it is the own hand that goes', () => {
     const before = room({ my_hand: 3, hand_count: 3, hands: [hand(ME)] });
-    expect(reduce(before, { change: 'hand_down', hand_count: 2 }, ME).my_hand).toBe(2);
-    expect(reduce(before, { change: 'hand_down', person: person(ME), hand_count: 2 }, ME).my_hand).toBeNull();
+    expect(reduce(before, { change: 'hand_down', hand_count: 2, my_hand: 2 }, ME).my_hand).toBe(2);
+    expect(reduce(before, { change: 'hand_down', person: person(ME), hand_count: 2 }, ME).my_hand).toBeUndefined();
   });
 });
 
@@ -65,6 +65,9 @@ test('settings, audience and the end', () => {
   const changed = reduce(room({}), { change: 'settings' as const, ...settings }, ME);
   expect(changed).toMatchObject(settings);
   expect(changed).not.toHaveProperty('change');
+  const closed = reduce(changed, { change: 'settings', ...settings, link_key: 'key' }, ME);
+  expect(closed.link_key).toBe('key');
+  expect(reduce(closed, { change: 'settings', ...settings, visibility: 'open' }, ME).link_key).toBeNull();
   expect(reduce(changed, { change: 'audience', audience_count: 9 }, ME).audience_count).toBe(9);
   expect(reduce(changed, { change: 'ended' }, ME).ended).toBe(true);
   expect(reduce(changed, { change: 'nothing' }, ME)).toBe(changed);

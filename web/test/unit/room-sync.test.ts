@@ -85,13 +85,13 @@ describe('what one did oneself', () => {
   test('a raised hand shows its place before the server gave it one', () => {
     const raise = {
       id: 2,
-      change: { change: 'hand_up', hand: hand(ME), hand_count: 4 } as const,
+      change: { change: 'hand_up', hand: hand(ME), hand_count: 4, my_hand: 4 } as const,
       until_ms: 1000,
       agreed: (r: typeof base) => Boolean(r.my_hand),
     };
     const sync = overlay(start(ME, room({ hand_count: 3 })), raise);
     expect(view(sync).my_hand).toBe(4);
-    const told = delta(sync, 11, { change: 'hand_up', hand: hand(ME), hand_count: 5 }).sync;
+    const told = delta(sync, 11, { change: 'hand_up', hand: hand(ME), hand_count: 5, my_hand: 5 }).sync;
     expect(view(told)).toMatchObject({ my_hand: 5, hand_count: 5 });
     expect(told.overlays).toEqual([]);
   });

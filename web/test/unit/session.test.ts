@@ -94,6 +94,7 @@ beforeEach(async () => {
   over.mockClear();
   session = new MediaSession('room', 'kept', {
     socket: () => 'socket',
+    linkKey: () => undefined,
     phase: (next) => phases.push(next),
     noSound: () => phases.push('no sound'),
     joined: () => undefined,

@@ -14,6 +14,7 @@ describe('routes', () => {
     expect(parse('/')).toEqual({ name: 'hallway' });
     expect(parse('/you/edit')).toEqual({ name: 'edit' });
     expect(parse('/r/eu123')).toEqual({ name: 'room', id: 'eu123' });
+    expect(parse('/r/eu123', '#a%2Fb')).toEqual({ name: 'room', id: 'eu123', key: 'a/b' });
     expect(parse('/u/ann')).toEqual({ name: 'person', handle: 'ann' });
     expect(parse('/i/a%20b')).toEqual({ name: 'invite', code: 'a b' });
   });

@@ -7,7 +7,7 @@ import { blocked, unblock } from '../../media/playback';
 import { myId } from '../../state/account';
 import { live } from '../../state/live';
 import { connection } from '../../state/room';
-import { roomPath } from '../../state/route';
+import { roomLink } from '../../state/room-link';
 import { microphone } from '../../state/voice';
 import { Button, IconButton } from '../../ui/button';
 import { Icon } from '../../ui/icon';
@@ -44,7 +44,7 @@ export function Live({ room }: { room: RoomSnapshot }) {
     <div class="room" data-connection={connection.value} data-role={room.my_role ?? ''}>
       <RoomHead>
         {moderates && <IconButton icon="settings" label={t('room.settings')} onPress={() => open('settings')} />}
-        <IconButton icon="share" label={t('room.share')} onPress={() => share(room.title, roomPath(room.id))} />
+        <IconButton icon="share" label={t('room.share')} onPress={() => share(room.title, roomLink(room))} />
       </RoomHead>
       <div class="room-scroll">
         <div class="room-title">

@@ -6,6 +6,7 @@ import { rooms } from '../../api/routes';
 import type { RoomSnapshot } from '../../api/types';
 import { languageName, t } from '../../i18n';
 import { join } from '../../state/room';
+import { keyOf } from '../../state/room-link';
 import { go } from '../../state/route';
 import { useArrival } from '../../ui/arrival';
 import { Button } from '../../ui/button';
@@ -23,7 +24,7 @@ export function Preview({ id }: { id: string }) {
   const error = useSignal<unknown>(null);
   const load = async () => {
     try {
-      found.value = await rooms.get(id);
+      found.value = await rooms.get(id, keyOf(id));
       error.value = null;
     } catch (thrown) {
       // What is on the screen is better than a hiccup.

@@ -2,10 +2,13 @@
 import { useSignal } from '@preact/signals';
 import type { RoomSnapshot } from '../../api/types';
 import { t } from '../../i18n';
-import { changeSettings, endRoom } from '../../state/room-actions';
+import { changeSettings, endRoom, renewLink } from '../../state/room-actions';
+import { roomLink } from '../../state/room-link';
+import { toast } from '../../state/toasts';
 import { Button } from '../../ui/button';
 import { Dialog } from '../../ui/dialog';
 import { Field } from '../../ui/field';
+import { share } from '../../ui/share';
 import { MAX_TITLE, VisibilityChoice } from '../new-room';
 
 export function SettingsDialog({ room, onClose }: { room: RoomSnapshot; onClose: () => void }) {
@@ -25,6 +28,7 @@ export function SettingsDialog({ room, onClose }: { room: RoomSnapshot; onClose:
         </Field>
       </form>
       <VisibilityChoice value={room.visibility} onChange={(visibility) => void changeSettings({ visibility })} />
+      {room.visibility === 'closed' && <ClosedLink room={room} />}
       {sure.value ? (
         <div class="panel danger-panel">
           <p>{t('room.end_sure')}</p>
@@ -41,5 +45,25 @@ export function SettingsDialog({ room, onClose }: { room: RoomSnapshot; onClose:
         </Button>
       )}
     </Dialog>
+  );
+}
+
+/** Who has the link comes in; a link that went too far can be replaced. */
+function ClosedLink({ room }: { room: RoomSnapshot }) {
+  const renew = async () => {
+    if (await renewLink()) toast(t('room.link_renewed'));
+  };
+  return (
+    <div class="panel">
+      <p>{t('room.link_note')}</p>
+      <div class="row">
+        <Button small icon="share" onPress={() => share(room.title, roomLink(room))}>
+          {t('room.link_share')}
+        </Button>
+        <Button small kind="plain" onPress={renew}>
+          {t('room.link_renew')}
+        </Button>
+      </div>
+    </div>
   );
 }
