@@ -8,12 +8,14 @@
 //!
 //! Invariants
 //! - str0m is never asked to write RTP: the slots' SSRCs belong to [`crate::egress`].
-//! - Life is counted from authenticated packets only: STUN made with the newest password, or decrypted RTP.
+//! - Life is counted from authenticated packets only: decrypted RTP, and STUN made with the newest password that is no
+//!   replay from somewhere else ([`paths`]).
 //! - The association, its keys, the slots' SSRCs and indices outlive ICE restarts.
 //!
 //! Lacks: renegotiation of anything but ICE; str0m's sender reports say 0 packets, and nobody minds.
 
 pub(crate) mod paths;
+mod sdp;
 
 use crate::dtls::{Factory, Keys};
 use crate::egress::{ExtensionIds, Listener, Member, Slot};
@@ -23,6 +25,7 @@ use crate::stun::{Class, Message};
 use crate::wire::Wire;
 use crate::{Error, Gone, Link, RoomKey, SessionKey};
 use paths::{Check, Paths};
+use sdp::with_candidates;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -65,6 +68,8 @@ pub(crate) struct Session {
     pub(crate) purpose: Purpose,
     pub(crate) link: Link,
     pub(crate) paths: Paths,
+    /// What the shard has under [`Session::paths`]' addresses; it is the shard that keeps this.
+    pub(crate) addresses: Vec<SocketAddr>,
     /// Our ICE user name fragment, by which checks find this session.
     pub(crate) ufrag: String,
     /// The listener while nothing is sent to it, so that its indices go on afterwards.
@@ -105,6 +110,7 @@ impl Session {
             purpose,
             link: Link::Connecting,
             paths: Paths::new("", &offer.password),
+            addresses: Vec::new(),
             ufrag: String::new(),
             parked: None,
             inbox: Vec::new(),
@@ -124,25 +130,16 @@ impl Session {
         Ok((session, answer))
     }
 
-    /// Answers an ICE restart. Returns the answer and the addresses that do not lead here any more.
+    /// Answers an ICE restart.
     ///
     /// # Errors
     /// [`Error::BadOffer`]; the session goes on as it was if nothing but the offer's form was wrong.
-    pub(crate) fn restart(
-        &mut self,
-        setup: &Setup,
-        offer: &Offer,
-    ) -> Result<(String, Vec<SocketAddr>), Error> {
+    pub(crate) fn restart(&mut self, setup: &Setup, offer: &Offer) -> Result<String, Error> {
         if offer.slots != self.slot_count {
             let what = "an ICE restart must offer the same m-lines as the join";
             return Err(Error::BadOffer(what.to_owned()));
         }
-        let before: Vec<SocketAddr> = self.paths.addresses().collect();
-        let answer = self.negotiate(setup, offer)?;
-        let forgotten = before
-            .into_iter()
-            .filter(|old| self.paths.addresses().all(|kept| kept != *old));
-        Ok((answer, forgotten.collect()))
+        self.negotiate(setup, offer)
     }
 
     fn negotiate(&mut self, setup: &Setup, offer: &Offer) -> Result<String, Error> {
@@ -170,8 +167,10 @@ impl Session {
         wire: &mut impl Wire,
     ) -> Check {
         let check = self.paths.check(message, from);
-        if check == Check::Authentic {
+        if check == Check::Alive {
             self.heard_at = now;
+        }
+        if matches!(check, Check::Alive | Check::Authentic) {
             self.receive(from, bytes, setup, now, wire);
         }
         check
@@ -355,45 +354,4 @@ fn rtc_config(setup: &Setup) -> RtcConfig {
         .clear_extension_map()
         .set_extension(LEVEL_ID, Extension::AudioLevel)
         .set_extension(MID_ID, Extension::RtpMid)
-}
-
-/// str0m lists one address; clients are told all of them, in the order given, as host candidates.
-fn with_candidates(answer: &str, candidates: &[SocketAddr]) -> String {
-    let mut sdp = String::with_capacity(answer.len() + 128 * candidates.len());
-    let mut written = false;
-    for line in answer.lines() {
-        if !line.starts_with("a=candidate:") {
-            sdp.push_str(line);
-            sdp.push_str("\r\n");
-        } else if !std::mem::replace(&mut written, true) {
-            for (at, candidate) in candidates.iter().enumerate() {
-                sdp.push_str(&host_candidate(at, *candidate));
-            }
-        }
-    }
-    sdp
-}
-
-/// RFC 8839, 5.1, with the priorities of RFC 8445, 5.1.2.
-fn host_candidate(at: usize, address: SocketAddr) -> String {
-    let priority = (126 << 24) | ((65_535 - at as u32) << 8) | 255;
-    let (ip, port) = (address.ip(), address.port());
-    format!("a=candidate:{} 1 udp {priority} {ip} {port} typ host\r\n", at + 1)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_answer_lists_every_candidate_once() {
-        let answer =
-            "v=0\r\nm=audio 9\r\na=candidate:x 1 udp 1 10.0.0.1 7 typ host\r\na=candidate:y\r\na=end\r\n";
-        let candidates = ["192.0.2.1:7".parse().unwrap(), "[2001:db8::1]:7".parse().unwrap()];
-        assert_eq!(
-            with_candidates(answer, &candidates),
-            "v=0\r\nm=audio 9\r\na=candidate:1 1 udp 2130706431 192.0.2.1 7 typ host\r\n\
-             a=candidate:2 1 udp 2130706175 2001:db8::1 7 typ host\r\na=end\r\n"
-        );
-    }
 }

@@ -12,6 +12,7 @@
 //! Lacks: other shards. A room lives on one.
 
 mod notices;
+mod routes;
 #[cfg(test)]
 mod tests;
 mod timers;
@@ -20,9 +21,7 @@ use crate::egress::Member;
 use crate::metrics::Counts;
 use crate::offer::Offer;
 use crate::room::{Packet, Room, Verdict};
-use crate::session::paths::Check;
 use crate::session::{Purpose, Session, Setup};
-use crate::stun::{self, Class, Message};
 use crate::wire::Wire;
 use crate::{Answer, Error, Gone, Link, RoomKey, SessionKey, SessionStats, Stats};
 use notices::Notices;
@@ -134,20 +133,22 @@ impl Shard {
         wire: &mut impl Wire,
     ) -> Result<Answer, Error> {
         let member = *self.by_key.get(&key).ok_or(Error::NoSuchSession)?;
+        let before = self.sessions[member.0 as usize]
+            .as_ref()
+            .map(|session| session.ufrag.clone());
         let answered = self.guarded(member, |session, setup| {
-            let before = session.ufrag.clone();
             let answered = session.restart(setup, offer);
             session.poll(now, wire);
-            (before, session.ufrag.clone(), answered)
+            answered
         });
-        let (before, ufrag, answered) = answered.ok_or_else(broken_offer)?;
-        if ufrag != before {
-            self.by_ufrag.remove(&before);
-            self.by_ufrag.insert(ufrag, member);
+        // Whatever came of it, a panic included: only the newest ufrag leads here.
+        before.map(|before| self.by_ufrag.remove(&before));
+        if let Some(session) = self.sessions[member.0 as usize].as_ref() {
+            self.by_ufrag.insert(session.ufrag.clone(), member);
         }
-        let (sdp, forgotten) = answered?;
-        self.forget(member, forgotten);
+        self.prune(member);
         self.settle(member, now, wire);
+        let sdp = answered.ok_or_else(broken_offer)??;
         self.counts.restarts += 1;
         Ok(Answer { sdp })
     }
@@ -199,71 +200,6 @@ impl Shard {
             datagrams_dropped: self.counts.dropped_unknown
                 + self.counts.dropped_forged
                 + self.counts.dropped_addresses,
-        }
-    }
-
-    // ---- datagrams
-
-    /// Takes in a datagram from the network.
-    pub(crate) fn receive(&mut self, from: SocketAddr, datagram: &[u8], now: Instant, wire: &mut impl Wire) {
-        let member = match Message::parse(datagram) {
-            Some(message) => self.receive_stun(from, &message, datagram, now, wire),
-            None if stun::is_stun(datagram) => None,
-            None => self.by_address.get(&from).copied().inspect(|member| {
-                self.guarded(*member, |session, setup| {
-                    session.receive(from, datagram, setup, now, wire)
-                });
-            }),
-        };
-        match member {
-            Some(member) => self.settle(member, now, wire),
-            None => self.counts.dropped_unknown += 1,
-        }
-    }
-
-    /// A check goes by its ufrag, an answer by its address. Returns whose it was.
-    fn receive_stun(
-        &mut self,
-        from: SocketAddr,
-        message: &Message<'_>,
-        datagram: &[u8],
-        now: Instant,
-        wire: &mut impl Wire,
-    ) -> Option<Member> {
-        let member = match message.class() {
-            Class::Request => self.by_ufrag.get(message.receiver_ufrag()?).copied()?,
-            Class::Success => self.by_address.get(&from).copied()?,
-        };
-        let judge =
-            |s: &mut Session, setup: &Setup| s.receive_stun(from, message, datagram, setup, now, wire);
-        match self.guarded(member, judge)? {
-            Check::Authentic => self.learn(from, member, now),
-            Check::Forged => self.counts.dropped_forged += 1,
-            Check::TooManyAddresses => self.counts.dropped_addresses += 1,
-        }
-        Some(member)
-    }
-
-    /// An authentic check came from this address. One that another living session uses stays with it: a spoofed
-    /// source address must not divert that session's audio.
-    fn learn(&mut self, from: SocketAddr, member: Member, now: Instant) {
-        let holder = self
-            .by_address
-            .get(&from)
-            .copied()
-            .filter(|holder| *holder != member);
-        let holder = holder.and_then(|holder| self.sessions[holder.0 as usize].as_ref());
-        if holder.is_none_or(|session| session.is_silent(now)) {
-            self.by_address.insert(from, member);
-        }
-    }
-
-    /// Removes addresses that lead to this session.
-    fn forget(&mut self, member: Member, addresses: impl IntoIterator<Item = SocketAddr>) {
-        for address in addresses {
-            if self.by_address.get(&address) == Some(&member) {
-                self.by_address.remove(&address);
-            }
         }
     }
 
@@ -369,9 +305,7 @@ impl Shard {
             return;
         };
         let Purpose { key, room, .. } = session.purpose;
-        self.by_key.remove(&key);
-        self.by_ufrag.remove(&session.ufrag);
-        self.forget(member, session.paths.addresses().collect::<Vec<_>>());
+        self.close_routes(member, &session);
         self.timers.clear(member);
         if let Some(inside) = self.rooms.get_mut(&room) {
             inside.exit(member, wire);

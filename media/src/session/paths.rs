@@ -6,6 +6,7 @@
 //!
 //! Invariants
 //! - Only authentic messages change anything here.
+//! - Life is what was answered: a recorded check, replayed from anywhere, keeps no ghost alive.
 //! - Addresses are bounded: a client with credentials cannot fill memory by checking from every port.
 
 use crate::stun::{self, Class, Message, TransactionId};
@@ -20,7 +21,9 @@ const MAX_ASKED: usize = 4;
 /// What a STUN message turned out to be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Check {
-    /// The client sent it.
+    /// The client lives: it answered us, or asks from an address where it did.
+    Alive,
+    /// The client made it; when, and who sent it now, is open.
     Authentic,
     /// Not made with the session's password: old credentials, or somebody else's.
     Forged,
@@ -63,20 +66,12 @@ impl Paths {
     }
 
     /// New credentials. Audio keeps flowing to the old address until a new one is nominated (RFC 8445, 9).
-    /// Returns the addresses that are forgotten.
-    pub(crate) fn restart(&mut self, local_password: &str, remote_password: &str) -> Vec<SocketAddr> {
-        let target = self.target;
-        let forgotten = self
-            .addresses()
-            .filter(|address| Some(*address) != target)
-            .collect();
-        let nominations = self.nominations;
+    pub(crate) fn restart(&mut self, local_password: &str, remote_password: &str) {
         *self = Self {
-            target,
-            nominations,
+            target: self.target,
+            nominations: self.nominations,
             ..Self::new(local_password, remote_password)
         };
-        forgotten
     }
 
     /// Where audio goes, once ICE has agreed.
@@ -84,13 +79,9 @@ impl Paths {
         self.target
     }
 
-    /// All addresses that lead to this session.
-    pub(crate) fn addresses(&self) -> impl Iterator<Item = SocketAddr> {
-        let known = self.known.iter().map(|path| path.address);
-        known.chain(
-            self.target
-                .filter(|target| self.known.iter().all(|path| path.address != *target)),
-        )
+    /// Whether the client was seen there since the last restart, or audio still goes there.
+    pub(crate) fn has(&self, address: SocketAddr) -> bool {
+        self.target == Some(address) || self.known.iter().any(|path| path.address == address)
     }
 
     /// A check was sent.
@@ -113,11 +104,13 @@ impl Paths {
         if !message.is_authentic(key) {
             return Check::Forged;
         }
-        let at = self.known.iter().position(|path| path.address == from);
-        match (message.class(), at) {
+        let known = self.known.iter().position(|path| path.address == from);
+        let alive = match (message.class(), known) {
             (Class::Success, Some(at)) => {
                 let path = &mut self.known[at];
-                path.valid |= path.asked.contains(&message.transaction());
+                let asked = path.asked.contains(&message.transaction());
+                path.valid |= asked;
+                asked
             }
             // Checks only go to known addresses: an answer to none of them.
             (Class::Success, None) => return Check::Forged,
@@ -128,13 +121,14 @@ impl Paths {
                     self.nominations += 1;
                     self.known[at].nominated = self.nominations;
                 }
+                self.known[at].valid
             }
-        }
+        };
         let nominated = self.known.iter().filter(|path| path.valid && path.nominated > 0);
         if let Some(path) = nominated.max_by_key(|path| path.nominated) {
             self.target = Some(path.address);
         }
-        Check::Authentic
+        if alive { Check::Alive } else { Check::Authentic }
     }
 
     fn learn(&mut self, address: SocketAddr) -> usize {
@@ -193,8 +187,11 @@ mod tests {
             Check::Authentic
         );
         assert_eq!(paths.target(), None, "not the answer to our check");
-        response(&mut paths, CLIENT, "theirs", ID);
+        assert_eq!(response(&mut paths, CLIENT, "theirs", ID), Check::Alive);
         assert_eq!(paths.target(), Some(address(CLIENT)));
+        assert_eq!(request(&mut paths, CLIENT, "ours", false), Check::Alive);
+        let replayed = request(&mut paths, MOVED, "ours", true);
+        assert_eq!(replayed, Check::Authentic, "from there nothing was answered");
     }
 
     #[test]
@@ -209,14 +206,15 @@ mod tests {
         request(&mut paths, MOVED, "ours", true);
         assert_eq!(paths.target(), Some(address(MOVED)));
 
-        assert_eq!(paths.restart("new", "newer"), [address(CLIENT)]);
+        paths.restart("new", "newer");
+        assert!(!paths.has(address(CLIENT)));
         assert_eq!(
             request(&mut paths, CLIENT, "ours", true),
             Check::Forged,
             "the old password"
         );
         assert_eq!(paths.target(), Some(address(MOVED)));
-        assert_eq!(paths.addresses().collect::<Vec<_>>(), [address(MOVED)]);
+        assert!(paths.has(address(MOVED)) && !paths.has(address(CLIENT)));
     }
 
     #[test]
@@ -233,6 +231,6 @@ mod tests {
             Check::TooManyAddresses
         );
         assert_eq!(request(&mut paths, "192.0.2.1:1", "ours", true), Check::Authentic);
-        assert_eq!(paths.addresses().count(), MAX_PATHS);
+        assert_eq!(paths.known.len(), MAX_PATHS);
     }
 }

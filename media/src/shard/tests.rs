@@ -1,6 +1,7 @@
 //! A whole shard with light clients, on a simulated network in virtual time: joining, hearing, rights, silence, restarts,
 //! ends, and everything that a cheat or a fuzzer sends.
 
+mod addresses;
 mod cheats;
 mod fuzz;
 mod world;

@@ -5,7 +5,7 @@ use crate::light::{FRAME_SAMPLES, Header, PAYLOAD_TYPE};
 use world::VOICE;
 
 /// A world where an honest person speaks and is heard, with somebody who cheats.
-fn world(seed: u64, cheat: Rights) -> (World, usize, usize) {
+pub(super) fn world(seed: u64, cheat: Rights) -> (World, usize, usize) {
     let mut world = World::new(seed);
     let honest = world.join(SPEAK(7), 3);
     let cheat = world.join(cheat, 3);
@@ -154,52 +154,6 @@ fn after_a_restart_the_old_credentials_lead_nowhere() {
 }
 
 #[test]
-fn a_replayed_check_from_a_spoofed_address_moves_no_audio() {
-    let (mut world, victim, _) = world(24, Rights::Listen);
-    let check = world.peers[victim]
-        .said
-        .iter()
-        .rev()
-        .find(|datagram| datagram[0] == 0)
-        .unwrap()
-        .clone();
-    let thief = world.fresh_address();
-    world.inject(thief, &check);
-    let mut stolen = 0;
-    for _ in 0..100 {
-        world.run(MS(5));
-        stolen += world
-            .network
-            .wire
-            .sent
-            .iter()
-            .filter(|(to, d)| *to == thief && d[0] >> 6 == 2)
-            .count();
-    }
-    assert_eq!(stolen, 0);
-    assert_eq!(world.speakers_heard(victim), [7]);
-    world.assert_clean();
-}
-
-#[test]
-fn somebody_elses_address_cannot_be_taken_over() {
-    let (mut world, thief, _) = world(25, Rights::Listen);
-    let victim = 0;
-    let from = world.address(victim);
-    let world::Peer { client, wire, .. } = &mut world.peers[thief];
-    client.check(world.now, wire);
-    let (_, check) = wire.sent.pop().unwrap();
-    world.inject(from, &check);
-    world.run(MS(1000));
-    assert_eq!(
-        world.speakers_heard(thief),
-        [7],
-        "the victim's audio still comes in"
-    );
-    world.assert_clean();
-}
-
-#[test]
 fn a_certificate_that_is_not_the_offers_ends_the_session() {
     let (mut world, _, _) = world(28, Rights::Listen);
     let thief = world.join_with(SPEAK(9), 3, |offer| {
@@ -215,31 +169,4 @@ fn a_certificate_that_is_not_the_offers_ends_the_session() {
             why: Gone::Failed
         }]
     );
-}
-
-#[test]
-fn a_client_cannot_fill_memory_with_addresses() {
-    let (mut world, cheat, _) = world(26, Rights::Listen);
-    let world::Peer { client, wire, .. } = &mut world.peers[cheat];
-    client.check(world.now, wire);
-    let (_, check) = wire.sent.pop().unwrap();
-    for _ in 0..1000 {
-        let from = world.fresh_address();
-        world.inject(from, &check);
-    }
-    assert!(world.shard.by_address.len() <= 3 + crate::session::paths::MAX_PATHS);
-    assert!(world.shard.counts.dropped_addresses >= 900);
-}
-
-#[test]
-fn an_address_can_be_used_again_by_a_new_session() {
-    let (mut world, cheat, _) = world(27, Rights::Listen);
-    let address = world.address(cheat);
-    world.leave(cheat);
-    world.run(MS(5));
-    world.peers[cheat].address = world.fresh_address();
-    let again = world.join(Rights::Listen, 3);
-    world.peers[again].address = address;
-    world.run(MS(1000));
-    assert_eq!(world.speakers_heard(again), [7]);
 }

@@ -214,6 +214,7 @@ impl World {
             self.clients();
             self.shard.tick(self.now, &mut self.network.wire);
             while self.deliver() {}
+            self.assert_routes();
         }
         let events = &mut self.events;
         self.shard.notices.flush(|event| {
@@ -302,6 +303,25 @@ impl World {
             .iter()
             .map(|slot| slot.packets - slot.silent)
             .sum()
+    }
+
+    /// Whatever leads to a session leads to one that lives.
+    fn assert_routes(&self) {
+        let Shard {
+            by_key,
+            by_ufrag,
+            by_address,
+            sessions,
+            ..
+        } = &self.shard;
+        let members = by_key
+            .values()
+            .chain(by_ufrag.values())
+            .chain(by_address.values());
+        for member in members {
+            assert!(sessions[member.0 as usize].is_some(), "{member:?} is gone");
+        }
+        assert_eq!(by_key.len(), by_ufrag.len());
     }
 
     /// Nobody lost a packet, saw a clock break or got what was not theirs.
