@@ -18,21 +18,23 @@ use str0m::{Rtc, RtcConfig};
 
 /// Where the keys of one association appear once its handshake is done.
 #[derive(Clone, Default)]
-pub(crate) struct Keys(Arc<Mutex<Option<Material>>>);
+pub(crate) struct Keys(Arc<Mutex<Contexts>>);
 
-struct Material {
-    profile: Profile,
-    bytes: Vec<u8>,
-    /// We were the DTLS client.
-    active: bool,
+#[derive(Default)]
+struct Contexts {
+    inbound: Option<srtp::Context>,
+    outbound: Option<srtp::Context>,
 }
 
 impl Keys {
     /// Takes the context that seals what we send; `None` before the handshake is done, or after it was taken.
     pub(crate) fn take_outbound(&self) -> Option<srtp::Context> {
-        let material = lock(&self.0).take()?;
-        let (client, server) = srtp::contexts(material.profile, &material.bytes)?;
-        Some(if material.active { client } else { server })
+        lock(&self.0).outbound.take()
+    }
+
+    /// Takes the context that opens what the client sent; `None` as above.
+    pub(crate) fn take_inbound(&self) -> Option<srtp::Context> {
+        lock(&self.0).inbound.take()
     }
 }
 
@@ -153,12 +155,18 @@ impl DtlsInstance for Tap {
         let active = self.dtls.is_active();
         let output = self.dtls.poll_output(buf);
         if let DtlsOutput::KeyingMaterial(material, profile) = &output {
-            let profile = Profile::agreed(*profile);
-            *lock(&self.keys.0) = profile.map(|profile| Material {
-                profile,
-                bytes: material.to_vec(),
-                active,
-            });
+            let agreed = Profile::agreed(*profile);
+            if let Some((client, server)) = agreed.and_then(|profile| srtp::contexts(profile, material)) {
+                let (outbound, inbound) = if active {
+                    (client, server)
+                } else {
+                    (server, client)
+                };
+                *lock(&self.keys.0) = Contexts {
+                    inbound: Some(inbound),
+                    outbound: Some(outbound),
+                };
+            }
         }
         output
     }

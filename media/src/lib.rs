@@ -16,6 +16,7 @@
 // Shared parts are public for `light`, and unreachable without it.
 #![cfg_attr(not(feature = "client"), allow(unreachable_pub))]
 
+mod bucket;
 mod config;
 mod directory;
 mod dtls;

@@ -311,17 +311,29 @@ impl Client {
     /// Sends any packet whatever, as a cheat would. `index` is its place in its SSRC's sequence. Nothing is sent before
     /// the handshake is done, or if `payload` fits no datagram.
     pub fn send(&mut self, header: &Header, index: u64, payload: &[u8], wire: &mut impl Wire) {
+        let mut packet = [0; MAX_DATAGRAM_BYTES];
+        let at = header.write(LEVEL_ID, &mut packet);
+        if let Some(rest) = packet.get_mut(at..at + payload.len()) {
+            rest.copy_from_slice(payload);
+            self.send_bytes(&packet[..at + payload.len()], at, index, wire);
+        }
+    }
+
+    /// Seals bytes and sends them, whatever they are; the first `at` of them stay in the clear, as a header does. `index`
+    /// must agree with what is in the place of the sequence. Nothing is sent in the cases of [`Client::send`].
+    ///
+    /// # Panics
+    /// If `at` is less than 12, or more than there are bytes.
+    pub fn send_bytes(&mut self, packet: &[u8], at: usize, index: u64, wire: &mut impl Wire) {
         let (Some(context), Some(remote)) = (&self.sealing, self.ice.remote()) else {
             return;
         };
         let out = wire.buffer();
-        let at = header.write(LEVEL_ID, out);
-        let len = at + payload.len();
-        if len + MAX_TAG_BYTES > out.len() {
+        if packet.len() + MAX_TAG_BYTES > out.len() {
             return;
         }
-        out[at..len].copy_from_slice(payload);
-        let sealed = context.seal(out, at, len, index);
+        out[..packet.len()].copy_from_slice(packet);
+        let sealed = context.seal(out, at, packet.len(), index);
         wire.send(sealed, remote);
     }
 

@@ -17,9 +17,8 @@ pub(crate) struct Counts {
     pub(crate) refused_rate: u64,
     pub(crate) refused_codec: u64,
     pub(crate) refused_late: u64,
-    pub(crate) dropped_unknown: u64,
-    pub(crate) dropped_forged: u64,
-    pub(crate) dropped_addresses: u64,
+    /// By [`Dropped`].
+    pub(crate) dropped: [u64; DROPS.len()],
     /// Sessions whose input made a parser panic. Should stay 0.
     pub(crate) panics: u64,
     /// By [`Gone`].
@@ -36,6 +35,29 @@ pub(crate) struct SocketCounts {
     /// The system refused the datagram.
     pub(crate) send_failed: u64,
 }
+
+/// Why a datagram got no further than its session's door.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Dropped {
+    /// It belongs to nobody, or is nothing that we speak.
+    Unknown,
+    /// Not made with the session's password or keys.
+    Forged,
+    /// Authentic, but from one address too many.
+    TooManyAddresses,
+    /// RTP on one SSRC too many.
+    TooManySources,
+    /// More than any client sends.
+    TooFast,
+}
+
+const DROPS: [(Dropped, &str); 5] = [
+    (Dropped::Unknown, "unknown"),
+    (Dropped::Forged, "forged"),
+    (Dropped::TooManyAddresses, "too_many_addresses"),
+    (Dropped::TooManySources, "too_many_sources"),
+    (Dropped::TooFast, "rate"),
+];
 
 const ENDS: [(Gone, &str); 5] = [
     (Gone::ClosedByPeer, "closed_by_peer"),
@@ -106,7 +128,7 @@ impl Metrics {
             )?,
             datagrams_dropped: labelled(
                 "mitalk_media_datagrams_dropped_total",
-                "Datagrams of nobody we know, or that failed authentication",
+                "Datagrams not looked into: of nobody we know, forged, or too many",
                 "reason",
             )?,
             sends_failed: labelled("mitalk_media_sends_failed_total", "Datagrams not sent", "reason")?,
@@ -136,18 +158,11 @@ impl Metrics {
                 .with_label_values(&[label])
                 .inc_by(now - before);
         }
-        for (label, before, now) in [
-            ("unknown", before.dropped_unknown, now.dropped_unknown),
-            ("forged", before.dropped_forged, now.dropped_forged),
-            (
-                "too_many_addresses",
-                before.dropped_addresses,
-                now.dropped_addresses,
-            ),
-        ] {
+        for (why, label) in DROPS {
+            let at = why as usize;
             self.datagrams_dropped
                 .with_label_values(&[label])
-                .inc_by(now - before);
+                .inc_by(now.dropped[at] - before.dropped[at]);
         }
     }
 

@@ -11,6 +11,7 @@
 
 mod mix;
 
+use crate::bucket::Bucket;
 use crate::egress::{Listener, MAX_PAYLOAD_BYTES, Member, Template};
 use crate::rights;
 use crate::voice::{self, Voice};
@@ -19,14 +20,14 @@ use crate::{StageNumber, opus};
 use mix::Mix;
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 /// The most receive m-lines that a client may offer.
 pub(crate) const MAX_SLOTS: usize = 4;
 /// Packets that one person may send in a burst, after their network stalled: 600 ms of 10 ms packets.
-const BURST_PACKETS: f32 = 60.0;
+const BURST_PACKETS: u16 = 60;
 /// Packets per second that one person may send for long: 10 ms packets and some.
-const PACKETS_PER_SECOND: f32 = 120.0;
+const PACKETS_PER_SECOND: u16 = 120;
 
 /// A speaker's packet, decrypted.
 #[derive(Clone, Copy, Debug)]
@@ -65,8 +66,8 @@ struct Said<'a> {
 struct Speaker {
     rights: Arc<rights::Cell>,
     voice: Voice,
-    allowance: f32,
-    allowance_at: Instant,
+    /// With the right to speak, nobody may make us send thousands of packets a second to everybody.
+    allowance: Bucket,
 }
 
 /// The audio of one room on one shard.
@@ -93,8 +94,7 @@ impl Room {
         let speaker = Speaker {
             rights,
             voice: Voice::new(now),
-            allowance: BURST_PACKETS,
-            allowance_at: now,
+            allowance: Bucket::new(BURST_PACKETS, PACKETS_PER_SECOND, now),
         };
         self.speakers.insert(member, speaker);
     }
@@ -142,7 +142,7 @@ impl Room {
             self.silence(member, wire);
             return Verdict::NoRight;
         };
-        if !speaker.may_send(now) {
+        if !speaker.allowance.take(now) {
             return Verdict::TooMany;
         }
         let samples = opus::samples(packet.payload);
@@ -202,20 +202,6 @@ impl Room {
         for mix in self.mixes.iter_mut().flatten() {
             mix.release_if(|holder| holder == member, wire);
         }
-    }
-}
-
-impl Speaker {
-    /// A token bucket: with the right to speak, nobody may make us send thousands of packets a second to everybody.
-    fn may_send(&mut self, now: Instant) -> bool {
-        let passed: Duration = now.saturating_duration_since(self.allowance_at);
-        self.allowance_at = now;
-        self.allowance = (self.allowance + passed.as_secs_f32() * PACKETS_PER_SECOND).min(BURST_PACKETS);
-        let may = self.allowance >= 1.0;
-        if may {
-            self.allowance -= 1.0;
-        }
-        may
     }
 }
 

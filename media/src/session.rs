@@ -14,16 +14,19 @@
 //!
 //! Lacks: renegotiation of anything but ICE; str0m's sender reports say 0 packets, and nobody minds.
 
+mod gate;
 pub(crate) mod paths;
 mod sdp;
 
 use crate::dtls::{Factory, Keys};
 use crate::egress::{ExtensionIds, Listener, Member, Slot};
+use crate::metrics::Dropped;
 use crate::offer::Offer;
 use crate::rights;
 use crate::stun::{Class, Message};
 use crate::wire::Wire;
 use crate::{Error, Gone, Link, RoomKey, SessionKey};
+use gate::Gate;
 use paths::{Check, Paths};
 use sdp::with_candidates;
 use std::net::SocketAddr;
@@ -80,6 +83,7 @@ pub(crate) struct Session {
     rtc: Rtc,
     rtc_due: Instant,
     keys: Keys,
+    gate: Gate,
     slots: Vec<Slot>,
     slot_count: usize,
     payload_type: u8,
@@ -118,6 +122,7 @@ impl Session {
             rtc,
             rtc_due: now,
             keys,
+            gate: Gate::new(now),
             slots: Vec::new(),
             slot_count: offer.slots,
             payload_type: 0,
@@ -156,7 +161,10 @@ impl Session {
         Ok(with_candidates(&answer.to_sdp_string(), &setup.candidates))
     }
 
-    /// Judges a STUN message, and passes it on if the client sent it.
+    /// Takes in a STUN message.
+    ///
+    /// # Errors
+    /// It is not the client's, or one too many; it changed nothing.
     pub(crate) fn receive_stun(
         &mut self,
         from: SocketAddr,
@@ -165,18 +173,19 @@ impl Session {
         setup: &Setup,
         now: Instant,
         wire: &mut impl Wire,
-    ) -> Check {
-        let check = self.paths.check(message, from);
-        if check == Check::Alive {
+    ) -> Result<(), Dropped> {
+        if self.paths.check(message, from)? == Check::Alive {
             self.heard_at = now;
         }
-        if matches!(check, Check::Alive | Check::Authentic) {
-            self.receive(from, bytes, setup, now, wire);
-        }
-        check
+        self.gate.admit_check(now)?;
+        self.input(from, bytes, setup, now, wire);
+        Ok(())
     }
 
-    /// Takes in a datagram. str0m authenticates it: what it cannot decrypt changes nothing.
+    /// Takes in a datagram that is no STUN.
+    ///
+    /// # Errors
+    /// It is not let through; it changed nothing.
     pub(crate) fn receive(
         &mut self,
         from: SocketAddr,
@@ -184,7 +193,15 @@ impl Session {
         setup: &Setup,
         now: Instant,
         wire: &mut impl Wire,
-    ) {
+    ) -> Result<(), Dropped> {
+        self.gate.admit(bytes, &self.keys, now)?;
+        self.input(from, bytes, setup, now, wire);
+        Ok(())
+    }
+
+    /// Gives a datagram to str0m, which decrypts it. What it cannot decrypt changes nothing: [`gate`] keeps from it the
+    /// one kind that would.
+    fn input(&mut self, from: SocketAddr, bytes: &[u8], setup: &Setup, now: Instant, wire: &mut impl Wire) {
         let destination = setup.local.iter().find(|local| local.is_ipv4() == from.is_ipv4());
         let (Some(destination), Ok(contents)) = (destination, bytes.try_into()) else {
             return;

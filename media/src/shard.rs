@@ -197,9 +197,7 @@ impl Shard {
                 + self.counts.refused_rate
                 + self.counts.refused_codec
                 + self.counts.refused_late,
-            datagrams_dropped: self.counts.dropped_unknown
-                + self.counts.dropped_forged
-                + self.counts.dropped_addresses,
+            datagrams_dropped: self.counts.dropped.iter().sum(),
         }
     }
 

@@ -144,7 +144,6 @@ impl Context {
 
     /// Checks and decrypts a whole SRTP packet in place. Returns the length without the tag; `None` if it is not
     /// authentic, and the content is undefined then.
-    #[cfg(feature = "client")]
     pub fn open(&self, packet: &mut [u8], header: usize, index: u64) -> Option<usize> {
         match &self.cipher {
             Cipher::Gcm { key, salt } => {

@@ -115,7 +115,8 @@ pub struct Stats {
     /// Packets that were decrypted and not forwarded, since the start: their sender may not speak or sends more than any
     /// codec makes, they are no Opus, or come too late.
     pub packets_refused: u64,
-    /// Datagrams of nobody we know, or that failed authentication, since the start.
+    /// Datagrams that were not looked into, since the start: of nobody we know, not made with a session's password or (first
+    /// of an SSRC) keys, or more than a client sends.
     pub datagrams_dropped: u64,
 }
 

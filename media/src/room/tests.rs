@@ -9,6 +9,7 @@ use crate::light::{Context, Header, MAX_DATAGRAM_BYTES, Profile, contexts};
 use proptest::prelude::*;
 use std::collections::HashSet;
 use std::net::SocketAddr;
+use std::time::Duration;
 
 const LEVEL_ID: u8 = 3;
 const PACKET: Duration = Duration::from_millis(20);

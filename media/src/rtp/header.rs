@@ -58,6 +58,7 @@ impl Header {
     ///
     /// # Panics
     /// If `out` is shorter than 24 bytes.
+    #[cfg(feature = "client")]
     pub fn write(&self, level_id: u8, out: &mut [u8]) -> usize {
         out[0] = 0x80 | u8::from(self.level.is_some()) << 4 | u8::from(self.csrc.is_some());
         out[1] = u8::from(self.marker) << 7 | self.payload_type;

@@ -9,6 +9,7 @@
 //! - Life is what was answered: a recorded check, replayed from anywhere, keeps no ghost alive.
 //! - Addresses are bounded: a client with credentials cannot fill memory by checking from every port.
 
+use crate::metrics::Dropped;
 use crate::stun::{self, Class, Message, TransactionId};
 use std::net::SocketAddr;
 
@@ -18,17 +19,13 @@ pub(crate) const MAX_PATHS: usize = 32;
 /// Checks of ours that may be unanswered at a time, per address: 4 s of them.
 const MAX_ASKED: usize = 4;
 
-/// What a STUN message turned out to be.
+/// What an authentic STUN message says of its sender.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Check {
     /// The client lives: it answered us, or asks from an address where it did.
     Alive,
     /// The client made it; when, and who sent it now, is open.
     Authentic,
-    /// Not made with the session's password: old credentials, or somebody else's.
-    Forged,
-    /// Authentic, but from one address too many.
-    TooManyAddresses,
 }
 
 #[derive(Debug)]
@@ -95,14 +92,17 @@ impl Paths {
     }
 
     /// A request or response came in.
-    pub(crate) fn check(&mut self, message: &Message<'_>, from: SocketAddr) -> Check {
+    ///
+    /// # Errors
+    /// `Forged`: not made with the session's password, but old credentials or somebody else's. `TooManyAddresses`.
+    pub(crate) fn check(&mut self, message: &Message<'_>, from: SocketAddr) -> Result<Check, Dropped> {
         let key = if message.class() == Class::Request {
             &self.local
         } else {
             &self.remote
         };
         if !message.is_authentic(key) {
-            return Check::Forged;
+            return Err(Dropped::Forged);
         }
         let known = self.known.iter().position(|path| path.address == from);
         let alive = match (message.class(), known) {
@@ -113,8 +113,8 @@ impl Paths {
                 asked
             }
             // Checks only go to known addresses: an answer to none of them.
-            (Class::Success, None) => return Check::Forged,
-            (Class::Request, None) if self.known.len() >= MAX_PATHS => return Check::TooManyAddresses,
+            (Class::Success, None) => return Err(Dropped::Forged),
+            (Class::Request, None) if self.known.len() >= MAX_PATHS => return Err(Dropped::TooManyAddresses),
             (Class::Request, at) => {
                 let at = at.unwrap_or_else(|| self.learn(from));
                 if message.nominates() {
@@ -128,7 +128,7 @@ impl Paths {
         if let Some(path) = nominated.max_by_key(|path| path.nominated) {
             self.target = Some(path.address);
         }
-        if alive { Check::Alive } else { Check::Authentic }
+        Ok(if alive { Check::Alive } else { Check::Authentic })
     }
 
     fn learn(&mut self, address: SocketAddr) -> usize {
@@ -154,7 +154,7 @@ mod tests {
         text.parse().unwrap()
     }
 
-    fn request(paths: &mut Paths, from: &str, password: &str, nominate: bool) -> Check {
+    fn request(paths: &mut Paths, from: &str, password: &str, nominate: bool) -> Result<Check, Dropped> {
         let bytes = stun::write::request(
             *b"their check.",
             "server:client",
@@ -166,7 +166,7 @@ mod tests {
         paths.check(&Message::parse(&bytes).unwrap(), address(from))
     }
 
-    fn response(paths: &mut Paths, from: &str, password: &str, id: TransactionId) -> Check {
+    fn response(paths: &mut Paths, from: &str, password: &str, id: TransactionId) -> Result<Check, Dropped> {
         let bytes = stun::write::response(id, address(from), &stun::key(password));
         paths.check(&Message::parse(&bytes).unwrap(), address(from))
     }
@@ -174,43 +174,43 @@ mod tests {
     #[test]
     fn a_path_is_used_once_it_is_nominated_and_answers() {
         let mut paths = Paths::new("ours", "theirs");
-        assert_eq!(request(&mut paths, CLIENT, "ours", true), Check::Authentic);
+        assert_eq!(request(&mut paths, CLIENT, "ours", true), Ok(Check::Authentic));
         assert_eq!(
             paths.target(),
             None,
             "a nomination alone may be a replay from anywhere"
         );
         paths.asked(address(CLIENT), ID);
-        assert_eq!(response(&mut paths, CLIENT, "wrong", ID), Check::Forged);
+        assert_eq!(response(&mut paths, CLIENT, "wrong", ID), Err(Dropped::Forged));
         assert_eq!(
             response(&mut paths, CLIENT, "theirs", *b"another one."),
-            Check::Authentic
+            Ok(Check::Authentic)
         );
         assert_eq!(paths.target(), None, "not the answer to our check");
-        assert_eq!(response(&mut paths, CLIENT, "theirs", ID), Check::Alive);
+        assert_eq!(response(&mut paths, CLIENT, "theirs", ID), Ok(Check::Alive));
         assert_eq!(paths.target(), Some(address(CLIENT)));
-        assert_eq!(request(&mut paths, CLIENT, "ours", false), Check::Alive);
+        assert_eq!(request(&mut paths, CLIENT, "ours", false), Ok(Check::Alive));
         let replayed = request(&mut paths, MOVED, "ours", true);
-        assert_eq!(replayed, Check::Authentic, "from there nothing was answered");
+        assert_eq!(replayed, Ok(Check::Authentic), "from there nothing was answered");
     }
 
     #[test]
     fn the_newest_nomination_wins_and_a_restart_keeps_audio_flowing() {
         let mut paths = Paths::new("ours", "theirs");
         for (from, nominate) in [(CLIENT, true), (MOVED, false)] {
-            request(&mut paths, from, "ours", nominate);
+            request(&mut paths, from, "ours", nominate).unwrap();
             paths.asked(address(from), ID);
-            response(&mut paths, from, "theirs", ID);
+            response(&mut paths, from, "theirs", ID).unwrap();
         }
         assert_eq!(paths.target(), Some(address(CLIENT)));
-        request(&mut paths, MOVED, "ours", true);
+        request(&mut paths, MOVED, "ours", true).unwrap();
         assert_eq!(paths.target(), Some(address(MOVED)));
 
         paths.restart("new", "newer");
         assert!(!paths.has(address(CLIENT)));
         assert_eq!(
             request(&mut paths, CLIENT, "ours", true),
-            Check::Forged,
+            Err(Dropped::Forged),
             "the old password"
         );
         assert_eq!(paths.target(), Some(address(MOVED)));
@@ -223,14 +223,17 @@ mod tests {
         for port in 1..=MAX_PATHS {
             assert_eq!(
                 request(&mut paths, &format!("192.0.2.1:{port}"), "ours", false),
-                Check::Authentic
+                Ok(Check::Authentic)
             );
         }
         assert_eq!(
             request(&mut paths, "192.0.2.1:9999", "ours", true),
-            Check::TooManyAddresses
+            Err(Dropped::TooManyAddresses)
         );
-        assert_eq!(request(&mut paths, "192.0.2.1:1", "ours", true), Check::Authentic);
+        assert_eq!(
+            request(&mut paths, "192.0.2.1:1", "ours", true),
+            Ok(Check::Authentic)
+        );
         assert_eq!(paths.known.len(), MAX_PATHS);
     }
 }

@@ -8,7 +8,7 @@
 
 use super::Shard;
 use crate::egress::Member;
-use crate::session::paths::Check;
+use crate::metrics::Dropped;
 use crate::session::{Session, Setup};
 use crate::stun::{self, Class, Message};
 use crate::wire::Wire;
@@ -19,18 +19,14 @@ use std::time::Instant;
 impl Shard {
     /// Takes in a datagram from the network.
     pub(crate) fn receive(&mut self, from: SocketAddr, datagram: &[u8], now: Instant, wire: &mut impl Wire) {
-        let member = match Message::parse(datagram) {
+        let taken = match Message::parse(datagram) {
             Some(message) => self.receive_stun(from, &message, datagram, now, wire),
-            None if stun::is_stun(datagram) => None,
-            None => self.by_address.get(&from).copied().inspect(|member| {
-                self.guarded(*member, |session, setup| {
-                    session.receive(from, datagram, setup, now, wire)
-                });
-            }),
+            None if stun::is_stun(datagram) => Err(Dropped::Unknown),
+            None => self.receive_other(from, datagram, now, wire),
         };
-        match member {
-            Some(member) => self.settle(member, now, wire),
-            None => self.counts.dropped_unknown += 1,
+        match taken {
+            Ok(member) => self.settle(member, now, wire),
+            Err(why) => self.counts.dropped[why as usize] += 1,
         }
     }
 
@@ -42,22 +38,35 @@ impl Shard {
         datagram: &[u8],
         now: Instant,
         wire: &mut impl Wire,
-    ) -> Option<Member> {
+    ) -> Result<Member, Dropped> {
         let member = match message.class() {
-            Class::Request => self.by_ufrag.get(message.receiver_ufrag()?).copied()?,
-            Class::Success => self.by_address.get(&from).copied()?,
+            Class::Request => message
+                .receiver_ufrag()
+                .and_then(|ufrag| self.by_ufrag.get(ufrag)),
+            Class::Success => self.by_address.get(&from),
         };
-        let judge =
-            |s: &mut Session, setup: &Setup| s.receive_stun(from, message, datagram, setup, now, wire);
-        match self.guarded(member, judge)? {
-            Check::Alive | Check::Authentic => {
-                self.learn(from, member, now);
-                self.prune(member);
-            }
-            Check::Forged => self.counts.dropped_forged += 1,
-            Check::TooManyAddresses => self.counts.dropped_addresses += 1,
+        let member = *member.ok_or(Dropped::Unknown)?;
+        let take = |s: &mut Session, setup: &Setup| s.receive_stun(from, message, datagram, setup, now, wire);
+        if let Some(taken) = self.guarded(member, take) {
+            taken?;
+            self.learn(from, member, now);
+            self.prune(member);
         }
-        Some(member)
+        Ok(member)
+    }
+
+    /// DTLS, RTP and RTCP go by their address.
+    fn receive_other(
+        &mut self,
+        from: SocketAddr,
+        datagram: &[u8],
+        now: Instant,
+        wire: &mut impl Wire,
+    ) -> Result<Member, Dropped> {
+        let member = *self.by_address.get(&from).ok_or(Dropped::Unknown)?;
+        let take = |s: &mut Session, setup: &Setup| s.receive(from, datagram, setup, now, wire);
+        self.guarded(member, take).unwrap_or(Ok(()))?;
+        Ok(member)
     }
 
     /// An authentic check came from this address. One that another living session uses stays with it: a spoofed

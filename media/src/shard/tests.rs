@@ -3,11 +3,13 @@
 
 mod addresses;
 mod cheats;
+mod floods;
 mod fuzz;
 mod world;
 
 use super::*;
 use crate::light::State;
+use crate::metrics::Dropped;
 use crate::session::{CONNECT_WITHIN, SILENT_AFTER};
 use crate::{Rights, SessionEvent, StageNumber};
 use world::World;

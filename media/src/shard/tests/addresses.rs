@@ -61,7 +61,7 @@ fn a_client_cannot_fill_memory_with_addresses() {
         world.inject(from, &check);
     }
     assert!(world.shard.by_address.len() <= 3 + MAX_PATHS);
-    assert!(world.shard.counts.dropped_addresses >= 900);
+    assert!(world.shard.counts.dropped[Dropped::TooManyAddresses as usize] >= 900);
 }
 
 #[test]
@@ -112,12 +112,12 @@ fn an_address_left_behind_by_a_move_is_nobodys() {
     world.run(MS(500));
     world.speak(stranger, Some(20));
     world.run(MS(500));
-    let unknown = world.shard.counts.dropped_unknown;
+    let unknown = world.shard.counts.dropped[Dropped::Unknown as usize];
     recorded
         .iter()
         .for_each(|datagram| world.inject(before_the_move, datagram));
     assert_eq!(
-        world.shard.counts.dropped_unknown,
+        world.shard.counts.dropped[Dropped::Unknown as usize],
         unknown + recorded.len() as u64
     );
     world.run(MS(500));

@@ -107,7 +107,10 @@ fn after_leave_nothing_old_gets_in_and_nothing_comes_out() {
     );
     world.network.sent_to(cheat);
 
-    let (before, dropped) = (world.voice_packets(listener), world.shard.counts.dropped_unknown);
+    let (before, dropped) = (
+        world.voice_packets(listener),
+        world.shard.counts.dropped[Dropped::Unknown as usize],
+    );
     let replay = world.peers[cheat].said.clone();
     let from = world.address(cheat);
     let elsewhere = world.fresh_address();
@@ -127,7 +130,7 @@ fn after_leave_nothing_old_gets_in_and_nothing_comes_out() {
     );
     assert_eq!(world.speakers_heard(listener), [7]);
     assert!((49..=51).contains(&(world.voice_packets(listener) - before)));
-    assert!(world.shard.counts.dropped_unknown >= dropped + 200 + 50);
+    assert!(world.shard.counts.dropped[Dropped::Unknown as usize] >= dropped + 200 + 50);
     assert_eq!(world.events(), []);
 }
 
@@ -143,10 +146,10 @@ fn after_a_restart_the_old_credentials_lead_nowhere() {
     world.restart(cheat).unwrap();
     world.run(MS(500));
     world.network.sent_to(cheat);
-    let dropped = world.shard.counts.dropped_unknown;
+    let dropped = world.shard.counts.dropped[Dropped::Unknown as usize];
     let elsewhere = world.fresh_address();
     world.inject(elsewhere, &old);
-    assert_eq!(world.shard.counts.dropped_unknown, dropped + 1);
+    assert_eq!(world.shard.counts.dropped[Dropped::Unknown as usize], dropped + 1);
     assert!(
         !world.network.wire.sent.iter().any(|(to, _)| *to == elsewhere),
         "and it gets no answer"
