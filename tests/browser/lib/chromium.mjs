@@ -30,9 +30,9 @@ function executable() {
 /** The browser of one test file. */
 export const launch = () => chromium.launch({ executablePath: executable(), headless: true, args: FLAGS });
 
-/** A context and page of one person whose microphone is a tone. Page errors are collected in `page.errors`. */
-export async function openPage(browser, { hz, locale = 'en-GB', colorScheme = 'light', viewport = VIEWPORT } = {}) {
-  const context = await browser.newContext({ locale, colorScheme, viewport, permissions: ['microphone', 'clipboard-read', 'clipboard-write'] });
+/** A context and page of one person whose microphone is a tone. Page errors are collected in `page.errors`. `look`: its locale, size and colours. */
+export async function openPage(browser, { hz, ...look } = {}) {
+  const context = await browser.newContext({ locale: 'en-GB', colorScheme: 'light', viewport: VIEWPORT, ...look, permissions: ['microphone', 'clipboard-read', 'clipboard-write'] });
   await context.addInitScript(`(${PAGE_AUDIO.trim()})(${Number(hz ?? 440)})`);
   const page = await context.newPage();
   page.errors = [];

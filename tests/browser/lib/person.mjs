@@ -12,10 +12,10 @@ export const freshPhone = () => `+49151234${String(50_000 + numbers++).padStart(
 
 export class Person {
   /** Opens a page for somebody whose microphone is a tone of `hz`. */
-  static async open(world, name, { hz = 440, phone = freshPhone(), ...options } = {}) {
+  static async open(world, name, { hz = 440, phone = freshPhone(), handle = name.toLowerCase(), ...options } = {}) {
     const page = await openPage(world.browser, { hz, ...options });
     page.setDefaultTimeout(PATIENCE_MS);
-    return Object.assign(new Person(), { world, name, phone, page, hz });
+    return Object.assign(new Person(), { world, name, phone, handle, page, hz });
   }
 
   /** Somebody who is let in at once, signed up and in the hallway. */
@@ -67,10 +67,6 @@ export class Person {
     // Six digits send themselves.
     await this.field('Code').fill(await this.askForCode());
     await this.field('Code').waitFor({ state: 'detached' });
-  }
-
-  get handle() {
-    return this.name.toLowerCase().replace(/\W/g, '');
   }
 
   /** Name and handle, then the hallway. */
@@ -173,7 +169,7 @@ export class Person {
 
   /** As a moderator: does something to somebody, by the person's sheet; asked twice where the app asks twice. */
   async moderate(person, action, { sure = false } = {}) {
-    await this.roomPanel.getByRole('button', { name: new RegExp(`\\b${person.name}\\b`) }).click();
+    await this.roomPanel.getByRole('button', { name: new RegExp(`(?<!\\p{L})${person.name}(?!\\p{L})`, 'u') }).click();
     const dialog = this.page.getByRole('dialog', { name: person.name });
     await dialog.getByRole('button', { name: action, exact: true }).click();
     if (sure) {

@@ -124,6 +124,7 @@ export const en = {
   'room.people_count': { one: '{n} person', other: '{n} people' },
   'room.on_stage_count': { one: '{n} on stage', other: '{n} on stage' },
   'room.audience_count': { one: '{n} in the audience', other: '{n} in the audience' },
+  'room.everybody_else': 'Everybody else',
   'room.followed_by_speakers': 'Followed by the speakers',
   'room.listen_in': 'Listen in',
   'room.seen_note': 'Everybody in the room can see that you are there.',

@@ -116,6 +116,7 @@ export const zh: Catalogue = {
   'room.people_count': { other: '{n} 人' },
   'room.on_stage_count': { other: '台上 {n} 人' },
   'room.audience_count': { other: '{n} 位听众' },
+  'room.everybody_else': '其他听众',
   'room.followed_by_speakers': '台上的人关注的',
   'room.listen_in': '进去听听',
   'room.seen_note': '房间里的每个人都能看到你在场。',

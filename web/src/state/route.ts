@@ -72,6 +72,8 @@ export function back(fallback: string): void {
 function arrive(): void {
   const next = parse(location.pathname, location.hash);
   if (next.name !== 'room') under.value = next;
+  // A form that has made its room is done with.
+  else if (under.value.name === 'new') under.value = { name: 'hallway' };
   route.value = next;
 }
 

@@ -12,6 +12,8 @@ import { Portrait } from '../../ui/portrait';
 const RELOAD_AFTER_MS = 300;
 const RELOAD_PER_LISTENER_MS = 5;
 const RELOAD_AT_MOST_MS = 10_000;
+/** In a small room one may come while another goes: the count stays, and nothing says so. */
+const LOOK_AGAIN_MS = 15_000;
 
 interface AudienceProps {
   room: RoomSnapshot;
@@ -33,14 +35,22 @@ export function Audience({ room, onPerson }: AudienceProps) {
       }, reloadAfterMs(room.audience_count) * Math.random());
   }, [list, room.audience_count, room.hand_count, stage]);
   useEffect(() => () => clearTimeout(timer.current), []);
+  const small = room.audience_count <= PAGE_SIZE;
+  useEffect(() => {
+    if (!small) return;
+    const again = () => document.visibilityState === 'visible' && void list.reload();
+    const look = setInterval(again, LOOK_AGAIN_MS * (0.5 + Math.random()));
+    return () => clearInterval(look);
+  }, [list, small]);
   const onStage = new Set(room.stage.map((member) => member.person.id));
   const listeners = (list.items.value ?? []).filter((member) => !onStage.has(member.person.id));
   const followed = listeners.filter((member) => member.followed_by_stage);
   const others = listeners.filter((member) => !member.followed_by_stage);
   return (
     <section class="audience" aria-label={t('room.audience')}>
-      <People title={t('room.followed_by_speakers')} people={followed} onPerson={onPerson} />
-      <People title={t('room.audience_count', { n: room.audience_count })} people={others} onPerson={onPerson} always />
+      <h2>{t('room.audience_count', { n: room.audience_count })}</h2>
+      <Faces title={t('room.followed_by_speakers')} people={followed} onPerson={onPerson} />
+      <Faces title={followed.length > 0 ? t('room.everybody_else') : undefined} people={others} onPerson={onPerson} />
       {list.more.value && (
         <Button wide busy={list.loading.value} onPress={() => list.next()}>
           {t('common.show_more')}
@@ -54,18 +64,18 @@ function reloadAfterMs(listeners: number): number {
   return Math.min(RELOAD_AFTER_MS + listeners * RELOAD_PER_LISTENER_MS, RELOAD_AT_MOST_MS);
 }
 
-interface PeopleProps {
-  title: string;
+interface FacesProps {
+  /** Where there is more than one group. */
+  title: string | undefined;
   people: readonly AudienceMember[];
-  always?: boolean;
   onPerson: (person: PersonBrief) => void;
 }
 
-function People({ title, people, always, onPerson }: PeopleProps) {
-  if (people.length === 0 && !always) return null;
+function Faces({ title, people, onPerson }: FacesProps) {
+  if (people.length === 0) return null;
   return (
     <>
-      <h2>{title}</h2>
+      {title && <h3>{title}</h3>}
       <ul class="listeners">
         {people.map(({ person, hand }) => (
           <li key={person.id}>
