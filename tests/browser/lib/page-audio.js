@@ -78,8 +78,37 @@
   };
   setInterval(listen, POLL_MS);
 
+  const LOUD = 0.02; // a tone of 0.3 arrives with an effective value of about 0.2
+  const WINDOW = 256; // 5 ms of sound
+  const quick = new Map(); // stream -> analyser with a short memory
+
+  function loudness(stream) {
+    if (!quick.has(stream)) {
+      const ear = audio().createAnalyser();
+      ear.fftSize = WINDOW;
+      audio().createMediaStreamSource(stream).connect(ear);
+      quick.set(stream, ear);
+    }
+    const samples = new Float32Array(WINDOW);
+    quick.get(stream).getFloatTimeDomainData(samples);
+    return Math.sqrt(samples.reduce((sum, sample) => sum + sample * sample, 0) / WINDOW);
+  }
+
   window.mitalkTest = {
     microphone,
+    // The moment, in epoch ms, at which something comes to be heard (`loud`), or nothing any more. Finer than the spectrum.
+    turns: loud => new Promise(resolve => {
+      audio();
+      let otherwise = false; // a fresh analyser is silent at first
+      const timer = setInterval(() => {
+        const streams = [...audible()].filter(s => s.getAudioTracks().length > 0);
+        const turned = streams.some(s => loudness(s) > LOUD) === loud;
+        otherwise ||= !turned;
+        if (!turned || !otherwise) return;
+        clearInterval(timer);
+        resolve(Date.now());
+      }, 4);
+    }),
     // Tones heard since a time, each poll: [[epoch ms, [Hz, ...]], ...].
     heard: since => log.filter(([at]) => at >= since),
     players: () => audible().size,

@@ -17,7 +17,7 @@ export async function setMuted(muted: boolean): Promise<void> {
   const member = room.value && memberOf(room.value, id);
   if (!member) return;
   const agreed = (base: RoomSnapshot) => (memberOf(base, id)?.muted ?? muted) === muted;
-  await act({ change: 'stage', member: { ...member, muted } }, agreed, (at) => rooms.mute(at, muted));
+  await act('mute', { change: 'stage', member: { ...member, muted } }, agreed, (at) => rooms.mute(at, muted));
 }
 
 export async function setHand(up: boolean): Promise<void> {
@@ -33,6 +33,7 @@ export async function setHand(up: boolean): Promise<void> {
       }
     : { change: 'hand_down', person, hand_count: Math.max(0, view.hand_count - 1) };
   await act(
+    'hand',
     change,
     (base) => Boolean(base.my_hand) === up || base.my_role !== 'listener',
     (at) => rooms.hand(at, up),
@@ -42,12 +43,12 @@ export async function setHand(up: boolean): Promise<void> {
 export async function answerStage(accept: boolean): Promise<void> {
   const agreed = (base: RoomSnapshot) => !base.invited_to_stage;
   // Coming on stage needs the server's number for us, so only the invitation goes away at once.
-  await act({ change: 'stage_invitation', invited: false }, agreed, (at) => rooms.answerStage(at, accept));
+  await act('stage', { change: 'stage_invitation', invited: false }, agreed, (at) => rooms.answerStage(at, accept));
 }
 
 export async function stepBack(): Promise<void> {
   const person = mySelf();
-  if (person) await act({ change: 'unstaged', person }, offStage(person.id), (at) => rooms.stepBack(at));
+  if (person) await act('stage', { change: 'unstaged', person }, offStage(person.id), (at) => rooms.stepBack(at));
 }
 
 export async function answerHand(person: PersonBrief, accept: boolean): Promise<void> {
@@ -55,7 +56,7 @@ export async function answerHand(person: PersonBrief, accept: boolean): Promise<
   const my_hand = room.value?.my_hand;
   const change: RoomChange = { change: 'hand_down', person, hand_count: count, my_hand };
   const agreed = (base: RoomSnapshot) => !base.hands.some((hand) => hand.person.id === person.id);
-  const ack = await act(change, agreed, (at) => rooms.answerHand(at, person.id, accept));
+  const ack = await act(`hand ${person.id}`, change, agreed, (at) => rooms.answerHand(at, person.id, accept));
   if (ack && accept) asked.value = new Set([...asked.value, person.id]);
 }
 
@@ -63,7 +64,7 @@ export async function moderate(person: PersonBrief, action: Moderation): Promise
   const member = room.value ? memberOf(room.value, person.id) : undefined;
   const send = (at: string) => rooms.moderate(at, person.id, action);
   const [change, agreed] = moderated(person, action, member);
-  const ack = await act(change, agreed, send);
+  const ack = await act(`person ${person.id}`, change, agreed, send);
   if (ack && action === 'invite_to_stage') asked.value = new Set([...asked.value, person.id]);
   if (ack && action === 'cancel_invitation') {
     asked.value = new Set([...asked.value].filter((other) => other !== person.id));
@@ -107,12 +108,13 @@ export async function changeSettings(patch: Partial<Pick<RoomSnapshot, 'title' |
   const agreed = (base: RoomSnapshot) =>
     base.title === title && base.visibility === visibility && base.hand_raising === hand_raising;
   const change: RoomChange = { change: 'settings', title, topics, visibility, hand_raising, link_key };
-  await act(change, agreed, (at) => rooms.patch(at, patch));
+  await act('settings', change, agreed, (at) => rooms.patch(at, patch));
 }
 
 /** The link that was shared so far opens nothing any more. */
 export const renewLink = () =>
   act(
+    'link',
     null,
     () => true,
     (at) => rooms.renewLink(at),
@@ -120,6 +122,7 @@ export const renewLink = () =>
 
 export const endRoom = () =>
   act(
+    'end',
     null,
     () => true,
     (at) => rooms.end(at),

@@ -3,8 +3,9 @@
  * Pure; the shell sends what `need` asks for.
  *
  * Invariants: `base` is what the server said, in its order, without a gap. The screen shows `view`: the base with the
- * person's own unconfirmed actions laid over it. An action leaves when the base agrees with it, when the server refused
- * it, or when its time is over, so the server always has the last word.
+ * person's own unconfirmed actions laid over it, the latest about each thing only. An action leaves when the server has
+ * answered and the base agrees with it, when it was refused, or when its time is over, so the server always has the last
+ * word.
  */
 import type { RoomChange, RoomSnapshot } from '../api/types';
 import { reduce } from './room-reducer';
@@ -12,9 +13,13 @@ import { reduce } from './room-reducer';
 /** An action shown before the server confirmed it. */
 export interface Overlay {
   id: number;
+  /** What it is about: a later action about the same takes its place. */
+  about: string;
   change: RoomChange;
   /** The base shows what was wanted. */
   agreed(base: RoomSnapshot): boolean;
+  /** Before the answer, a base that agrees may still be about to change. */
+  answered: boolean;
   until_ms: number;
 }
 
@@ -49,7 +54,13 @@ export function delta(sync: RoomSync, seq: number, change: RoomChange): { sync: 
 }
 
 export function overlay(sync: RoomSync, added: Overlay): RoomSync {
-  return settled({ ...sync, overlays: [...sync.overlays, added] });
+  return { ...sync, overlays: [...sync.overlays.filter((other) => other.about !== added.about), added] };
+}
+
+/** The server carried it out: its change has come, or will. */
+export function answer(sync: RoomSync, id: number): RoomSync {
+  const overlays = sync.overlays.map((other) => (other.id === id ? { ...other, answered: true } : other));
+  return settled({ ...sync, overlays });
 }
 
 /** The server refused it. */
@@ -67,6 +78,6 @@ export function view(sync: RoomSync): RoomSnapshot {
 }
 
 function settled(sync: RoomSync): RoomSync {
-  const overlays = sync.overlays.filter((other) => !other.agreed(sync.base));
+  const overlays = sync.overlays.filter((other) => !(other.answered && other.agreed(sync.base)));
   return overlays.length === sync.overlays.length ? sync : { ...sync, overlays };
 }

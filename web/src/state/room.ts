@@ -118,8 +118,12 @@ export function socketOpened(again: boolean): void {
   if (again) media?.liveSocketBack();
 }
 
-/** Shows `change` at once, sends the command, and takes the change back if it is refused. */
+/**
+ * Shows `change` at once, sends the command, and takes the change back if it is refused. Commands about the same thing are
+ * sent in the order of the presses: one that overtook another would have the last word.
+ */
 export async function act(
+  about: string,
   change: RoomChange | null,
   agreed: (base: RoomSnapshot) => boolean,
   command: (id: string) => Promise<RoomAck>,
@@ -128,13 +132,24 @@ export async function act(
   if (!state) return undefined;
   const id = ++overlayIds;
   if (change) {
-    update(seq.overlay(state, { id, change, agreed, until_ms: Date.now() + OVERLAY_MS }), true);
+    const until_ms = Date.now() + OVERLAY_MS;
+    update(seq.overlay(state, { id, about, change, agreed, answered: false, until_ms }), true);
     setTimeout(() => sync.value && update(seq.expire(sync.value, Date.now())), OVERLAY_MS + 50);
   }
-  const ack = await attempt(() => command(state.base.id));
-  if (!ack && sync.value) update(seq.refuse(sync.value, id));
+  const ack = await attempt(() => inOrder(about, () => command(state.base.id)));
+  if (sync.value) update(ack ? seq.answer(sync.value, id) : seq.refuse(sync.value, id));
   if (ack?.pending) toast(t('room.pending'));
   return ack;
+}
+
+const lastAbout = new Map<string, Promise<unknown>>();
+
+function inOrder<T>(about: string, run: () => Promise<T>): Promise<T> {
+  const next = (lastAbout.get(about) ?? Promise.resolve()).then(run, run);
+  lastAbout.set(about, next);
+  const done = () => lastAbout.get(about) === next && lastAbout.delete(about);
+  next.then(done, done);
+  return next;
 }
 
 /** Asks for the whole room again, where a change cannot say what this person needs to know. */
@@ -164,7 +179,7 @@ async function reopenMicrophone(): Promise<void> {
     return;
   }
   const muted = (base: RoomSnapshot) => memberOf(base, myId.value)?.muted !== false;
-  await act({ change: 'stage', member: { ...member, muted: true } }, muted, (id) => rooms.mute(id, true));
+  await act('mute', { change: 'stage', member: { ...member, muted: true } }, muted, (id) => rooms.mute(id, true));
 }
 
 microphone.onLost = () => void reopenMicrophone();

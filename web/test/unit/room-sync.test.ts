@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import type { RoomChange } from '../../src/api/types';
 import { memberOf, reduce } from '../../src/state/room-reducer';
-import { delta, expire, overlay, refuse, snapshot, start, view } from '../../src/state/room-sync';
+import { answer, delta, expire, overlay, refuse, snapshot, start, view } from '../../src/state/room-sync';
 import { hand, ME, member, random, room } from './fixtures';
 
 const audience = (audience_count: number): RoomChange => ({ change: 'audience', audience_count });
@@ -58,7 +58,14 @@ describe('what one did oneself', () => {
   const mine = member(ME);
   const muted: RoomChange = { change: 'stage', member: { ...mine, muted: true } };
   const base = room({ my_role: 'speaker', stage: [mine] });
-  const mute = { id: 1, change: muted, until_ms: 1000, agreed: (r: typeof base) => memberOf(r, ME)?.muted === true };
+  const mute = {
+    id: 1,
+    about: 'mute',
+    change: muted,
+    answered: false,
+    until_ms: 1000,
+    agreed: (r: typeof base) => memberOf(r, ME)?.muted === true,
+  };
 
   test('shows at once and stays while the server has not said anything', () => {
     const sync = overlay(start(ME, base), mute);
@@ -69,10 +76,23 @@ describe('what one did oneself', () => {
   });
 
   test('gives way when the server agrees, so that a later change of the server shows', () => {
-    const agreed = delta(overlay(start(ME, base), mute), 11, muted).sync;
+    const told = delta(overlay(start(ME, base), mute), 11, muted).sync;
+    const agreed = answer(told, mute.id);
     expect(agreed.overlays).toEqual([]);
     const later = delta(agreed, 12, { change: 'stage', member: mine }).sync;
     expect(memberOf(view(later), ME)?.muted).toBe(false);
+  });
+
+  test('the latest press stands while the server still carries out the one before', () => {
+    const unmute = { ...mute, id: 2, change: { change: 'stage', member: mine } as const, agreed: () => true };
+    const pressed = overlay(overlay(start(ME, base), mute), unmute);
+    expect(pressed.overlays.map(({ id }) => id)).toEqual([2]);
+    const first = delta(pressed, 11, muted).sync;
+    expect(memberOf(first.base, ME)?.muted).toBe(true);
+    expect(memberOf(view(first), ME)?.muted).toBe(false);
+    const second = answer(delta(first, 12, { change: 'stage', member: mine }).sync, 2);
+    expect(second.overlays).toEqual([]);
+    expect(memberOf(view(second), ME)?.muted).toBe(false);
   });
 
   test('is taken back when it is refused or when its time is over', () => {
@@ -85,6 +105,8 @@ describe('what one did oneself', () => {
   test('a raised hand shows its place before the server gave it one', () => {
     const raise = {
       id: 2,
+      about: 'hand',
+      answered: true,
       change: { change: 'hand_up', hand: hand(ME), hand_count: 4, my_hand: 4 } as const,
       until_ms: 1000,
       agreed: (r: typeof base) => Boolean(r.my_hand),

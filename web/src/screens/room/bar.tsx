@@ -43,11 +43,12 @@ export function Bar({ room, me, onHands }: BarProps) {
   );
 }
 
+/** What shows at once holds up no next press: the one button becomes its own opposite. */
 function Main({ action }: { action: MainAction }) {
   switch (action) {
     case 'mute':
       return (
-        <Button kind="live" icon="mic" wide shortcut="M" onPress={() => setMuted(true)}>
+        <Button kind="live" icon="mic" wide shortcut="M" onPress={() => void setMuted(true)}>
           {t('room.mute')}
         </Button>
       );
@@ -59,20 +60,20 @@ function Main({ action }: { action: MainAction }) {
           wide
           shortcut="M"
           busy={microphone.opening.value}
-          onPress={() => setMuted(false)}
+          onPress={() => void setMuted(false)}
         >
           {microphone.opening.value ? t('room.mic_opening') : t('room.unmute')}
         </Button>
       );
     case 'lower':
       return (
-        <Button kind="quiet" icon="hand" wide pressed shortcut="H" onPress={() => setHand(false)}>
+        <Button kind="quiet" icon="hand" wide pressed shortcut="H" onPress={() => void setHand(false)}>
           {t('room.hand.lower')}
         </Button>
       );
     case 'raise':
       return (
-        <Button kind="primary" icon="hand" wide shortcut="H" onPress={() => setHand(true)}>
+        <Button kind="primary" icon="hand" wide shortcut="H" onPress={() => void setHand(true)}>
           {t('room.hand.raise')}
         </Button>
       );
