@@ -9,6 +9,7 @@ WEB_SOURCES := $(shell find web/src web/public web/index.html web/vite.config.ts
 	-not -path web/src/api/schema.ts)
 # The crash tests need the fail points compiled in; one build serves all tests.
 TEST_FEATURES := --features mitalk/failpoints
+TARGET := $(or $(CARGO_TARGET_DIR),target)
 
 .PHONY: help run test test-all lint fmt bench web types clean checks browser deny
 
@@ -34,7 +35,7 @@ web/dist/index.html: web/node_modules/.installed $(WEB_SOURCES)
 types: web/node_modules/.installed ## the web app's types, from the API's OpenAPI document
 	@$(NEED) rust
 	cargo build --workspace --bins $(TEST_FEATURES)
-	target/debug/mitalk openapi | (cd web && npm run --silent types)
+	$(TARGET)/debug/mitalk openapi | (cd web && npm run --silent types)
 
 tests/browser/node_modules/.installed: tests/browser/package-lock.json
 	@$(NEED) node browser
@@ -65,7 +66,7 @@ checks: web/dist/index.html ## unit and property tests, the simulation; contract
 browser: web/dist/index.html tests/browser/node_modules/.installed ## real Chromium, real audio
 	@$(NEED) rust browser
 	cargo build --workspace --bins $(TEST_FEATURES)
-	cd tests/browser && npm run --silent test
+	cd tests/browser && MITALK_BIN=$(abspath $(TARGET))/debug/mitalk npm run --silent test
 
 test-all: test ## the heavy checks as well: run by hand before a release
 	MITALK_SIM_SEEDS=20000 cargo test --package mitalk-cluster --release -- simulation
