@@ -82,6 +82,64 @@ scene(world, 'links that lead nowhere say so', async () => {
   await person.sees('Nothing here');
 });
 
+scene(world, 'a room that ends while somebody reads about it says so', async () => {
+  const host = await Person.inside(world, 'Gita');
+  const reader = await Person.inside(world, 'Hugo');
+  await host.startRoom('Short story');
+  await reader.open(host.room);
+  await reader.sees('Listen in');
+  await host.press('Room settings');
+  await host.press('End the room for everybody');
+  await host.press('End the room for everybody');
+  await host.sees('The room has ended');
+  await reader.sees(/room has ended/);
+  await reader.press('To the hallway');
+  await reader.inHallway();
+});
+
+scene(world, 'an invite that was taken back says so, and is no dead end', async () => {
+  const host = await Person.inside(world, 'Iris');
+  await host.open('/invites');
+  const made = host.page.waitForResponse(response => response.url().endsWith('/v1/invites') && response.status() === 201);
+  await host.press('Make a link for one person');
+  const { link } = await (await made).json();
+  await host.press('Take back');
+  await host.sees('Taken back');
+  const late = await Person.open(world, 'Jule');
+  await late.open(link);
+  await late.sees('This invite was taken back');
+  await late.press('Sign up with your number');
+  await late.sees('Talk with people who know');
+  await late.open('/i/nobodyknowsthis');
+  await late.sees('There is no such invite');
+});
+
+/** Answers requests as an overloaded service does, so many times. */
+const overload = (person, route, times) => person.page.route(route, request => request.fulfill({
+  status: 503,
+  contentType: 'application/problem+json',
+  headers: { 'retry-after': '9' },
+  body: JSON.stringify({ type: 'about:blank', title: 'Overloaded', status: 503, code: 'overloaded', retry_after: 9 }),
+}), { times });
+
+scene(world, 'an overloaded service is asked again by itself, when it said to', async () => {
+  const person = await Person.inside(world, 'Kai');
+  await overload(person, '**/v1/hallway*', 1);
+  await person.open('/');
+  await person.sees('Very many people are here right now.');
+  await person.sees(/Trying again in \d s/);
+  await person.page.getByText('Very many people').waitFor({ state: 'detached' });
+  await person.inHallway();
+
+  await person.open('/settings');
+  await person.press('Sign out');
+  await person.sees('Phone number');
+  await overload(person, '**/v1/auth/code', 1);
+  await person.field('Phone number').fill(person.phone);
+  await person.press('Send me a code');
+  await person.sees('Very many people are here right now.');
+});
+
 scene(world, 'a server that is away for a while is waited for', async () => {
   const person = await Person.inside(world, 'Fay');
   await world.server.stop();
