@@ -208,6 +208,20 @@ fn unknown() -> StoreError {
     StoreError::Unknown("a fault of the test".into())
 }
 
+/// Passes a call of the port on, as a read, a plain or a conditional write. Each copy of the call owns its arguments,
+/// because a late one outlives its caller: those marked `&` are borrowed by the port, the others are given to it.
+macro_rules! pass_on {
+    ($faulty:ident.$kind:ident => $method:ident($(&$lent:ident),* $(; $($given:ident),*)?)) => {{
+        $(let $lent = $lent.to_owned();)*
+        let call = move |port: Arc<P>| {
+            $(let $lent = $lent.clone();)*
+            $($(let $given = $given.clone();)*)?
+            async move { port.$method($(&$lent,)* $($($given),*)?).await }
+        };
+        $faulty.$kind(call).await
+    }};
+}
+
 #[async_trait]
 impl<P: LeaseStore> LeaseStore for Faulty<P> {
     fn exclusive(&self) -> bool {
@@ -215,111 +229,61 @@ impl<P: LeaseStore> LeaseStore for Faulty<P> {
     }
 
     async fn node(&self, node: &NodeId) -> Result<Option<NodeRow>, StoreError> {
-        let node = node.clone();
-        self.read(move |port| {
-            let node = node.clone();
-            async move { port.node(&node).await }
-        })
-        .await
+        pass_on!(self.read => node(&node))
     }
 
     async fn put_node(&self, write: &NodeWrite) -> Result<Cas<Option<NodeRow>>, StoreError> {
-        let write = write.clone();
-        self.conditional(move |port| {
-            let write = write.clone();
-            async move { port.put_node(&write).await }
-        })
-        .await
+        pass_on!(self.conditional => put_node(&write))
     }
 
     async fn shards(&self) -> Result<Vec<(ShardId, ShardRow)>, StoreError> {
-        self.read(|port| async move { port.shards().await }).await
+        pass_on!(self.read => shards())
     }
 
     async fn put_shard(&self, write: &ShardWrite) -> Result<Cas<Option<ShardRow>>, StoreError> {
-        let write = write.clone();
-        self.conditional(move |port| {
-            let write = write.clone();
-            async move { port.put_shard(&write).await }
-        })
-        .await
+        pass_on!(self.conditional => put_shard(&write))
     }
 
     async fn list(&self, shard: ShardId) -> Result<(Option<ShardRow>, Vec<ListEntry>), StoreError> {
-        self.read(move |port| async move { port.list(shard).await }).await
+        pass_on!(self.read => list(; shard))
     }
 
     async fn write_list(&self, write: &ListWrite) -> Result<Cas<Option<ShardRow>>, StoreError> {
-        let write = write.clone();
-        self.conditional(move |port| {
-            let write = write.clone();
-            async move { port.write_list(&write).await }
-        })
-        .await
+        pass_on!(self.conditional => write_list(&write))
     }
 }
 
 #[async_trait]
 impl<P: EntityStore> EntityStore for Faulty<P> {
     async fn read(&self, id: &EntityId) -> Result<Option<Row>, StoreError> {
-        let id = id.clone();
-        self.read(move |port| {
-            let id = id.clone();
-            async move { port.read(&id).await }
-        })
-        .await
+        pass_on!(self.read => read(&id))
     }
 
     async fn write(&self, write: Arc<EntityWrite>) -> Result<Cas<Option<Head>>, StoreError> {
-        self.conditional(move |port| {
-            let write = Arc::clone(&write);
-            async move { port.write(write).await }
-        })
-        .await
+        pass_on!(self.conditional => write(; write))
     }
 
     async fn outbox(&self, id: &EntityId, after: u64, limit: usize) -> Result<Vec<OutboxRow>, StoreError> {
-        let id = id.clone();
-        self.read(move |port| {
-            let id = id.clone();
-            async move { port.outbox(&id, after, limit).await }
-        })
-        .await
+        pass_on!(self.read => outbox(&id; after, limit))
     }
 }
 
 #[async_trait]
 impl<P: TimerStore> TimerStore for Faulty<P> {
     async fn insert(&self, rows: &[TimerRow]) -> Result<(), StoreError> {
-        let rows = rows.to_vec();
-        self.plain(move |port| {
-            let rows = rows.clone();
-            async move { port.insert(&rows).await }
-        })
-        .await
+        pass_on!(self.plain => insert(&rows))
     }
 
     async fn due(&self, query: &DueQuery) -> Result<Vec<TimerRow>, StoreError> {
-        let query = query.clone();
-        self.read(move |port| {
-            let query = query.clone();
-            async move { port.due(&query).await }
-        })
-        .await
+        pass_on!(self.read => due(&query))
     }
 
     async fn delete(&self, keys: &[TimerKey]) -> Result<(), StoreError> {
-        let keys = keys.to_vec();
-        self.plain(move |port| {
-            let keys = keys.clone();
-            async move { port.delete(&keys).await }
-        })
-        .await
+        pass_on!(self.plain => delete(&keys))
     }
 
     async fn low_water(&self, shard: ShardId) -> Result<LowWater, StoreError> {
-        self.read(move |port| async move { port.low_water(shard).await })
-            .await
+        pass_on!(self.read => low_water(; shard))
     }
 
     async fn put_low_water(
@@ -328,31 +292,20 @@ impl<P: TimerStore> TimerStore for Faulty<P> {
         previous: LowWater,
         next: LowWater,
     ) -> Result<Cas<LowWater>, StoreError> {
-        self.conditional(move |port| async move { port.put_low_water(shard, previous, next).await })
-            .await
+        pass_on!(self.conditional => put_low_water(; shard, previous, next))
     }
 }
 
 #[async_trait]
 impl<P: EventLog> EventLog for Faulty<P> {
     async fn append(&self, topic: &str, event: &Event) -> Result<(), StoreError> {
-        let what = (topic.to_owned(), event.clone());
-        self.plain(move |port| {
-            let (topic, event) = what.clone();
-            async move { port.append(&topic, &event).await }
-        })
-        .await
+        pass_on!(self.plain => append(&topic, &event))
     }
 }
 
 #[async_trait]
 impl<P: ReadTables> ReadTables for Faulty<P> {
     async fn apply(&self, table: &str, event: &Event) -> Result<(), StoreError> {
-        let what = (table.to_owned(), event.clone());
-        self.plain(move |port| {
-            let (table, event) = what.clone();
-            async move { port.apply(&table, &event).await }
-        })
-        .await
+        pass_on!(self.plain => apply(&table, &event))
     }
 }
