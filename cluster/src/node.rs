@@ -31,6 +31,7 @@ use crate::transport::{LocalTransport, Transport, TransportError};
 use crate::wire;
 
 mod alarm;
+mod beside;
 mod config;
 mod dispatch;
 mod entity;
@@ -325,8 +326,7 @@ impl Cluster {
     /// How this node is.
     pub fn status(&self) -> Status {
         let shared = &self.shared;
-        let hold = shared.hold.get();
-        let holds = hold.generation > 0 && hold.holds(hold.generation, shared.clock.boot());
+        let holds = shared.holds();
         let stopping = shared.is_stopping();
         let members = shared.membership.members();
         let mine = |s: &ShardId| preferred(*s, &members) == Some(&shared.node);

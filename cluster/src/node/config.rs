@@ -28,6 +28,8 @@ pub struct Config {
     pub in_flight: usize,
     /// Commands under way in one entity; over it, `Overloaded`.
     pub entity_in_flight: usize,
+    /// Entities in memory; over it, commands to others get `Overloaded`. What is owed is activated all the same.
+    pub entities: usize,
 }
 
 impl Default for Config {
@@ -43,6 +45,7 @@ impl Default for Config {
             drain_ms: 20_000,
             in_flight: 16_384,
             entity_in_flight: 1_024,
+            entities: 100_000,
         }
     }
 }
@@ -72,7 +75,7 @@ impl Config {
         if self.node.is_empty() || self.node.len() > 64 {
             return wrong("node", "give the node a name of 1 to 64 bytes");
         }
-        if self.beat_ms == 0 || self.beat_ms * 4 > self.ttl_ms {
+        if self.beat_ms == 0 || self.beat_ms.saturating_mul(4) > self.ttl_ms {
             return wrong("beat_ms", "must be at least 1 and at most a quarter of ttl_ms");
         }
         if self.store_timeout_ms == 0 {
@@ -83,6 +86,9 @@ impl Config {
         }
         if self.entity_in_flight < 8 {
             return wrong("entity_in_flight", "must be at least 8");
+        }
+        if self.entities == 0 {
+            return wrong("entities", "must be at least 1");
         }
         Ok(())
     }

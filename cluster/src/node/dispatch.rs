@@ -42,10 +42,13 @@ pub(super) async fn ask(shared: &Shared, command: Command) -> Outcome {
     if command.id.key.len() > KEY_BYTES || command.bytes.len() > MESSAGE_BYTES {
         return Outcome::TooLarge;
     }
-    let node = locate(shared, &command.id);
-    let outcome = ask_node(shared, &node, &command).await;
+    let (began, node) = (shared.clock.boot(), locate(shared, &command.id));
+    let outcome = ask_node(shared, &node, &command, command.deadline).await;
     match &outcome {
-        Outcome::NotOwner { hint: Some(other) } if *other != node => ask_node(shared, other, &command).await,
+        Outcome::NotOwner { hint: Some(other) } if *other != node => {
+            let spent = shared.clock.boot().since(began);
+            ask_node(shared, other, &command, command.deadline.saturating_sub(spent)).await
+        }
         _ => outcome,
     }
 }
@@ -63,7 +66,7 @@ fn locate(shared: &Shared, id: &EntityId) -> NodeId {
         .unwrap_or_else(|| shared.node.clone())
 }
 
-async fn ask_node(shared: &Shared, node: &NodeId, command: &Command) -> Outcome {
+async fn ask_node(shared: &Shared, node: &NodeId, command: &Command, deadline: Duration) -> Outcome {
     let body = Body::Entity {
         id: command.id.clone(),
         command: command.bytes.clone(),
@@ -71,7 +74,7 @@ async fn ask_node(shared: &Shared, node: &NodeId, command: &Command) -> Outcome 
         source: command.source.clone(),
         trace: command.trace.clone(),
     };
-    match shared.transport.call(node, body.request(command.deadline)).await {
+    match shared.transport.call(node, body.request(deadline)).await {
         Ok(response) => envelope::outcome(&response),
         Err(TransportError::TimedOut) => Outcome::TimedOut,
         Err(error @ TransportError::Unreachable(_)) => Outcome::unavailable(error.to_string()),

@@ -5,15 +5,17 @@
 //! commands are received while a commit is under way.
 
 use std::collections::HashMap;
+use std::future::Future;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use ractor::{Actor, ActorCell, ActorProcessingErr, ActorRef, SpawnErr};
+use ractor::{Actor, ActorCell, ActorId, ActorProcessingErr, ActorRef, SpawnErr};
 use tokio::sync::oneshot;
 
 use super::alarm::Alarm;
+use super::beside::beside;
 use super::dispatch;
 use super::hold::Guard;
 use super::shard;
@@ -23,7 +25,7 @@ use crate::entity::{Effects, Entity, Source};
 use crate::id::{EntityId, Epoch, RequestId};
 use crate::protocol::activation::{Activation, Ask, Identity, Input, Limits, Output, Ticket};
 use crate::protocol::outcome::Outcome;
-use crate::store::{Cas, Head, OutboxRow, Row, StoreError, TimerRow};
+use crate::store::{Cas, Head, OutboxRow, Row, StoreError, TimerKey, TimerRow};
 use crate::time::{BootInstant, Hour};
 use crate::wire;
 
@@ -95,6 +97,8 @@ struct Shell<E: Entity> {
 struct State<E: Entity> {
     shared: Arc<Shared>,
     id: EntityId,
+    /// Which of the entity's actors this is.
+    actor: ActorId,
     guard: Guard,
     low_water: Arc<AtomicU64>,
     shard: ActorRef<shard::Msg>,
@@ -163,6 +167,7 @@ impl<E: Entity> Actor for Shell<E> {
             _counted: Counted::new(shared.clone()),
             shared,
             id,
+            actor: myself.get_id(),
             low_water,
             shard,
             machine,
@@ -183,6 +188,9 @@ impl<E: Entity> Actor for Shell<E> {
         state: &mut State<E>,
     ) -> Result<(), ActorProcessingErr> {
         if !state.guard.holds() {
+            if let Msg::Ask(asked) = message {
+                let _gone = asked.reply.send(Outcome::NotOwner { hint: None });
+            }
             state.lost();
             return Ok(());
         }
@@ -273,6 +281,7 @@ impl<E: Entity> State<E> {
     fn tell_shard(&self, notice: shard::Notice) {
         let _gone = self.shard.cast(shard::Msg::FromEntity {
             id: self.id.clone(),
+            actor: self.actor,
             notice,
         });
     }
@@ -281,11 +290,25 @@ impl<E: Entity> State<E> {
 impl<E: Entity> Shell<E> {
     fn execute(&self, myself: &ActorRef<Msg>, state: &mut State<E>, output: Output<E>) {
         match output {
-            Output::Read
-            | Output::ReadOutbox { .. }
-            | Output::Write(_)
-            | Output::InsertTimers(_)
-            | Output::DeleteTimers(_) => call_store(myself, state, output),
+            Output::Read => call(myself, state, |shared, id| async move {
+                Msg::Row(shared.store("read_entity", shared.ports.entity.read(&id)).await)
+            }),
+            Output::ReadOutbox { after, limit } => call(myself, state, move |shared, id| async move {
+                let rows = shared.ports.entity.outbox(&id, after, limit);
+                Msg::Outbox(shared.store("read_outbox", rows).await)
+            }),
+            Output::Write(write) => call(myself, state, |shared, _| async move {
+                Msg::Written(
+                    shared
+                        .store("write_entity", shared.ports.entity.write(write))
+                        .await,
+                )
+            }),
+            Output::InsertTimers(rows) => call(myself, state, |shared, _| async move {
+                let insert = shared.ports.timer.insert(&rows);
+                Msg::TimersInserted(shared.store("insert_timers", insert).await)
+            }),
+            Output::DeleteTimers(keys) => delete_timers(state.shared.clone(), keys),
             Output::Send(row) => send(myself, state, row),
             Output::Effects { stamp, effects } => self.effects.run(&state.id, stamp, effects),
             Output::Reply { ticket, outcome } => {
@@ -310,54 +333,35 @@ impl<E: Entity> Shell<E> {
     }
 }
 
-/// Runs a store call beside the actor; its answer comes back as a message.
-fn call_store<E: Entity>(myself: &ActorRef<Msg>, state: &State<E>, output: Output<E>) {
-    let (shared, id, myself) = (state.shared.clone(), state.id.clone(), myself.clone());
+/// Runs a store call beside the actor.
+fn call<E: Entity, F>(myself: &ActorRef<Msg>, state: &State<E>, call: impl FnOnce(Arc<Shared>, EntityId) -> F)
+where
+    F: Future<Output = Msg> + Send + 'static,
+{
+    beside(myself, call(state.shared.clone(), state.id.clone()));
+}
+
+/// Nobody waits for the outcome: a row that stays is delivered once more and found done.
+fn delete_timers(shared: Arc<Shared>, keys: Vec<TimerKey>) {
     tokio::spawn(async move {
-        let ports = &shared.ports;
-        let answer = match output {
-            Output::Read => Msg::Row(shared.store("read_entity", ports.entity.read(&id)).await),
-            Output::ReadOutbox { after, limit } => Msg::Outbox(
-                shared
-                    .store("read_outbox", ports.entity.outbox(&id, after, limit))
-                    .await,
-            ),
-            Output::Write(write) => {
-                Msg::Written(shared.store("write_entity", ports.entity.write(write)).await)
-            }
-            Output::InsertTimers(rows) => {
-                Msg::TimersInserted(shared.store("insert_timers", ports.timer.insert(&rows)).await)
-            }
-            Output::DeleteTimers(keys) => {
-                // A row that stays is delivered once more and found done.
-                let _again = shared.store("delete_timers", ports.timer.delete(&keys)).await;
-                return;
-            }
-            _ => return,
-        };
-        let _gone = myself.cast(answer);
+        shared
+            .store("delete_timers", shared.ports.timer.delete(&keys))
+            .await
     });
 }
 
-/// Rule 10: the machine gives one row at a time.
+/// Rule 10: the machine gives one row at a time. Rule 2: nothing is published by who does not hold.
 fn send<E: Entity>(myself: &ActorRef<Msg>, state: &State<E>, row: OutboxRow) {
-    let (shared, id, myself) = (state.shared.clone(), state.id.clone(), myself.clone());
-    let guard = state.guard.clone();
-    tokio::spawn(async move {
-        let Ok(_permit) = shared.relay.acquire().await else {
-            return;
-        };
-        if !guard.holds() {
-            return;
-        }
-        let sequence = row.sequence;
-        let delivered = dispatch::deliver(&shared, &id, row).await;
-        let count = if delivered {
-            &shared.metrics.relayed
+    let (guard, sequence) = (state.guard.clone(), row.sequence);
+    call(myself, state, |shared, id| async move {
+        let permit = shared.relay.acquire().await;
+        let delivered = permit.is_ok() && guard.holds() && dispatch::deliver(&shared, &id, row).await;
+        let metrics = &shared.metrics;
+        if delivered {
+            metrics.relayed.inc();
         } else {
-            &shared.metrics.relay_failures
-        };
-        count.inc();
-        let _gone = myself.cast(Msg::Sent { sequence, delivered });
+            metrics.relay_failures.inc();
+        }
+        Msg::Sent { sequence, delivered }
     });
 }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use ractor::{Actor, ActorProcessingErr, ActorRef};
 
 use super::alarm::Alarm;
+use super::beside::beside;
 use super::shared::Shared;
 use super::supervisor;
 use crate::protocol::lease::{Input, Lease, Output};
@@ -94,7 +95,7 @@ impl State {
             Output::Started { incarnation } => tell(supervisor::Msg::Started { incarnation }),
             Output::Held(hold) => {
                 self.shared.hold.set(hold);
-                self.shared.metrics.holds.set(1);
+                self.shared.metrics.holds.set(i64::from(self.shared.holds()));
                 tell(supervisor::Msg::Held {
                     generation: hold.generation,
                 });
@@ -111,16 +112,15 @@ impl State {
                 tell(supervisor::Msg::Ended);
             }
             Output::Read | Output::Write(_) => {
-                let (shared, myself) = (self.shared.clone(), myself.clone());
-                tokio::spawn(async move {
+                let shared = self.shared.clone();
+                beside(myself, async move {
                     let lease = &shared.ports.lease;
-                    let input = match output {
+                    Msg::Done(match output {
                         Output::Write(write) => {
                             Input::Written(shared.store("write_node", lease.put_node(&write)).await)
                         }
                         _ => Input::Read(shared.store("read_node", lease.node(&shared.node)).await),
-                    };
-                    let _gone = myself.cast(Msg::Done(input));
+                    })
                 });
             }
         }

@@ -12,6 +12,7 @@
 mod children;
 
 use std::collections::{HashMap, VecDeque};
+use std::future::Future;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -19,6 +20,7 @@ use ractor::{Actor, ActorId, ActorProcessingErr, ActorRef, SupervisionEvent};
 
 use self::children::Child;
 use super::alarm::Alarm;
+use super::beside::beside;
 use super::entity::{self, Asked};
 use super::hold::Guard;
 use super::shared::Shared;
@@ -36,6 +38,8 @@ pub(super) enum Msg {
     },
     FromEntity {
         id: EntityId,
+        /// Which of its actors: what a former one said before it ended may arrive after its successor began.
+        actor: ActorId,
         notice: Notice,
     },
     /// The answer of a call beside the actor.
@@ -136,11 +140,17 @@ impl Actor for Shell {
         state: &mut State,
     ) -> Result<(), ActorProcessingErr> {
         if !state.guard.holds() {
+            if let Msg::Ask { asked, .. } = message {
+                let _gone = asked.reply.send(Outcome::NotOwner { hint: None });
+            }
             return state.lost(&myself);
         }
         match message {
             Msg::Ask { id, asked } => state.ask(&myself, id, asked).await,
-            Msg::FromEntity { id, notice } => state.notice(&myself, id, notice).await,
+            Msg::FromEntity { id, actor, notice } if state.is_current(&id, actor) => {
+                state.notice(&myself, id, notice).await;
+            }
+            Msg::FromEntity { .. } => {}
             Msg::Done(input) => state.feed(&myself, input).await,
             Msg::Tick => {
                 state.alarm.rang();
@@ -149,10 +159,7 @@ impl Actor for Shell {
             Msg::Lost => return state.lost(&myself),
             Msg::Drain => state.drain(&myself),
         }
-        let now = state.shared.now();
-        state
-            .alarm
-            .set(state.machine.wake(), now.boot, &myself, Msg::Tick);
+        state.set_alarm(&myself);
         Ok(())
     }
 
@@ -179,10 +186,7 @@ impl Actor for Shell {
         if state.draining && state.names.is_empty() {
             myself.stop(None);
         }
-        let now = state.shared.now();
-        state
-            .alarm
-            .set(state.machine.wake(), now.boot, &myself, Msg::Tick);
+        state.set_alarm(&myself);
         Ok(())
     }
 
@@ -193,6 +197,11 @@ impl Actor for Shell {
 }
 
 impl State {
+    fn set_alarm(&mut self, myself: &ActorRef<Msg>) {
+        let now = self.shared.clock.boot();
+        self.alarm.set(self.machine.wake(), now, myself, Msg::Tick);
+    }
+
     async fn feed(&mut self, myself: &ActorRef<Msg>, input: Input) {
         let now = self.shared.now();
         // A wish to revive somebody who lives is done as soon as it is heard, and may lead to the next.
@@ -207,6 +216,10 @@ impl State {
                     return;
                 }
                 if let Output::Revive(id) = output {
+                    // Whoever drains leaves what is owed to the next owner.
+                    if self.draining {
+                        continue;
+                    }
                     if self.entities.contains_key(&id) || self.child(myself, &id).await.is_none() {
                         inputs.push_back(Input::Activated(id));
                     }
@@ -226,8 +239,12 @@ impl State {
                 }
             }
             Output::Deliver(row) => {
-                self.shared.metrics.timers.inc();
                 let id = row.key.entity.clone();
+                // The row stays and is delivered again, here or by the next owner.
+                if self.draining || (self.shared.is_full() && !self.entities.contains_key(&id)) {
+                    return;
+                }
+                self.shared.metrics.timers.inc();
                 if let Some(child) = self.child(myself, &id).await {
                     child.send(entity::Msg::Timer(Box::new(row)));
                 }
@@ -235,35 +252,42 @@ impl State {
             Output::Passed => {
                 let _gone = myself.cast(Msg::Lost);
             }
+            // Only the loop over the outputs knows what follows from it.
             Output::Revive(_) => {}
-            call => self.call_store(myself, call),
+            Output::ReadList => self.call(myself, |shared, shard| async move {
+                Input::List(shared.store("read_list", shared.ports.lease.list(shard)).await)
+            }),
+            Output::WriteList(write) => self.call(myself, |shared, _| async move {
+                Input::ListWritten(
+                    shared
+                        .store("write_list", shared.ports.lease.write_list(&write))
+                        .await,
+                )
+            }),
+            Output::ReadLowWater => self.call(myself, |shared, shard| async move {
+                Input::LowWater(
+                    shared
+                        .store("read_low_water", shared.ports.timer.low_water(shard))
+                        .await,
+                )
+            }),
+            Output::PutLowWater { previous, next } => self.call(myself, move |shared, shard| async move {
+                let put = shared.ports.timer.put_low_water(shard, previous, next);
+                Input::LowWaterPut(shared.store("put_low_water", put).await)
+            }),
+            Output::Query(query) => self.call(myself, |shared, _| async move {
+                Input::Page(shared.store("read_timers", shared.ports.timer.due(&query)).await)
+            }),
         }
     }
 
-    /// Runs a store call beside the actor; its answer comes back as a message.
-    fn call_store(&self, myself: &ActorRef<Msg>, output: Output) {
-        let (shared, shard, myself) = (self.shared.clone(), self.shard, myself.clone());
-        tokio::spawn(async move {
-            let ports = &shared.ports;
-            let input = match output {
-                Output::ReadList => Input::List(shared.store("read_list", ports.lease.list(shard)).await),
-                Output::WriteList(write) => {
-                    Input::ListWritten(shared.store("write_list", ports.lease.write_list(&write)).await)
-                }
-                Output::ReadLowWater => {
-                    Input::LowWater(shared.store("read_low_water", ports.timer.low_water(shard)).await)
-                }
-                Output::PutLowWater { previous, next } => {
-                    let put = ports.timer.put_low_water(shard, previous, next);
-                    Input::LowWaterPut(shared.store("put_low_water", put).await)
-                }
-                Output::Query(query) => {
-                    Input::Page(shared.store("read_timers", ports.timer.due(&query)).await)
-                }
-                _ => return,
-            };
-            let _gone = myself.cast(Msg::Done(input));
-        });
+    /// Runs a store call beside the actor.
+    fn call<F>(&self, myself: &ActorRef<Msg>, call: impl FnOnce(Arc<Shared>, ShardId) -> F)
+    where
+        F: Future<Output = Input> + Send + 'static,
+    {
+        let answer = call(self.shared.clone(), self.shard);
+        beside(myself, async move { Msg::Done(answer.await) });
     }
 
     async fn opened(&mut self, myself: &ActorRef<Msg>) {
@@ -288,6 +312,10 @@ impl State {
             let _gone = asked
                 .reply
                 .send(Outcome::unavailable("the entity failed repeatedly"));
+            return;
+        }
+        if self.shared.is_full() && !self.entities.contains_key(&id) {
+            let _gone = asked.reply.send(Outcome::overloaded(RETRY_AFTER));
             return;
         }
         let Some(child) = self.child(myself, &id).await else {

@@ -2,9 +2,11 @@
 
 use std::collections::HashMap;
 use std::future::Future;
+use std::panic::AssertUnwindSafe;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
+use futures::FutureExt;
 use ractor::ActorRef;
 use tokio::sync::{Semaphore, watch};
 
@@ -94,6 +96,17 @@ impl Shared {
         Guard::new(self.hold.clone(), self.clock.clone(), generation)
     }
 
+    /// Whether the node's lease holds now, in whichever generation.
+    pub(super) fn holds(&self) -> bool {
+        let hold = self.hold.get();
+        hold.generation > 0 && hold.holds(hold.generation, self.clock.boot())
+    }
+
+    /// No further entity may be activated for a command or a timer.
+    pub(super) fn is_full(&self) -> bool {
+        self.entities.load(Ordering::Relaxed) >= self.config.entities
+    }
+
     pub(super) fn is_stopping(&self) -> bool {
         self.stopping.load(Ordering::Relaxed)
     }
@@ -142,14 +155,16 @@ impl Shared {
         (before < self.config.in_flight).then_some(permit)
     }
 
-    /// One call to a store: its outcome is unknown when it takes too long.
+    /// One call to a store: its outcome is unknown when it takes too long, or when the adapter panics.
     pub(super) async fn store<T>(
         &self,
         operation: &'static str,
         call: impl Future<Output = Result<T, StoreError>> + Send,
     ) -> Result<T, StoreError> {
+        let call = AssertUnwindSafe(call).catch_unwind();
         let answer = match tokio::time::timeout(self.config.store_timeout(), call).await {
-            Ok(answer) => answer,
+            Ok(Ok(answer)) => answer,
+            Ok(Err(_panic)) => Err(StoreError::Unknown("the adapter panicked".to_owned())),
             Err(_) => Err(StoreError::Unknown(format!(
                 "no answer within {:?}",
                 self.config.store_timeout()

@@ -14,12 +14,13 @@ use ractor::{Actor, ActorId, ActorProcessingErr, ActorRef, SupervisionEvent};
 use tokio::sync::mpsc;
 
 use super::alarm::Alarm;
+use super::beside::beside;
 use super::keeper;
 use super::shard;
 use super::shared::Shared;
 use crate::id::{Epoch, NodeId, ShardId};
 use crate::protocol::ownership::{Input, Output, Ownership, Round};
-use crate::protocol::watch::Watch;
+use crate::protocol::watch::{Verdict, Watch};
 use crate::store::{NodeRow, ShardRow, StoreError};
 use crate::time::BootInstant;
 
@@ -209,14 +210,12 @@ impl State {
         for output in self.machine.handle(self.shared.clock.boot(), input) {
             match output {
                 Output::Write(write) => {
-                    let (shared, myself) = (self.shared.clone(), myself.clone());
-                    tokio::spawn(async move {
+                    let shared = self.shared.clone();
+                    beside(myself, async move {
                         let put = shared.ports.lease.put_shard(&write);
                         let answer = shared.store("write_shard", put).await;
-                        let _gone = myself.cast(Msg::Done(Input::Written {
-                            shard: write.shard,
-                            answer,
-                        }));
+                        let shard = write.shard;
+                        Msg::Done(Input::Written { shard, answer })
                     });
                 }
                 Output::Run {
@@ -268,12 +267,13 @@ impl State {
         if self.round_under_way {
             return;
         }
+        // Rule 2: who does not hold takes nothing; the next generation begins with a round.
+        if !self.shared.holds() {
+            return self.round_in(myself, self.shared.config.beat());
+        }
         self.round_under_way = true;
-        let (shared, myself) = (self.shared.clone(), myself.clone());
-        tokio::spawn(async move {
-            let reads = read(&shared).await;
-            let _gone = myself.cast(Msg::Reads(reads));
-        });
+        let shared = self.shared.clone();
+        beside(myself, async move { Msg::Reads(read(&shared).await) });
     }
 
     async fn reads(
@@ -288,32 +288,18 @@ impl State {
         };
         let known: HashSet<NodeId> = leases.iter().map(|(node, ..)| node.clone()).collect();
         self.watch.keep(|node| known.contains(node));
-        let verdicts = leases
-            .into_iter()
-            .map(|(node, asked, arrived, row)| {
-                let verdict = self.watch.answered(&node, asked, arrived, row.as_ref());
-                // Nobody else can have an exclusive store open: other names are former ones.
-                let gone = self.shared.ports.lease.exclusive();
-                (
-                    node,
-                    if gone {
-                        crate::protocol::watch::Verdict::Gone
-                    } else {
-                        verdict
-                    },
-                )
-            })
-            .collect();
-        let members = self.shared.membership.members();
-        self.feed(
-            myself,
-            Input::Round(Round {
-                rows,
-                verdicts,
-                members,
-            }),
-        )
-        .await?;
+        // Nobody else can have an exclusive store open: other names are former ones.
+        let exclusive = self.shared.ports.lease.exclusive();
+        let verdicts = leases.into_iter().map(|(node, asked, arrived, row)| {
+            let verdict = self.watch.answered(&node, asked, arrived, row.as_ref());
+            (node, if exclusive { Verdict::Gone } else { verdict })
+        });
+        let round = Round {
+            rows,
+            verdicts: verdicts.collect(),
+            members: self.shared.membership.members(),
+        };
+        self.feed(myself, Input::Round(round)).await?;
         self.shared.set_owners(self.machine.owners());
         self.round_in(myself, self.shared.config.beat());
         Ok(())

@@ -17,6 +17,8 @@ mod arrivals;
 mod batch;
 mod flight;
 mod reading;
+#[cfg(test)]
+mod tests;
 mod tickets;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};

@@ -6,6 +6,9 @@
 //!   of an older generation is lost (rule 2).
 //! * A renewal that is refused ends the process: another one has the name.
 
+#[cfg(test)]
+mod tests;
+
 use std::time::Duration;
 
 use super::backoff::Backoff;
@@ -37,7 +40,7 @@ pub(crate) enum Input {
     Written(Result<Cas<Option<NodeRow>>, StoreError>),
     /// [`Lease::wake`] has come.
     Tick,
-    /// All shards are stopped and handed over: give the lease up.
+    /// All shards are stopped and handed over, or dropped: give the lease up.
     Release,
 }
 
@@ -129,10 +132,14 @@ impl Lease {
             Input::Tick => self.tick(now),
             Input::Release => {
                 self.release = true;
-                match self.state {
-                    State::Resting { .. } => self.renew(now),
-                    _ => vec![],
+                // Rule 4: a released lease is taken over at once, so the hold ends before that is sent; a drain may
+                // have given up on shards that still run.
+                self.hold.until = BootInstant::default();
+                let mut out = vec![Output::Held(self.hold)];
+                if let State::Resting { .. } = self.state {
+                    out.extend(self.renew(now));
                 }
+                out
             }
         }
     }
@@ -215,6 +222,9 @@ impl Lease {
     fn confirmed(&mut self, now: BootInstant, incarnation: u64, beat: u64, base: BootInstant) -> Vec<Output> {
         self.backoff.reset();
         self.state = State::Resting { incarnation, beat };
+        if self.release {
+            return self.renew(now);
+        }
         let until = if self.exclusive {
             BootInstant(u64::MAX)
         } else {
@@ -228,11 +238,7 @@ impl Lease {
         // A beat that took so long that it holds nothing any more is followed by the next at once.
         let holds = now < until;
         self.wake = Some(if holds { base + self.interval } else { now });
-        let mut out = vec![Output::Held(self.hold)];
-        if self.release {
-            out.extend(self.renew(now));
-        }
-        out
+        vec![Output::Held(self.hold)]
     }
 
     fn tick(&mut self, now: BootInstant) -> Vec<Output> {

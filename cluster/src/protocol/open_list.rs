@@ -11,6 +11,9 @@
 //!   before it is noted nothing was sent, and it is removed only when nothing is under way. (The simulation found
 //!   this; the protocol's text leaves open what "in the list" means while a removal is under way.)
 
+#[cfg(test)]
+mod tests;
+
 use std::collections::{BTreeSet, HashSet};
 
 use rand::RngCore;

@@ -11,6 +11,8 @@
 
 mod claims;
 mod round;
+#[cfg(test)]
+mod tests;
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::time::Duration;

@@ -8,6 +8,9 @@
 //!   older owner, whose clock may be ahead, can move it no more. It moves only to hours that are over by
 //!   [`MARGIN_HOURS`] and before which everything was read empty; arming never uses an earlier bucket.
 
+#[cfg(test)]
+mod tests;
+
 use std::collections::HashMap;
 use std::time::Duration;
 
@@ -25,6 +28,8 @@ const OUT: usize = 1024;
 const AHEAD: Duration = Duration::from_secs(60);
 /// The longest time between two passes: rows that others wrote late are found then.
 const RESCAN: Duration = Duration::from_secs(60);
+/// Between two passes of a crowd of more than [`OUT`] due rows.
+const CROWDED: Duration = Duration::from_secs(1);
 /// A delivered row that is still there is delivered again after that time.
 const REDELIVER: Duration = Duration::from_secs(10);
 /// The low water stays that far behind the clock.
@@ -135,10 +140,16 @@ impl Scan {
             Input::Put(answer) => self.has_put(now, answer),
             Input::Page(Ok(rows)) => self.page(now, rows),
             Input::Armed(due) => {
-                if let (State::Resting, Some(wake)) = (&self.state, self.wake) {
-                    self.wake = Some(wake.min(now.boot + due.since(now.wall)));
-                } else if let State::Scanning(pass) = &mut self.state {
-                    pass.next_due = Some(pass.next_due.map_or(due, |d| d.min(due)));
+                match &mut self.state {
+                    State::Scanning(pass) => {
+                        pass.next_due = Some(pass.next_due.map_or(due, |d| d.min(due)));
+                    }
+                    // Without a wish it looks at once when the low water is put.
+                    State::Resting | State::Putting { .. } => {
+                        let at = now.boot + due.since(now.wall);
+                        self.wake = self.wake.map(|wake| wake.min(at));
+                    }
+                    State::ReadingLow => {}
                 }
                 vec![]
             }
@@ -292,7 +303,7 @@ impl Scan {
         self.out = pass.seen;
         let mut next = now.boot + RESCAN;
         if waiting {
-            next = next.min(now.boot + REDELIVER);
+            next = next.min(now.boot + if full { CROWDED } else { REDELIVER });
         }
         if let Some(due) = pass.next_due {
             next = next.min(now.boot + due.since(now.wall));

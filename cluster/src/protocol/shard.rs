@@ -6,6 +6,9 @@
 //! It lacks: knowledge of which entities are in memory. The driver keeps those, spawns on demand with
 //! [`Shard::must_fence`], and takes a wish to revive somebody who lives as done.
 
+#[cfg(test)]
+mod tests;
+
 use std::collections::{HashSet, VecDeque};
 
 use rand::SeedableRng;
@@ -219,7 +222,8 @@ impl Shard {
         while self.crashed.front().is_some_and(|(at, _)| *at <= now.boot) {
             self.waiting.extend(self.crashed.pop_front().map(|(_, e)| e));
         }
-        if self.crashed.is_empty() && self.reviving.is_empty() {
+        // Not while one that crashed is on its way back: it may crash again.
+        if self.crashed.is_empty() && self.waiting.is_empty() && self.reviving.is_empty() {
             self.crash_backoff.reset();
         }
         if self.may_scan() {

@@ -63,6 +63,11 @@ impl State {
         self.entities.get_mut(id)
     }
 
+    /// Whether it is the entity's actor, not a former one.
+    pub(super) fn is_current(&self, id: &EntityId, actor: ActorId) -> bool {
+        self.entities.get(id).is_some_and(|c| c.actor.get_id() == actor)
+    }
+
     /// Stops the actor; the next command gets a fresh one. `names` keeps it until it has really ended.
     pub(super) fn let_go(&mut self, id: &EntityId) {
         if let Some(child) = self.entities.remove(id) {
@@ -73,7 +78,7 @@ impl State {
     /// An actor has ended; its entity, if this was the entity's current actor.
     pub(super) fn forget(&mut self, actor: ActorId) -> Option<EntityId> {
         let id = self.names.remove(&actor)?;
-        if self.entities.get(&id).is_some_and(|c| c.actor.get_id() == actor) {
+        if self.is_current(&id, actor) {
             self.entities.remove(&id);
             return Some(id);
         }

@@ -116,6 +116,11 @@ impl<E: Entity> Activation<E> {
                 continue;
             }
             self.fired.insert(timer.clone(), now.boot + FIRE_AGAIN);
+            // Once is enough, however long the write under way takes.
+            let waits = |item: &Item<E>| matches!(&item.origin, Origin::Timer { timer: t, .. } if t == timer);
+            if self.queue.iter().any(waits) {
+                continue;
+            }
             let origin = Origin::Timer {
                 timer: timer.clone(),
                 key: self.armed.get(timer).cloned(),

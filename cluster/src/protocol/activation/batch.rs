@@ -13,7 +13,7 @@ use crate::entity::{
 use crate::id::{NAME_BYTES, RequestId};
 use crate::protocol::Now;
 use crate::protocol::outcome::{Outcome, RETRY_AFTER};
-use crate::protocol::stored::Memory;
+use crate::protocol::stored::{Memory, REQUEST_BYTES};
 use crate::store::{OutboxRow, TimerKey};
 use crate::time::{BootInstant, Hour};
 use crate::wire;
@@ -248,6 +248,9 @@ impl<E: Entity> Activation<E> {
             Err(refusal) => return Outcome::Refused(wire::encode(&refusal)),
         };
         let reply = wire::encode(&decision.reply);
+        if question.request.is_some() && question.remember && reply.len() > REQUEST_BYTES {
+            return Outcome::TooLarge;
+        }
         if let Err(outcome) = self.check(&decision, &reply, batch) {
             return outcome;
         }

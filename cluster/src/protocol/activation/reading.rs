@@ -34,8 +34,8 @@ impl<E: Entity> Activation<E> {
                 return self.passed(out);
             }
             match Memory::decode(&row.blob) {
-                Ok(memory) => self.memory = memory,
-                Err(_) => return self.corrupt(out),
+                Ok(memory) if row.published <= row.sequence => self.memory = memory,
+                _ => return self.corrupt(out),
             }
         }
         self.head = row.as_ref().map(|r| r.head);
@@ -52,6 +52,8 @@ impl<E: Entity> Activation<E> {
 
     pub(super) fn activate(&mut self, out: &mut Vec<Output<E>>) {
         self.phase = Phase::Active;
+        // Fenced because the list names it: it leaves the list like one that was noted for a commit (rule 9).
+        self.noted = self.who.fence;
         self.relay = Relay::new(self.published, self.sequence);
         out.push(Output::Activated);
     }

@@ -1,0 +1,8 @@
+//! The machine by itself, input by input: the rules by number.
+
+mod commit;
+mod desk;
+mod fence;
+mod memory;
+mod queue;
+mod timers;

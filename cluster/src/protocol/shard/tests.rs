@@ -1,0 +1,117 @@
+//! Rules 6 and 8: what an owner does with the list that it inherits.
+
+use std::time::Duration;
+
+use super::*;
+
+const SHARD: ShardId = ShardId(7);
+const MINE: Epoch = Epoch(5);
+
+fn id(n: usize) -> EntityId {
+    EntityId::new("toy", &format!("{n:04}"))
+}
+
+fn at(ms: u64) -> Now {
+    let after = Duration::from_millis(ms);
+    Now {
+        boot: BootInstant::default() + after,
+        wall: Timestamp(1_800_000_000_000) + after,
+    }
+}
+
+fn row(epoch: u64) -> ShardRow {
+    ShardRow {
+        owner: None,
+        incarnation: 1,
+        epoch: Epoch(epoch),
+        list_id: None,
+    }
+}
+
+fn revived(out: &[Output]) -> Vec<EntityId> {
+    let ids = out.iter().filter_map(|o| match o {
+        Output::Revive(id) => Some(id.clone()),
+        _ => None,
+    });
+    ids.collect()
+}
+
+/// A shard with a low water of its own that inherits so many entities, and what it said last.
+fn opened(inherited: usize) -> (Shard, Vec<Output>) {
+    let (mut shard, _) = Shard::new(SHARD, MINE, [7; 32]);
+    shard.handle(at(0), Input::LowWater(Ok(LowWater::default())));
+    shard.handle(at(0), Input::LowWaterPut(Ok(Cas::Applied)));
+    assert!(!shard.is_open(), "nothing is activated before the list is known");
+    let entries = (0..inherited).map(id).collect();
+    let out = shard.handle(at(0), Input::List(Ok((Some(row(MINE.0)), entries))));
+    assert!(shard.is_open() && out.contains(&Output::Opened));
+    (shard, out)
+}
+
+/// Rule 6: every inherited entity is activated in the background, a few at once.
+#[test]
+fn inherited_entities_are_revived_a_few_at_once() {
+    let (mut shard, out) = opened(REVIVALS + 1);
+    assert_eq!(revived(&out).len(), REVIVALS);
+    assert!(shard.must_fence(&id(0)), "rule 5");
+    let out = shard.handle(at(10), Input::Activated(id(0)));
+    assert_eq!(revived(&out), [id(REVIVALS)]);
+}
+
+/// Rule 8: the list is read once; a second answer would show what others wrote meanwhile.
+#[test]
+fn the_list_is_read_once() {
+    let (mut shard, _) = opened(1);
+    let again = Input::List(Ok((Some(row(6)), vec![id(0), id(1)])));
+    assert!(shard.handle(at(10), again).is_empty());
+    assert!(!shard.must_fence(&id(1)));
+}
+
+#[test]
+fn a_list_of_another_epoch_is_the_end() {
+    for other in [Some(row(6)), None] {
+        let (mut shard, _) = Shard::new(SHARD, MINE, [7; 32]);
+        let out = shard.handle(at(0), Input::List(Ok((other, vec![]))));
+        assert_eq!(out, [Output::Passed]);
+    }
+}
+
+/// Rule 6: a crashed entity of the list comes back, one that owes nothing waits for its next command.
+#[test]
+fn a_crashed_entity_of_the_list_is_revived() {
+    let (mut shard, _) = opened(1);
+    shard.handle(at(0), Input::Activated(id(0)));
+    assert!(shard.handle(at(0), Input::Crashed(id(9))).is_empty());
+    assert!(
+        revived(&shard.handle(at(0), Input::Crashed(id(0)))).is_empty(),
+        "a little later"
+    );
+    assert_eq!(revived(&shard.handle(at(20), Input::Tick)), [id(0)]);
+}
+
+/// One that crashes whenever it comes back is revived ever more slowly, to once in two seconds.
+#[test]
+fn an_entity_that_crashes_again_and_again_does_not_spin() {
+    let (mut shard, _) = opened(1);
+    let mut now = 0;
+    let mut revivals = 0;
+    while now < 60_000 {
+        shard.handle(at(now), Input::Crashed(id(0)));
+        loop {
+            now += 5;
+            if !revived(&shard.handle(at(now), Input::Tick)).is_empty() {
+                break;
+            }
+        }
+        revivals += 1;
+    }
+    assert!((25..45).contains(&revivals), "{revivals} in a minute");
+    shard.handle(at(now), Input::Activated(id(0)));
+    shard.handle(at(now + 5_000), Input::Tick);
+    shard.handle(at(now + 5_000), Input::Crashed(id(0)));
+    assert_eq!(
+        revived(&shard.handle(at(now + 5_020), Input::Tick)),
+        [id(0)],
+        "soon again, once it has lived"
+    );
+}
