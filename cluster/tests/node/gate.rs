@@ -21,6 +21,10 @@ pub(crate) enum Mode {
     Silent,
     /// Does what it is asked, and says that it does not know.
     Mute,
+    /// Panics, as an adapter with a bug does.
+    Panicking,
+    /// Writes to entities never answer and do nothing; everything else is up.
+    Stuck,
 }
 
 #[derive(Clone)]
@@ -67,6 +71,7 @@ impl Gate {
                 call.await?;
                 Err(StoreError::Unknown("the gate is mute".to_owned()))
             }
+            m if m == Mode::Panicking as u8 => panic!("as the gate was told"),
             _ => call.await,
         }
     }
@@ -111,6 +116,9 @@ impl EntityStore for Gate {
 
     async fn write(&self, write: Arc<EntityWrite>) -> Result<Cas<Option<Head>>, StoreError> {
         self.writes.fetch_add(1, Ordering::SeqCst);
+        if self.mode.load(Ordering::SeqCst) == Mode::Stuck as u8 {
+            return std::future::pending().await;
+        }
         self.pass(self.memory.write(write)).await
     }
 

@@ -3,6 +3,7 @@
 mod gate;
 mod toy;
 
+mod bounds;
 mod commands;
 mod faults;
 mod ownership;
