@@ -25,7 +25,8 @@
 //! * Every outbox row is delivered at least once and in order; every timer that a committed state waits for fires.
 //! * None of this rests on clocks. Time only decides who may act now ([`Status::holds`]); write ids and epochs decide
 //!   what counts. No two machines' clocks are compared.
-//! * Everything is bounded: commands under way in the node and in an entity, batches, sizes, rows on the wire.
+//! * Everything is bounded: commands under way in the node and in an entity, entities in memory, batches, sizes, rows on
+//!   the wire.
 //!
 //! # One ask, followed through
 //!
