@@ -14,6 +14,7 @@ pub use start::StartError;
 
 use crate::api::Api;
 use crate::server::Server;
+use crate::store::sqlite::Store;
 use axum::Router;
 use mitalk_actors::Mitalk;
 use mitalk_media::Engine;
@@ -47,6 +48,7 @@ pub struct Node {
     engine: Engine,
     app: Served,
     operations: Served,
+    store: Store,
     drain: Duration,
 }
 
@@ -73,6 +75,9 @@ impl Node {
         // It joins its threads.
         let _ = tokio::task::spawn_blocking(move || engine.shutdown()).await;
         self.operations.stop().await;
+        // Tasks that were cut short may still have a handle: the file is closed under them.
+        let store = self.store;
+        let _ = tokio::task::spawn_blocking(move || store.close()).await;
     }
 }
 

@@ -34,6 +34,8 @@ pub mod ports;
 pub mod room;
 pub mod rooms;
 pub mod secrets;
+#[cfg(test)]
+mod stored;
 pub mod supervise;
 pub mod tables;
 #[cfg(any(test, feature = "testing"))]

@@ -146,8 +146,13 @@ pub struct Rooms {
     pub empty_stage_s: u64,
     /// A client that lost its network keeps its place for so long, from its last authenticated packet.
     pub grace_s: u64,
-    /// Forwarders report to the room's home so often.
+    /// Forwarders report to the room's home so often; at most half of what its ticks wait for them.
     pub heartbeat_ms: u64,
+    /// The room's home looks after time so often. Whoever is on stage, in the queue or invited, and whom no forwarder
+    /// reports for 6 of these (30 s), has left.
+    pub tick_ms: u64,
+    /// A forwarder that has nobody left stays for so long, for those who come back.
+    pub forwarder_idle_s: u64,
     /// Audience counts go out at most so often.
     pub audience_every_ms: u64,
     /// A forwarder without a home for so long admits no new listeners.
@@ -263,6 +268,8 @@ impl Default for Rooms {
             empty_stage_s: 60,
             grace_s: 30,
             heartbeat_ms: 2_000,
+            tick_ms: 5_000,
+            forwarder_idle_s: 30,
             audience_every_ms: 1_000,
             orphan_s: 60,
             healing_deltas: 256,
@@ -370,6 +377,23 @@ mod tests {
         limits.profile.bio_chars = 100_000;
         let field = "profile.bio_chars";
         assert_eq!(limits.check(), Err(TooLarge { field, most: 1_000 }));
+    }
+
+    #[test]
+    fn what_rooms_wait_for_is_what_the_product_says() {
+        let rooms = Rooms::default();
+        assert_eq!(
+            (
+                rooms.grace_s,
+                rooms.empty_stage_s,
+                rooms.orphan_s,
+                rooms.forwarder_idle_s
+            ),
+            (30, 60, 60, 30)
+        );
+        let unseen_ms = rooms.tick_ms * u64::from(crate::room::UNSEEN_TICKS);
+        assert_eq!(unseen_ms, 30_000, "the grace of those whom no forwarder reports");
+        assert_eq!((rooms.heartbeat_ms, rooms.audience_every_ms), (2_000, 1_000));
     }
 
     #[test]

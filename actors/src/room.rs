@@ -29,6 +29,7 @@ mod tests;
 
 pub use card::Card;
 pub use command::{Command, Refusal, Reply};
+pub(crate) use limits::check_times;
 pub use limits::{Limits, Unkept};
 pub(crate) use scene::apply;
 pub use scene::{

@@ -36,13 +36,9 @@ use crate::supervise::Jobs;
 use crate::{Secrets, limits};
 use mitalk_cluster::Cluster;
 use std::sync::Arc;
-use std::time::Duration;
 
 /// People on stage whom the hallway names.
 pub const LISTED_STAGE: usize = 5;
-/// How often the home of a room ticks it. [`UNSEEN_TICKS`](crate::room::UNSEEN_TICKS) of these are the grace of those
-/// whom no forwarder reports.
-pub const TICK: Duration = Duration::from_secs(5);
 
 /// The rooms of the service. Cheap to clone.
 #[derive(Clone)]

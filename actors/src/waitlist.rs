@@ -8,6 +8,9 @@
 //! keeps the first and has the other crossed out, so nothing is counted twice and no memory of everybody is needed.
 //! Admitting the next N is a walk over the blocks from the head, one bounded call at a time; it goes on by itself after any
 //! crash, because each step is a row of an outbox. Nobody is called twice: a call clears the bit.
+//!
+//! Somebody who has just been told to wait may still be on the way here. So what an operator's admission finds nobody for
+//! is kept for a moment: with N people waiting, admitting N admits N.
 
 pub mod block;
 pub mod position;
@@ -25,6 +28,11 @@ use ticket::Ticket;
 
 /// People called by one commit of a block: each is an outbox row of it.
 const CALLED_AT_ONCE: u64 = 64;
+/// People who signed up before an operator's admission arrive here within so long: their accounts' outboxes are delivered at
+/// once, or by the restart after a crash.
+const LATE_WITHIN: Duration = Duration::from_secs(5);
+/// So many of them are let in at most.
+const LATE_MOST: u64 = 1_000;
 /// The newest arrivals are remembered, so that most repeats get their number again.
 const RECENT: usize = 64;
 const RATE: &str = "rate";
@@ -45,6 +53,8 @@ pub struct State {
     head: u32,
     /// People still to be called.
     owed: u64,
+    /// Until then `owed` may be for people who are not here yet.
+    late_until: Timestamp,
     /// Number of the newest call to a block.
     calls: u64,
     /// Its answer is not here yet.
@@ -143,10 +153,12 @@ pub enum Event {
         /// Who.
         user: UserId,
     },
-    /// More people are to be called.
+    /// More people are to be called, or none any more.
     Owed {
         /// All that are to be called now.
         owed: u64,
+        /// Until then also people who are not here yet.
+        late_until: Timestamp,
     },
     /// A block is asked to call.
     Calling,
@@ -190,15 +202,19 @@ impl Entity for Waitlist {
                 let audit = Audit::new(Actor::Operator, "waitlist_admitted")
                     .count(count)
                     .outgoing();
-                owe(state, state.owed.saturating_add(count), cx)
+                let late = Late {
+                    until: cx.now + LATE_WITHIN,
+                    most: LATE_MOST,
+                };
+                owe(state, state.owed_at(cx.now).saturating_add(count), late, cx)
                     .event(Event::Recorded)
                     .send(audit)
             }
-            Command::AdmitAll => owe(state, u64::MAX, cx),
+            Command::AdmitAll => owe(state, u64::MAX, Late::default(), cx),
             Command::SetRate { per_hour } => set_rate(state, per_hour, cx),
             Command::RateDue => rate_due(state, cx),
             Command::Called { call, count, empty } => called(state, call, count, empty, cx),
-            Command::Show => Decision::reply(state.view()),
+            Command::Show => Decision::reply(state.view(cx.now)),
         })
     }
 
@@ -211,7 +227,10 @@ impl Entity for Waitlist {
                     state.recent.pop_front();
                 }
             }
-            Event::Owed { owed } => state.owed = owed,
+            Event::Owed { owed, late_until } => {
+                state.owed = owed;
+                state.late_until = late_until;
+            }
             Event::Calling => {
                 state.calls += 1;
                 state.calling = true;
@@ -259,11 +278,20 @@ impl Entity for Waitlist {
 }
 
 impl State {
-    fn view(&self) -> Reply {
+    /// People still to be called, less those who did not come in time.
+    fn owed_at(&self, now: Timestamp) -> u64 {
+        if self.calling || now < self.late_until {
+            self.owed
+        } else {
+            0
+        }
+    }
+
+    fn view(&self, now: Timestamp) -> Reply {
         Reply {
             issued: self.issued,
             head: self.head,
-            owed: self.owed,
+            owed: self.owed_at(now),
             admitted: self.admitted,
             rate_per_hour: self.rate.map_or(0, |rate| rate.per_hour),
         }
@@ -283,11 +311,11 @@ pub fn key(home: &str, number: u64) -> String {
 fn take(state: &State, user: UserId, cx: &Context) -> Decision<Waitlist> {
     if state.recent.iter().any(|(recent, _)| *recent == user) {
         // The number is on its way, or was taken back: the first message of this person did everything.
-        return Decision::reply(state.view());
+        return Decision::reply(state.view(cx.now));
     }
     let ticket = state.issued + 1;
     let home = &cx.id.key;
-    Decision::reply(state.view())
+    let decision = Decision::reply(state.view(cx.now))
         .event(Event::Issued { user })
         // The block first: nobody may be called, or leave, before they are counted.
         .send(Outgoing::to::<Block>(
@@ -297,14 +325,33 @@ fn take(state: &State, user: UserId, cx: &Context) -> Decision<Waitlist> {
         .send(Outgoing::to::<Ticket>(
             &key(home, ticket),
             &ticket::Command::Issue { number: ticket, user },
-        ))
+        ));
+    match state.owed_at(cx.now) {
+        // Their block is asked after it was filled: the rows go in this order.
+        owed if owed > 0 && !state.calling => call(decision, state.head, state.calls + 1, owed, cx),
+        _ => decision,
+    }
+}
+
+/// Who may still be on the way when people are called.
+#[derive(Clone, Copy, Default)]
+struct Late {
+    /// They come before this.
+    until: Timestamp,
+    /// How many.
+    most: u64,
 }
 
 /// Owes so many calls, and begins to call unless that is under way.
-fn owe(state: &State, owed: u64, cx: &Context) -> Decision<Waitlist> {
-    // More than there are tickets can not be called.
-    let owed = owed.min(state.issued.saturating_sub(state.admitted));
-    let decision = Decision::reply(Reply { owed, ..state.view() }).event(Event::Owed { owed });
+fn owe(state: &State, owed: u64, late: Late, cx: &Context) -> Decision<Waitlist> {
+    // More than there are tickets, and will be in a moment, can not be called.
+    let tickets = state.issued.saturating_sub(state.admitted);
+    let owed = owed.min(tickets.saturating_add(late.most));
+    let view = state.view(cx.now);
+    let decision = Decision::reply(Reply { owed, ..view }).event(Event::Owed {
+        owed,
+        late_until: late.until,
+    });
     if state.calling || owed == 0 {
         decision
     } else {
@@ -322,18 +369,15 @@ fn call(decision: Decision<Waitlist>, head: u32, call: u64, owed: u64, cx: &Cont
 
 fn called(state: &State, answered: u64, count: u64, empty: bool, cx: &Context) -> Decision<Waitlist> {
     if !state.calling || answered != state.calls {
-        return Decision::reply(state.view());
+        return Decision::reply(state.view(cx.now));
     }
     let last = state.issued == 0 || state.head == block_of(state.issued);
     let next = empty && !last;
     let owed = state.owed.saturating_sub(count);
-    let decision = Decision::reply(state.view()).event(Event::Called { count, next });
-    if owed == 0 {
+    let decision = Decision::reply(state.view(cx.now)).event(Event::Called { count, next });
+    if owed == 0 || (count == 0 && !next) {
+        // Everybody, or the end of the line: what is still owed finds nobody, unless somebody comes in a moment.
         return decision;
-    }
-    if count == 0 && !next {
-        // The end of the line: what is still owed finds nobody, and is not kept for those who come later.
-        return decision.event(Event::Owed { owed: 0 });
     }
     call(decision, state.head + u32::from(next), state.calls + 1, owed, cx)
 }
@@ -344,7 +388,7 @@ fn set_rate(state: &State, per_hour: u32, cx: &Context) -> Decision<Waitlist> {
         .outgoing();
     Decision::reply(Reply {
         rate_per_hour: per_hour,
-        ..state.view()
+        ..state.view(cx.now)
     })
     .event(Event::RateSet { per_hour, at: cx.now })
     .send(audit)
@@ -353,10 +397,15 @@ fn set_rate(state: &State, per_hour: u32, cx: &Context) -> Decision<Waitlist> {
 fn rate_due(state: &State, cx: &Context) -> Decision<Waitlist> {
     let count = state.rate.map_or(0, |rate| rate.due(cx.now));
     if count == 0 {
-        return Decision::reply(state.view());
+        return Decision::reply(state.view(cx.now));
     }
-    // Owed, and called soon: a rate that finds nobody waiting does not save itself up.
-    owe(state, state.owed.saturating_add(count), cx).event(Event::RateGiven { count })
+    // Owed, and called soon: a rate that finds nobody waiting does not save itself up. It takes nothing from an operator
+    // who waits for late ones.
+    let late = Late {
+        until: state.late_until,
+        most: if cx.now < state.late_until { LATE_MOST } else { 0 },
+    };
+    owe(state, state.owed_at(cx.now).saturating_add(count), late, cx).event(Event::RateGiven { count })
 }
 
 #[cfg(test)]

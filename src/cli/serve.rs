@@ -67,6 +67,8 @@ impl Serve {
 struct Signals {
     interrupt: Signal,
     terminate: Signal,
+    /// Taken so that a write beyond a limit of the system (`ulimit -f`) fails like any other, instead of ending the process.
+    _file_size: Signal,
 }
 
 impl Signals {
@@ -75,6 +77,7 @@ impl Signals {
         Ok(Self {
             interrupt: listen(SignalKind::interrupt())?,
             terminate: listen(SignalKind::terminate())?,
+            _file_size: listen(SignalKind::from_raw(libc::SIGXFSZ))?,
         })
     }
 

@@ -3,9 +3,12 @@
 use super::Error;
 use serde::{Deserialize, Serialize};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::time::Duration;
 
 /// Longer than this no handler may take: clients and proxies in between give up as well.
 const MAX_REQUEST_TIMEOUT_MS: u64 = 60_000;
+/// With less, sockets would close between two pings.
+const MIN_LIVE_IDLE_MS: u64 = 300;
 
 /// The application's listener: API, live sockets and web app.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -23,6 +26,9 @@ pub struct Http {
     pub trusted_proxies: Vec<IpAddr>,
     /// Requests get an answer within so long, or 504.
     pub request_timeout_ms: u64,
+    /// A live socket from which nothing came for so long, not even an answer to a ping, is closed. The server pings three
+    /// times as often.
+    pub live_idle_ms: u64,
     /// Connections at a time; further ones wait in the system's queue.
     pub max_connections: usize,
     /// Largest request body, in bytes.
@@ -37,6 +43,7 @@ impl Default for Http {
             allowed_origins: Vec::new(),
             trusted_proxies: Vec::new(),
             request_timeout_ms: 10_000,
+            live_idle_ms: 60_000,
             max_connections: 10_000,
             max_body_bytes: 64 * 1024,
         }
@@ -63,6 +70,14 @@ impl Http {
                 format!("must be between 1 and {MAX_REQUEST_TIMEOUT_MS}"),
             ));
         }
+        if self.live_idle_ms < MIN_LIVE_IDLE_MS {
+            return Err(Error::value(
+                "http.live_idle_ms",
+                format!(
+                    "must be at least {MIN_LIVE_IDLE_MS}: a phone's network takes that long to answer a ping"
+                ),
+            ));
+        }
         if self.max_connections == 0 {
             return Err(Error::value("http.max_connections", "must be at least 1"));
         }
@@ -73,6 +88,11 @@ impl Http {
             ));
         }
         Ok(())
+    }
+
+    /// [`Http::live_idle_ms`].
+    pub fn live_idle(&self) -> Duration {
+        Duration::from_millis(self.live_idle_ms)
     }
 
     /// What people open: [`Http::public_url`], or the address in fact listened on.

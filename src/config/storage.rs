@@ -21,6 +21,9 @@ pub struct Storage {
     pub data_dir: PathBuf,
     /// `sqlite`: one file in the data directory, for one process.
     pub store: Store,
+    /// Writes are refused as if the disk were full once the database has so many bytes; 0: the disk is the limit. For
+    /// machines where something else needs the rest.
+    pub max_bytes: u64,
 }
 
 impl Default for Storage {
@@ -28,6 +31,7 @@ impl Default for Storage {
         Self {
             data_dir: PathBuf::from("var"),
             store: Store::Sqlite,
+            max_bytes: 0,
         }
     }
 }

@@ -124,7 +124,7 @@ impl Node {
 
         let media_metrics = mitalk_media::Metrics::register(&registry)?;
         let (engine, events) = Engine::start(config.media.clone(), media_metrics)?;
-        let mitalk = start_domain(config, &registry, store, &secrets, &engine, events).await?;
+        let mitalk = start_domain(config, &registry, store.clone(), &secrets, &engine, events).await?;
 
         wait_until_ready(&mitalk).await;
 
@@ -163,6 +163,7 @@ impl Node {
             engine,
             app,
             operations,
+            store,
             drain,
         })
     }
@@ -199,6 +200,7 @@ async fn open_store(config: &Config, registry: &Registry) -> Result<Store, Start
         })?;
         let options = Options {
             migrate: Migrate::Apply,
+            max_bytes: (storage.max_bytes > 0).then_some(storage.max_bytes),
             ..Options::default()
         };
         Ok::<_, StartError>(Store::open(&storage.database(), &options, metrics)?)

@@ -18,6 +18,7 @@ mod events;
 mod fault;
 mod file;
 mod lease;
+mod lock;
 mod metrics;
 mod readers;
 mod reads;
@@ -40,21 +41,22 @@ pub use schema::SCHEMA;
 use tokio::sync::Notify;
 use writer::Writer;
 
-/// A handle to the open database; every store port is implemented on it. Cheap to clone. Dropping the last one waits
-/// for the writes under way and closes the file.
+/// A handle to the open database; every store port is implemented on it. Cheap to clone. Dropping the last one does
+/// what [`Store::close`] does.
 #[derive(Clone)]
 pub struct Store {
     inner: Arc<Inner>,
 }
 
-/// Dropped in this order: the threads end and close their connections before another process may have the file.
+/// Dropped in this order. The writer's connection is the last one: SQLite then brings the log into the database and removes
+/// it, which a connection that only reads can not. Only then may another process have the file.
 struct Inner {
-    writer: Writer,
     readers: Readers,
+    writer: Writer,
     path: PathBuf,
     /// Told after every append to the event log.
     appended: Notify,
-    _lock: file::Lock,
+    _lock: lock::Lock,
 }
 
 impl Store {
@@ -74,13 +76,20 @@ impl Store {
         let appended = Notify::new();
         Ok(Store {
             inner: Arc::new(Inner {
-                writer,
                 readers,
+                writer,
                 path: path.into(),
                 appended,
                 _lock: opened.lock,
             }),
         })
+    }
+
+    /// Finishes the reads and writes under way and closes the file, whoever else has a handle; everything later is refused.
+    /// Afterwards the database is one file, without a log beside it. Blocks. Again it does nothing.
+    pub fn close(&self) {
+        self.inner.readers.close();
+        self.inner.writer.close();
     }
 
     /// Where the database is.

@@ -12,7 +12,11 @@ use tokio_tungstenite::tungstenite::client::IntoClientRequest as _;
 use tokio_tungstenite::tungstenite::{Error as SocketError, http};
 
 /// The next message that `pick` takes; others pass by.
-async fn next<T>(live: &mut Live, what: &str, mut pick: impl FnMut(ServerMessage) -> Option<T>) -> Result<T> {
+pub(crate) async fn next<T>(
+    live: &mut Live,
+    what: &str,
+    mut pick: impl FnMut(ServerMessage) -> Option<T>,
+) -> Result<T> {
     let search = async {
         loop {
             if let Some(found) = pick(live.next().await?) {
@@ -26,7 +30,7 @@ async fn next<T>(live: &mut Live, what: &str, mut pick: impl FnMut(ServerMessage
 }
 
 /// Reads until the server closes, and gives the code.
-async fn closed(live: &mut Live) -> Result<u16> {
+pub(crate) async fn closed(live: &mut Live) -> Result<u16> {
     let search = async {
         loop {
             match live.next().await {
@@ -41,7 +45,7 @@ async fn closed(live: &mut Live) -> Result<u16> {
         .context("it is not closed")?
 }
 
-fn welcome(message: ServerMessage) -> Option<String> {
+pub(crate) fn welcome(message: ServerMessage) -> Option<String> {
     match message {
         ServerMessage::Welcome { socket, .. } => Some(socket),
         _ => None,
@@ -55,7 +59,7 @@ fn problem(message: ServerMessage) -> Option<String> {
     }
 }
 
-async fn open_room(host: &Person) -> Result<String> {
+pub(crate) async fn open_room(host: &Person) -> Result<String> {
     let request = CreateRoom {
         title: "Live".to_owned(),
         topics: Vec::new(),

@@ -2,13 +2,15 @@
 //!
 //! What is asked over HTTP here is what clients and operators may rely on: every route in good and bad cases, problem
 //! documents for everything that goes wrong, the live socket, the operations listener, and the process itself (bad
-//! configuration, busy port, second process, signals). Audio is not: the browser and cheat tests have it.
+//! configuration, busy port, second process, signals, disks that are full or fail). Audio is not: the browser and cheat tests have it.
 
 mod admin;
 mod bad_input;
+mod broken;
 mod documented;
 mod invites;
 mod live;
+mod live_ends;
 mod offer;
 mod people;
 mod process;

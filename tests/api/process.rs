@@ -1,12 +1,16 @@
 //! The process: configuration, ports, the lock on the data, signals, and the commands that ask nobody.
 
-use crate::server::{PATIENCE, Server, mitalk};
+use crate::server::{PATIENCE, Server, mitalk, until};
 use anyhow::{Context as _, Result};
 use std::path::Path;
 use std::process::Output;
 use std::time::Instant;
 
-async fn run(directory: &Path, args: &[&str], variables: &[(&str, &str)]) -> Result<(Option<i32>, String)> {
+pub(crate) async fn run(
+    directory: &Path,
+    args: &[&str],
+    variables: &[(&str, &str)],
+) -> Result<(Option<i32>, String)> {
     let output = mitalk(directory)
         .args(args)
         .envs(variables.iter().copied())
@@ -16,6 +20,18 @@ async fn run(directory: &Path, args: &[&str], variables: &[(&str, &str)]) -> Res
         .context("it does not end")??;
     let text = [output.stdout, output.stderr].concat();
     Ok((output.status.code(), String::from_utf8_lossy(&text).into_owned()))
+}
+
+/// Listeners on ports that nobody else has.
+pub(crate) fn free_ports() -> [&'static str; 6] {
+    [
+        "--set",
+        "http.listen=127.0.0.1:0",
+        "--set",
+        "operations.listen=127.0.0.1:0",
+        "--set",
+        "media.bind=[\"127.0.0.1:0\"]",
+    ]
 }
 
 #[tokio::test]
@@ -143,23 +159,7 @@ async fn a_busy_port_is_named() -> Result<()> {
 #[tokio::test]
 async fn a_second_process_on_the_same_data_is_refused_and_harms_nothing() -> Result<()> {
     let server = Server::open(&[]).await?;
-    let free = [
-        "--set",
-        "http.listen=127.0.0.1:0",
-        "--set",
-        "operations.listen=127.0.0.1:0",
-    ];
-    let args = [
-        &free[..],
-        &[
-            "--set",
-            "media.bind=[\"127.0.0.1:0\"]",
-            "serve",
-            "--data-dir",
-            "data",
-        ],
-    ]
-    .concat();
+    let args = [&free_ports()[..], &["serve", "--data-dir", "data"]].concat();
     let (status, text) = run(server.directory.path(), &args, &[]).await?;
     assert_eq!(status, Some(1), "{text}");
     assert!(text.contains("already in use"), "{text}");
@@ -172,17 +172,7 @@ async fn a_second_process_on_the_same_data_is_refused_and_harms_nothing() -> Res
 async fn a_damaged_database_or_secrets_file_is_refused_and_kept() -> Result<()> {
     let directory = Server::open(&[]).await?.stop().await?;
     let data = directory.path().join("data");
-    let args = [
-        "--set",
-        "http.listen=127.0.0.1:0",
-        "--set",
-        "operations.listen=127.0.0.1:0",
-        "--set",
-        "media.bind=[\"127.0.0.1:0\"]",
-        "serve",
-        "--data-dir",
-        "data",
-    ];
+    let args = [&free_ports()[..], &["serve", "--data-dir", "data"]].concat();
     let secrets = std::fs::read(data.join("secrets.json"))?;
     std::fs::write(data.join("secrets.json"), b"{")?;
     let (status, text) = run(directory.path(), &args, &[]).await?;
@@ -242,10 +232,41 @@ async fn it_starts_at_once_stops_cleanly_and_keeps_secrets_private() -> Result<(
 }
 
 #[tokio::test]
-async fn sigint_stops_it_too() -> Result<()> {
+async fn both_signals_stop_it_and_leave_one_database_file_without_a_log() -> Result<()> {
+    for signal in [libc::SIGTERM, libc::SIGINT] {
+        let mut server = Server::open(&[]).await?;
+        let person = server.sign_in("+4915112346312").await?;
+        let log = server.directory.path().join("data/mitalk.db-wal");
+        assert!(log.exists(), "writes go to a log first");
+        let _live = person.client.live(0).await?;
+        server.signal(signal)?;
+        assert_eq!(server.ended().await?.code(), Some(0));
+        assert!(!log.exists(), "signal {signal}: the log is still there");
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_second_signal_ends_it_at_once() -> Result<()> {
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
     let mut server = Server::start(&[]).await?;
-    server.signal(libc::SIGINT)?;
-    assert!(server.ended().await?.success());
+    // A request whose body does not come: stopping waits for it.
+    let address = server.app.strip_prefix("http://").context("an address")?;
+    let mut request = tokio::net::TcpStream::connect(address).await?;
+    let head = "POST /v1/auth/code HTTP/1.1\r\nHost: here\r\nContent-Type: application/json\r\nContent-Length: 99\r\n\
+                Expect: 100-continue\r\n\r\n";
+    request.write_all(head.as_bytes()).await?;
+    let mut go_on = [0; "HTTP/1.1 100 ".len()];
+    request.read_exact(&mut go_on).await?;
+    assert_eq!(&go_on, b"HTTP/1.1 100 ", "the body is waited for");
+    server.signal(libc::SIGTERM)?;
+    until("it to be stopping", async || {
+        let stopping = |line: &String| line.contains("a second signal ends at once");
+        server.log().iter().any(stopping).then_some(())
+    })
+    .await;
+    server.signal(libc::SIGTERM)?;
+    assert_eq!(server.ended().await?.code(), Some(130));
     Ok(())
 }
 
@@ -274,14 +295,7 @@ async fn keys_rotate_without_signing_anybody_out() -> Result<()> {
 #[tokio::test]
 async fn doctor_finds_nothing_on_an_empty_machine_and_migrate_makes_the_database() -> Result<()> {
     let directory = tempfile::tempdir()?;
-    let free = [
-        "--set",
-        "http.listen=127.0.0.1:0",
-        "--set",
-        "operations.listen=127.0.0.1:0",
-        "--set",
-        "media.bind=[\"127.0.0.1:0\"]",
-    ];
+    let free = free_ports();
     let (status, text) = run(directory.path(), &[&["doctor"], &free[..]].concat(), &[]).await?;
     assert_eq!(status, Some(0), "{text}");
     assert!(text.contains("0 to mend"), "{text}");

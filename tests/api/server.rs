@@ -161,6 +161,29 @@ impl Server {
         }
     }
 
+    /// From now on the process can make no file longer than so many bytes.
+    pub(crate) fn limit_files(&self, bytes: libc::rlim_t) -> Result<()> {
+        let pid = libc::pid_t::try_from(self.child.id().context("it has ended")?)?;
+        let limit = libc::rlimit {
+            rlim_cur: bytes,
+            rlim_max: libc::RLIM_INFINITY,
+        };
+        // SAFETY: a plain system call over our own child, with a limit that outlives it; the old one is not asked for.
+        let failed =
+            unsafe { libc::prlimit(pid, libc::RLIMIT_FSIZE, &raw const limit, std::ptr::null_mut()) };
+        if failed != 0 {
+            bail!("prlimit: {}", std::io::Error::last_os_error())
+        } else {
+            Ok(())
+        }
+    }
+
+    /// What the operations listener tells Prometheus.
+    pub(crate) async fn metrics(&self) -> Result<String> {
+        let answer = reqwest::get(format!("{}/metrics", self.operations)).await?;
+        Ok(answer.error_for_status()?.text().await?)
+    }
+
     /// Waits for its end.
     pub(crate) async fn ended(&mut self) -> Result<std::process::ExitStatus> {
         Ok(tokio::time::timeout(PATIENCE, self.child.wait())

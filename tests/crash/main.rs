@@ -29,7 +29,7 @@ use world::World;
 const LATER_PASSINGS: u32 = 24;
 /// Rounds of the script after which a point counts as never reached. Each point is passed in every round or at the start.
 const ROUNDS: usize = 3;
-/// Points at a time: a run mostly waits, half a minute alone for a room to notice that nobody came.
+/// Points at a time: a run mostly waits for its server's disk and clocks.
 const AT_ONCE: usize = 12;
 
 #[tokio::test(flavor = "multi_thread")]

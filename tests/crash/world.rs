@@ -44,6 +44,9 @@ per_address_and_hour = 100000
 [limits.rooms]
 grace_s = 1
 empty_stage_s = 1
+heartbeat_ms = 500
+tick_ms = 500
+forwarder_idle_s = 1
 "#;
 
 /// One run: a directory, the server over it, and what was acknowledged.

@@ -34,9 +34,7 @@ use tokio::time::Instant;
 
 /// How often a forwarder looks after what time does: reports, lost networks, retries.
 const TICK: Duration = Duration::from_secs(1);
-/// A forwarder without people and watchers goes after this time.
-const IDLE: Duration = Duration::from_secs(30);
-/// One of a room that the home did not give, sooner.
+/// A forwarder without people and watchers, of a room that the home did not give, goes after this time.
 const IDLE_UNKNOWN: Duration = Duration::from_secs(3);
 /// Requests that wait for the first view of the room.
 const WAITING: usize = 4_096;
@@ -283,7 +281,11 @@ impl Local {
             return;
         }
         let known = self.replica.is_some();
-        let patience = if known { IDLE } else { IDLE_UNKNOWN };
+        let patience = if known {
+            Duration::from_secs(self.shared.limits.forwarder_idle_s)
+        } else {
+            IDLE_UNKNOWN
+        };
         if now.duration_since(*self.idle_since.get_or_insert(now)) < patience {
             return;
         }

@@ -1,5 +1,7 @@
 //! Signing in: one-time codes, devices and their refresh tokens.
 
+mod refresh_token;
+
 use super::{Mitalk, random_bits};
 use crate::caller::{Caller, Stranger};
 use crate::error::{Trouble, refusal};
@@ -10,10 +12,8 @@ use crate::person::Standing;
 use crate::phone::{self, Phone};
 use crate::secrets::{random, sha256};
 use crate::user::{self, DeviceView};
-use base64::Engine;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use mitalk_cluster::{Call, Timestamp};
-use std::str::FromStr;
+use refresh_token::RefreshToken;
 use std::time::Duration;
 
 /// Why somebody was not signed in.
@@ -354,49 +354,6 @@ impl Device {
             seen_at: device.seen_at,
             current: device.id == asking,
         }
-    }
-}
-
-/// `<user>.<device>.<secret>`: the account and the device are named, so that they are found; the secret is what counts.
-#[derive(Clone, Copy)]
-struct RefreshToken {
-    user: UserId,
-    device: DeviceId,
-    secret: [u8; 32],
-}
-
-impl RefreshToken {
-    fn verified(self, standing: Standing) -> Verified {
-        let (user, device) = (self.user, self.device);
-        let refresh_token = format!("{user}.{device}.{}", URL_SAFE_NO_PAD.encode(self.secret));
-        Verified {
-            user,
-            device,
-            standing,
-            refresh_token,
-        }
-    }
-}
-
-impl FromStr for RefreshToken {
-    type Err = Error;
-
-    fn from_str(text: &str) -> Result<Self, Error> {
-        let mut parts = text.split('.');
-        let (Some(user), Some(device), Some(secret), None) =
-            (parts.next(), parts.next(), parts.next(), parts.next())
-        else {
-            return Err(Error::RefreshInvalid);
-        };
-        let invalid = |_| Error::RefreshInvalid;
-        let secret = URL_SAFE_NO_PAD
-            .decode(secret)
-            .map_err(|_| Error::RefreshInvalid)?;
-        Ok(Self {
-            user: user.parse().map_err(invalid)?,
-            device: device.parse().map_err(invalid)?,
-            secret: secret.try_into().map_err(|_| Error::RefreshInvalid)?,
-        })
     }
 }
 

@@ -1,7 +1,11 @@
-//! What operators do: phase, allow-list, waitlist, people, invites. Every action is audited.
+//! What operators do: phase, allow-list, waitlist, people, invites. Every action is audited. Accounts for load tests are made
+//! in [`test_accounts`].
+
+mod test_accounts;
+
+pub use test_accounts::TEST_ACCOUNTS;
 
 use super::Mitalk;
-use super::auth::{self, Verified};
 use super::invites::{self, Invites};
 use crate::error::{Trouble, refusal};
 use crate::id::{Home, UserId};
@@ -12,7 +16,6 @@ use crate::phone::{self, Phone};
 use crate::ports::AllowEntry;
 use crate::user::{self, Admitted};
 use crate::waitlist::{self, Waitlist};
-use futures::{StreamExt, TryStreamExt, stream};
 use mitalk_cluster::{Call, StoreError, Timestamp};
 use std::time::Duration;
 
@@ -116,13 +119,6 @@ pub struct Account {
 
 /// Numbers that one import takes.
 pub const IMPORT: usize = 10_000;
-/// Test accounts made at once.
-pub const TEST_ACCOUNTS: usize = 10_000;
-/// Test accounts under way at the same time.
-const TEST_ACCOUNTS_AT_ONCE: usize = 32;
-/// Characters of a test number; the calling codes tests use have numbers of this length.
-const TEST_NUMBER_CHARS: usize = 14;
-
 impl Mitalk {
     /// Who becomes active on sign-up now.
     ///
@@ -299,62 +295,6 @@ impl Mitalk {
             .await
             .map_err(|error| match error {
                 invites::Error::Trouble(trouble) => Error::Trouble(trouble),
-                _ => Error::PersonNotFound,
-            })
-    }
-
-    /// Makes active accounts of numbers that start with `prefix`, signed in on one device each: for load tests only. The
-    /// edge asks for this only where its configuration allows it. The same numbers are the same accounts again.
-    ///
-    /// # Errors
-    /// [`Error::TooMany`], [`Error::PhoneInvalid`] if prefix and index are no valid numbers of 14 characters.
-    pub async fn test_accounts(
-        &self,
-        call: Call,
-        prefix: &str,
-        count: usize,
-    ) -> Result<Vec<Verified>, Error> {
-        if count > TEST_ACCOUNTS {
-            return Err(Error::TooMany {
-                most: TEST_ACCOUNTS as u64,
-            });
-        }
-        let accounts = (0..count).map(|index| self.test_account(call.clone(), prefix, index));
-        stream::iter(accounts)
-            .buffered(TEST_ACCOUNTS_AT_ONCE)
-            .try_collect()
-            .await
-    }
-
-    async fn test_account(&self, call: Call, prefix: &str, index: usize) -> Result<Verified, Error> {
-        let digits = TEST_NUMBER_CHARS.saturating_sub(prefix.len());
-        let number = PhoneNumber::parse(&format!("{prefix}{index:0digits$}"))
-            .map_err(|_| Error::PhoneInvalid { index })?;
-        let phone = self.secrets.phone_key(&number);
-        let bits = self
-            .secrets
-            .derived_bits(&[b"test account", phone.as_str().as_bytes()]);
-        let user = UserId::new(self.home, bits);
-        let sign_up = user::Command::SignUp {
-            phone,
-            sealed: self.secrets.seal_number(&number),
-            hint: number.hint(),
-            quota: self.limits.invites.quota,
-            offered: vec![],
-        };
-        self.ask_user::<Error>(user, sign_up, call.clone()).await?;
-        self.ask_user::<Error>(
-            user,
-            user::Command::Admit {
-                how: Admitted::Operator,
-            },
-            call.clone(),
-        )
-        .await?;
-        self.open_device(user, Some("load test"), call)
-            .await
-            .map_err(|error| match error {
-                auth::Error::Trouble(trouble) => Error::Trouble(trouble),
                 _ => Error::PersonNotFound,
             })
     }

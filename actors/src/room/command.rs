@@ -165,7 +165,7 @@ pub enum Command {
         /// Gone.
         away: bool,
     },
-    /// The home's own heartbeat, every [`TICK`](crate::rooms::TICK).
+    /// The home's own heartbeat, every [`tick_ms`](crate::limits::Rooms::tick_ms).
     Tick,
 }
 

@@ -1,6 +1,7 @@
 //! The bounds of one room. They are copied into the room when it is opened, so changing the configuration changes
 //! new rooms only, and `decide` needs nothing but the state.
 
+use super::state::UNSEEN_TICKS;
 use crate::limits;
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
@@ -19,6 +20,9 @@ pub(super) const MAX_TOPICS: usize = 10;
 pub(super) const MAX_CHARACTERS: usize = 100;
 /// Pings that a room remembers, for closed rooms and against repeats; the oldest is forgotten.
 pub(super) const PINGS_REMEMBERED: usize = 150;
+
+/// The longest tick that a configuration may ask for.
+const MAX_TICK_MS: u64 = 60_000;
 
 /// Bounds of a room. With the greatest values the encoded state stays below the cluster's 64 KiB (tested).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -65,6 +69,31 @@ impl From<&limits::Rooms> for Limits {
     }
 }
 
+/// Checks the times that a room's home and its forwarders must agree about.
+///
+/// # Errors
+/// The first field that is out of its range.
+pub(crate) fn check_times(configured: &limits::Rooms) -> Result<(), Unkept> {
+    // A report may be lost or late: whoever has one chance only would leave at random.
+    let heartbeat_most = configured.tick_ms.saturating_mul(u64::from(UNSEEN_TICKS)) / 2;
+    let fields = [
+        ("tick_ms", configured.tick_ms, MAX_TICK_MS),
+        ("heartbeat_ms", configured.heartbeat_ms, heartbeat_most),
+    ];
+    let saturated = |value| usize::try_from(value).unwrap_or(usize::MAX);
+    match fields
+        .into_iter()
+        .find(|(_, given, most)| !(1..=*most).contains(given))
+    {
+        Some((field, given, most)) => Err(Unkept {
+            field,
+            given: saturated(given),
+            most: saturated(most),
+        }),
+        None => Ok(()),
+    }
+}
+
 /// A limit that cannot be kept.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("limits.rooms.{field} is {given}: give a number from 1 to {most}")]
@@ -100,5 +129,26 @@ impl Limits {
             Some((field, given, most)) => Err(Unkept { field, given, most }),
             None => Ok(()),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn forwarders_must_report_more_than_once_before_people_count_as_gone() {
+        let with = |tick_ms, heartbeat_ms| {
+            check_times(&limits::Rooms {
+                tick_ms,
+                heartbeat_ms,
+                ..limits::Rooms::default()
+            })
+        };
+        assert_eq!(check_times(&limits::Rooms::default()), Ok(()));
+        assert_eq!(with(500, 1_500), Ok(()));
+        let (field, given, most) = ("heartbeat_ms", 1_501, 1_500);
+        assert_eq!(with(500, 1_501), Err(Unkept { field, given, most }));
+        assert!(with(0, 1).is_err() && with(60_001, 1).is_err() && with(500, 0).is_err());
     }
 }

@@ -10,8 +10,8 @@ use mitalk_cluster::{NodeId, Timestamp};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
-/// Whoever holds something in the room and is not reported by any forwarder for so many ticks has left. With the tick
-/// of [`rooms`](crate::rooms) this is 30 s. Ticks are counted instead of reading a clock: wall clocks jump.
+/// Whoever holds something in the room and is not reported by any forwarder for so many ticks has left. With the
+/// [usual tick](crate::limits::Rooms::tick_ms) this is 30 s. Ticks are counted instead of reading a clock: wall clocks jump.
 pub const UNSEEN_TICKS: u32 = 6;
 /// For so many ticks after an activation every node is told what changes: forwarders register with their next heartbeat.
 const SETTLING_TICKS: u32 = 2;

@@ -4,7 +4,6 @@
 //! when a shard was taken and now and then. Ticks are counted by the rooms, so none may come from a former home:
 //! with a shard its rooms are let go.
 
-use super::TICK;
 use crate::forwarder::{self, Body, Letter};
 use crate::hallway::{self, News};
 use crate::id::RoomId;
@@ -20,8 +19,6 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
-/// How long a room may take for a tick.
-const DEADLINE: Duration = Duration::from_secs(4);
 /// Rooms ticked at a time.
 const AT_ONCE: usize = 64;
 /// All live rooms are read again every so many ticks.
@@ -60,7 +57,7 @@ impl Homes {
         }
     }
 
-    fn kept(&self) -> MutexGuard<'_, HashSet<RoomId>> {
+    pub(super) fn kept(&self) -> MutexGuard<'_, HashSet<RoomId>> {
         self.kept.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -113,14 +110,16 @@ fn shard_of(room: RoomId) -> ShardId {
     EntityId::of::<Room>(&room.to_string()).shard()
 }
 
-/// Ticks the rooms of this node, wakes those of shards that were taken, and fills the hallway. Runs until it is dropped.
+/// Ticks the rooms of this node every `tick`, wakes those of shards that were taken, and fills the hallway. Runs until it is
+/// dropped.
 pub(super) async fn keep(
     homes: Arc<Homes>,
     reads: Arc<dyn Reads>,
     hallway: Arc<hallway::Service>,
     cluster: Cluster,
+    tick: Duration,
 ) {
-    let mut ticks = tokio::time::interval(TICK);
+    let mut ticks = tokio::time::interval(tick);
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     let mut count: u32 = 0;
     loop {
@@ -132,17 +131,18 @@ pub(super) async fn keep(
         count = count.wrapping_add(1);
         let kept: Vec<_> = homes.kept().iter().copied().collect();
         futures::stream::iter(kept)
-            .for_each_concurrent(AT_ONCE, |room| tick(&homes, &cluster, room))
+            .for_each_concurrent(AT_ONCE, |room| tick_room(&homes, &cluster, room, tick))
             .await;
     }
 }
 
-async fn tick(homes: &Homes, cluster: &Cluster, room: RoomId) {
-    let call = Call::within(DEADLINE);
+/// One that takes longer than until the next tick is asked again by that.
+pub(super) async fn tick_room(homes: &Homes, cluster: &Cluster, room: RoomId, within: Duration) {
+    let call = Call::within(within);
     match cluster.ask::<Room>(&room.to_string(), Command::Tick, call).await {
         Ok(_) => {}
         // It is over. A node that died between its end and the removal of its row has read the row again meanwhile, and
-        // nobody else would take the card out of the hallway (found by the crash test).
+        // nobody else would take the card out of the hallway.
         Err(AskError::Refused(_)) => {
             homes.kept().remove(&room);
             homes.list(room, None);

@@ -7,11 +7,12 @@ use crate::hallway::{self, Hallway};
 use crate::id::Home;
 use crate::live::Sockets;
 use crate::ports::Reads;
-use crate::room::{Limits, Room, Unkept};
+use crate::room::{Limits, Room, Unkept, check_times};
 use crate::supervise::{Job, Jobs};
 use crate::{Secrets, limits};
 use mitalk_cluster::{Builder, Cluster};
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::sync::Mutex;
 
 /// What rooms need from the outside.
@@ -55,6 +56,7 @@ impl Rooms {
     /// A configured limit that a room's state can not keep.
     pub fn install(builder: Builder, parts: Parts) -> Result<(Builder, Pending), Unkept> {
         Limits::from(&parts.limits).validate()?;
+        check_times(&parts.limits)?;
         let forwarders = Forwarders::new(forwarder::Parts {
             media: parts.media,
             reads: parts.reads.clone(),
@@ -115,8 +117,8 @@ impl Pending {
     /// What runs for ever, started again if it fails ([`supervise`](crate::supervise)).
     fn jobs(&self, cluster: &Cluster) -> Vec<Job> {
         let (homes, reads, news) = (self.homes.clone(), self.reads.clone(), self.news.clone());
-        let cluster = cluster.clone();
-        let keep = move || keep(homes.clone(), reads.clone(), news.clone(), cluster.clone());
+        let (cluster, every) = (cluster.clone(), Duration::from_millis(self.limits.tick_ms));
+        let keep = move || keep(homes.clone(), reads.clone(), news.clone(), cluster.clone(), every);
         let (news, sockets) = (self.news.clone(), self.sockets.clone());
         let (forwarders, events) = (self.forwarders.clone(), self.events.clone());
         vec![

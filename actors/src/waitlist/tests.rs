@@ -209,6 +209,55 @@ proptest! {
     }
 }
 
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(48))]
+
+    /// Whoever was told to wait counts, also while their sign-up is on its way to the waitlist.
+    #[test]
+    fn admitting_n_admits_n_of_those_who_wait_and_of_those_on_their_way(
+        seed: u64,
+        here in 0..20u32,
+        on_their_way in 0..20u32,
+        count in 0..50u64,
+    ) {
+        let mut world = World::new(seed);
+        for n in 0..here {
+            world.sign_up(n);
+        }
+        world.settle();
+        for n in here..here + on_their_way {
+            world.sign_up(n);
+        }
+        world.waitlist.ask(Command::AdmitNext { count }).unwrap();
+        world.settle();
+        let all = here + on_their_way;
+        prop_assert_eq!(world.active(all).len() as u64, count.min(u64::from(all)));
+        prop_assert_eq!(world.waiting() as u64, u64::from(all).saturating_sub(count));
+    }
+}
+
+#[test]
+fn who_comes_long_after_an_admission_waits() {
+    let mut world = World::new(1);
+    world.sign_up(0);
+    world.settle();
+    world.waitlist.ask(Command::AdmitNext { count: 9 }).unwrap();
+    world.settle();
+    assert_eq!(
+        world.waitlist.ask(Command::Show).unwrap().owed,
+        8,
+        "for late ones"
+    );
+    world.waitlist.advance(LATE_WITHIN);
+    assert_eq!(world.waitlist.ask(Command::Show).unwrap().owed, 0);
+    world.sign_up(1);
+    world.settle();
+    assert_eq!(world.active(2), [0]);
+    world.waitlist.ask(Command::AdmitNext { count: 1 }).unwrap();
+    world.settle();
+    assert_eq!(world.active(2), [0, 1], "what was not used is not used up later");
+}
+
 #[test]
 fn a_walk_goes_over_block_after_block() {
     let mut waitlist = Model::<Waitlist>::new("aa");

@@ -19,12 +19,13 @@ use tokio::time::{Instant, Interval};
 
 /// The first message must come within so long.
 const HELLO_TIMEOUT: Duration = Duration::from_secs(5);
-/// The server pings so often: more often than proxies and mobile networks forget a connection.
-const PING_EVERY: Duration = Duration::from_secs(20);
-/// A client from which nothing came for so long, not even a pong, is gone.
-const IDLE_TIMEOUT: Duration = Duration::from_secs(60);
+/// Pings within the time after which a silent client counts as gone: one may be lost, and with the usual minute this is more
+/// often than proxies and mobile networks forget a connection.
+const PINGS_WITHIN_IDLE: u32 = 3;
 /// A frame that cannot be written for so long means that the client is gone or too slow.
 const WRITE_TIMEOUT: Duration = Duration::from_secs(10);
+/// A client whose socket is closed has so long to say goodbye as well.
+const FAREWELL: Duration = Duration::from_secs(2);
 /// When the node stops, clients come back spread over so long.
 pub(super) const MOVE_WITHIN: Duration = Duration::from_secs(2);
 
@@ -33,7 +34,7 @@ pub(super) const MOVE_WITHIN: Duration = Duration::from_secs(2);
 enum End {
     /// The client closed it or its connection broke.
     Gone,
-    /// Nothing came for [`IDLE_TIMEOUT`].
+    /// Nothing came for [`live_idle_ms`](crate::config::Http::live_idle_ms).
     Idle,
     SignInAgain,
     Suspended,
@@ -130,7 +131,7 @@ async fn greet(api: &Api, client: &mut Client) -> Result<Session, End> {
             watched: VecDeque::new(),
             allowance: Allowance::new(api.0.rates.per_socket_rps, api.0.rates.per_socket_burst),
             heard: Instant::now(),
-            pings: tokio::time::interval(PING_EVERY),
+            pings: tokio::time::interval(api.0.http.live_idle() / PINGS_WITHIN_IDLE),
         }),
         Err(error) => {
             let error = Error::from(error);
@@ -200,12 +201,8 @@ impl Session {
                 }
             }
             () = tokio::time::sleep_until(self.expires) => Err(End::SignInAgain),
-            _ = self.pings.tick() => {
-                if self.heard.elapsed() >= IDLE_TIMEOUT {
-                    return Err(End::Idle);
-                }
-                client.ping().await
-            }
+            () = tokio::time::sleep_until(self.heard + api.0.http.live_idle()) => Err(End::Idle),
+            _ = self.pings.tick() => client.ping().await,
         }
     }
 
@@ -333,13 +330,25 @@ impl Client {
         self.write(Message::Ping(Vec::new().into())).await
     }
 
+    /// Says why, and hears the client out: closing with something unread would reset the connection, and the client might
+    /// never see the reason (RFC 6455, section 7.1.1).
     async fn close(&mut self, code: u16, reason: &'static str) {
-        let _ = self
-            .write(Message::Close(Some(CloseFrame {
-                code,
-                reason: reason.into(),
-            })))
-            .await;
+        let frame = CloseFrame {
+            code,
+            reason: reason.into(),
+        };
+        if self.write(Message::Close(Some(frame))).await.is_err() {
+            return;
+        }
+        let farewell = async {
+            while let Some(Ok(message)) = self.receiver.next().await {
+                if matches!(message, Message::Close(_)) {
+                    return;
+                }
+            }
+        };
+        // Who does not answer has had their time.
+        let _ = tokio::time::timeout(FAREWELL, farewell).await;
     }
 
     async fn write(&mut self, message: Message) -> Result<(), End> {

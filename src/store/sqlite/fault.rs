@@ -31,7 +31,9 @@ impl Fault {
     pub(super) fn for_caller(&self, stage: Stage) -> StoreError {
         match self.code() {
             Some(ErrorCode::DiskFull) => StoreError::Full(
-                "the disk is full: writes are refused, reads go on; free some space and writing resumes by itself".into(),
+                "the disk is full, or storage.max_bytes is reached: writes are refused, reads go on; free some space, or \
+                 raise that bound and start again"
+                    .into(),
             ),
             Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => {
                 StoreError::Corrupt(format!("the database is damaged, restore a copy: {self}"))

@@ -3,14 +3,15 @@
 //! The order matters: the lock comes first, so that nothing is looked at, let alone migrated, while another process
 //! works with it; then the file must be ours, whole and of a schema that this version knows.
 
-use std::fs::{File, OpenOptions, TryLockError};
-use std::io::{Read, Seek, SeekFrom, Write};
+use std::fs::{File, OpenOptions};
+use std::io::Read;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 
+use super::lock::Lock;
 use super::schema;
 
 /// Marks the file as ours in its header, so that `file` and we can tell ("MTlk").
@@ -141,10 +142,7 @@ pub(super) struct Opened {
 pub(super) fn open(path: &Path, options: &Options) -> Result<Opened, OpenError> {
     let lock = Lock::take(path)?;
     refuse_foreign_header(path)?;
-    create_private(path).map_err(|source| OpenError::Io {
-        path: path.into(),
-        source,
-    })?;
+    create_private(path).map_err(|source| refused(path, source))?;
     let read_write = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE;
     let sql = |error| explain(path, error);
     let mut writer = connect(path, read_write).map_err(sql)?;
@@ -196,20 +194,9 @@ fn refuse_foreign_header(path: &Path) -> Result<(), OpenError> {
     let mut file = match File::open(path) {
         Ok(file) => file,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
-        Err(source) => {
-            return Err(OpenError::Io {
-                path: path.into(),
-                source,
-            });
-        }
+        Err(source) => return Err(refused(path, source)),
     };
-    let length = file
-        .metadata()
-        .map_err(|source| OpenError::Io {
-            path: path.into(),
-            source,
-        })?
-        .len();
+    let length = file.metadata().map_err(|source| refused(path, source))?.len();
     if length == 0 {
         return Ok(());
     }
@@ -283,51 +270,12 @@ pub(super) fn explain(path: &Path, error: rusqlite::Error) -> OpenError {
     }
 }
 
-/// The exclusive lock on a file beside the database, held as long as the process runs.
-///
-/// A file of its own, because closing any handle of the database file would drop SQLite's POSIX locks on it. The kernel
-/// releases it with the process, however that ends. The file stays: removing it would race with the next taker.
-pub(super) struct Lock {
-    _file: File,
-}
-
-impl Lock {
-    fn take(database: &Path) -> Result<Lock, OpenError> {
-        let mut name = database.as_os_str().to_owned();
-        name.push(".lock");
-        let path = PathBuf::from(name);
-        let io = |source| OpenError::Io {
-            path: path.clone(),
-            source,
-        };
-        let mut file = OpenOptions::new()
-            .read(true)
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .open(&path)
-            .map_err(io)?;
-        match file.try_lock() {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => {
-                let mut pid = String::new();
-                // Best effort: who holds it may just be writing its number.
-                let _ = file.read_to_string(&mut pid);
-                let holder = match pid.trim().parse::<u32>() {
-                    Ok(pid) => format!("pid {pid}"),
-                    Err(_) => "another process".into(),
-                };
-                return Err(OpenError::InUse {
-                    path: database.into(),
-                    holder,
-                });
-            }
-            Err(TryLockError::Error(source)) => return Err(io(source)),
-        }
-        file.set_len(0).map_err(io)?;
-        file.seek(SeekFrom::Start(0)).map_err(io)?;
-        writeln!(file, "{}", std::process::id()).map_err(io)?;
-        Ok(Lock { _file: file })
+/// The words for what the file system refused.
+pub(super) fn refused(path: &Path, source: std::io::Error) -> OpenError {
+    let path = path.to_path_buf();
+    match source.kind() {
+        std::io::ErrorKind::StorageFull => OpenError::Full { path },
+        _ => OpenError::Io { path, source },
     }
 }
 
@@ -345,19 +293,6 @@ mod tests {
             Ok(_) => panic!("{} was opened", path.display()),
             Err(error) => error,
         }
-    }
-
-    #[test]
-    fn a_second_opener_is_told_who_has_it() {
-        let (path, _directory) = database();
-        let first = open(&path, &Options::default()).unwrap();
-        let text = refusal(&path, &Options::default()).to_string();
-        assert!(
-            text.contains(&format!("already in use by pid {}", std::process::id())),
-            "{text}"
-        );
-        drop(first);
-        open(&path, &Options::default()).unwrap();
     }
 
     #[test]

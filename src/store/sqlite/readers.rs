@@ -20,29 +20,38 @@ const QUEUE_READS: usize = 4_096;
 
 type Job = Box<dyn FnOnce(&Connection) + Send>;
 
+/// What a thread is asked for.
+enum Order {
+    Read(Job),
+    /// Close the connection and end.
+    End,
+}
+
 /// Hands reads to the threads; dropping it ends them.
 pub(super) struct Readers {
-    /// `None` only while dropping.
-    queue: Option<SyncSender<Job>>,
-    threads: Vec<JoinHandle<()>>,
+    queue: SyncSender<Order>,
+    threads: Mutex<Vec<JoinHandle<()>>>,
     metrics: Metrics,
 }
 
 impl Readers {
     /// One thread per connection.
     pub(super) fn start(connections: Vec<Connection>, metrics: Metrics) -> std::io::Result<Readers> {
-        let (queue, jobs) = sync_channel(QUEUE_READS);
-        let jobs = Arc::new(Mutex::new(jobs));
+        let (queue, orders) = sync_channel(QUEUE_READS);
+        let orders = Arc::new(Mutex::new(orders));
         let start = |connection| {
-            let jobs = Arc::clone(&jobs);
+            let orders = Arc::clone(&orders);
             thread::Builder::new()
                 .name("store-reader".into())
-                .spawn(move || run(&connection, &jobs))
+                .spawn(move || run(&connection, &orders))
         };
-        let threads = connections.into_iter().map(start).collect::<Result<_, _>>()?;
+        let threads = connections
+            .into_iter()
+            .map(start)
+            .collect::<Result<Vec<_>, _>>()?;
         Ok(Readers {
-            queue: Some(queue),
-            threads,
+            queue,
+            threads: Mutex::new(threads),
             metrics,
         })
     }
@@ -54,14 +63,11 @@ impl Readers {
         W: FnOnce(&Connection) -> Result<T, Fault> + Send + 'static,
     {
         let (reply, answer) = oneshot::channel();
-        let job = Box::new(move |connection: &Connection| {
+        let job: Job = Box::new(move |connection: &Connection| {
             // The caller may have gone away; there is nobody else to tell.
             let _ = reply.send(snapshot(connection, work).map_err(|fault| fault.for_caller(Stage::Work)));
         });
-        let Some(queue) = &self.queue else {
-            return Err(StoreError::Unavailable(READERS_GONE.into()));
-        };
-        let refused = match queue.try_send(job) {
+        let refused = match self.queue.try_send(Order::Read(job)) {
             Ok(()) => {
                 return answer
                     .await
@@ -75,25 +81,35 @@ impl Readers {
     }
 }
 
-impl Drop for Readers {
-    fn drop(&mut self) {
-        self.queue = None;
-        for thread in self.threads.drain(..) {
-            // A thread that panicked has told so already.
+impl Readers {
+    /// Finishes what is queued and closes the connections; reads are refused from now on. Blocks. Again it does nothing.
+    pub(super) fn close(&self) {
+        let threads = std::mem::take(&mut *self.threads.lock().unwrap_or_else(PoisonError::into_inner));
+        for _ in &threads {
+            // Those that panicked take no orders, and have told so already.
+            let _ = self.queue.send(Order::End);
+        }
+        for thread in threads {
             let _ = thread.join();
         }
     }
 }
 
-const READERS_GONE: &str = "a reader of the database has ended, restart the process";
+impl Drop for Readers {
+    fn drop(&mut self) {
+        self.close();
+    }
+}
 
-fn run(connection: &Connection, jobs: &Mutex<Receiver<Job>>) {
+const READERS_GONE: &str = "the database is closed: this process is stopping, or must be restarted";
+
+fn run(connection: &Connection, orders: &Mutex<Receiver<Order>>) {
     loop {
-        // One thread waits in the channel, the others for the lock: whoever gets a job lets the next one in.
-        let job = jobs.lock().unwrap_or_else(PoisonError::into_inner).recv();
-        match job {
-            Ok(job) => job(connection),
-            Err(_) => return,
+        // One thread waits in the channel, the others for the lock: whoever gets an order lets the next one in.
+        let order = orders.lock().unwrap_or_else(PoisonError::into_inner).recv();
+        match order {
+            Ok(Order::Read(job)) => job(connection),
+            Ok(Order::End) | Err(_) => return,
         }
     }
 }

@@ -13,7 +13,8 @@
 //!
 //! Deliberately missing: waiting a little to gather larger groups. The fsync of the group before is the wait.
 
-use std::sync::mpsc::{Receiver, SyncSender, TryRecvError, TrySendError, sync_channel};
+use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
+use std::sync::{Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::Instant;
 
@@ -32,26 +33,32 @@ const GROUP_WRITES: usize = 256;
 
 /// Hands writes to the thread; dropping it commits what is queued and ends the thread.
 pub(super) struct Writer {
-    /// `None` only while dropping.
-    queue: Option<SyncSender<Box<dyn Job>>>,
-    thread: Option<JoinHandle<()>>,
+    queue: SyncSender<Order>,
+    thread: Mutex<Option<JoinHandle<()>>>,
     metrics: Metrics,
+}
+
+/// What the thread is asked for.
+enum Order {
+    Write(Box<dyn Job>),
+    /// Commit what came before, close the connection and end.
+    End,
 }
 
 impl Writer {
     /// Starts the thread over its own connection.
     pub(super) fn start(connection: Connection, metrics: Metrics) -> std::io::Result<Writer> {
-        let (queue, jobs) = sync_channel(QUEUE_WRITES);
+        let (queue, orders) = sync_channel(QUEUE_WRITES);
         let group = Group {
             connection,
             metrics: metrics.clone(),
         };
         let thread = thread::Builder::new()
             .name("store-writer".into())
-            .spawn(move || group.run(&jobs))?;
+            .spawn(move || group.run(&orders))?;
         Ok(Writer {
-            queue: Some(queue),
-            thread: Some(thread),
+            queue,
+            thread: Mutex::new(Some(thread)),
             metrics,
         })
     }
@@ -67,14 +74,12 @@ impl Writer {
         let (reply, answer) = oneshot::channel();
         self.metrics.writes.inc();
         self.metrics.queued.inc();
-        let Some(queue) = &self.queue else {
-            return Err(StoreError::Unavailable(WRITER_GONE.into()));
-        };
-        let refused = match queue.try_send(Box::new(Write {
+        let job = Box::new(Write {
             work,
             result: None,
             reply,
-        })) {
+        });
+        let refused = match self.queue.try_send(Order::Write(job)) {
             Ok(()) => {
                 return answer
                     .await
@@ -89,17 +94,25 @@ impl Writer {
     }
 }
 
-impl Drop for Writer {
-    fn drop(&mut self) {
-        self.queue = None;
-        if let Some(thread) = self.thread.take() {
-            // A thread that panicked has told so already.
+impl Writer {
+    /// Commits what is queued and closes the connection; writes are refused from now on. Blocks. Again it does nothing.
+    pub(super) fn close(&self) {
+        let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(thread) = thread {
+            // One that panicked takes no orders, and has told so already.
+            let _ = self.queue.send(Order::End);
             let _ = thread.join();
         }
     }
 }
 
-const WRITER_GONE: &str = "the writer of the database has ended, restart the process";
+impl Drop for Writer {
+    fn drop(&mut self) {
+        self.close();
+    }
+}
+
+const WRITER_GONE: &str = "the database is closed: this process is stopping, or must be restarted";
 
 /// A queued write, its type erased.
 trait Job: Send {
@@ -162,13 +175,18 @@ struct Group {
 }
 
 impl Group {
-    fn run(self, jobs: &Receiver<Box<dyn Job>>) {
-        while let Ok(first) = jobs.recv() {
+    fn run(self, orders: &Receiver<Order>) {
+        let mut open = true;
+        while open {
+            let Ok(Order::Write(first)) = orders.recv() else {
+                return;
+            };
             let mut group = vec![first];
-            while group.len() < GROUP_WRITES {
-                match jobs.try_recv() {
-                    Ok(job) => group.push(job),
-                    Err(TryRecvError::Empty | TryRecvError::Disconnected) => break,
+            while open && group.len() < GROUP_WRITES {
+                match orders.try_recv() {
+                    Ok(Order::Write(job)) => group.push(job),
+                    Ok(Order::End) => open = false,
+                    Err(_) => break,
                 }
             }
             self.metrics
@@ -364,6 +382,22 @@ mod tests {
         assert!(matches!(results[1], Err(StoreError::Full(_))), "{:?}", results[1]);
         assert_eq!(results[2], Ok(1));
         assert_eq!(stored(&writer).await, [1, 3]);
+    }
+
+    #[tokio::test]
+    async fn closing_commits_what_waits_and_refuses_what_comes_later() {
+        let (writer, directory) = writer();
+        let waiting: Vec<_> = (0..100).map(|n| writer.write(insert(n, 1))).collect();
+        let close = async { writer.close() };
+        let (results, ()) = join(join_all(waiting), close).await;
+        assert!(results.iter().all(|result| result == &Ok(1)), "{results:?}");
+        let late = writer.write(insert(100, 1)).await;
+        assert!(matches!(late, Err(StoreError::Unavailable(_))), "{late:?}");
+        writer.close();
+        let reopened = Connection::open(directory.path().join("test.db")).unwrap();
+        let count = |row: &rusqlite::Row<'_>| row.get::<_, i64>(0);
+        let stored = reopened.query_row("SELECT count(*) FROM t", [], count);
+        assert_eq!(stored, Ok(100));
     }
 
     #[tokio::test]

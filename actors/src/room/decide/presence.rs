@@ -79,20 +79,18 @@ pub(super) fn away(state: &State, user: UserId, away: bool, cx: &Context) -> Dec
 }
 
 /// Drops forwarders and people that nobody has reported for too long: crashed nodes, messages that were lost, and
-/// whoever was on stage before a take-over and is not there any more.
+/// whoever was on stage before a take-over and is not there any more. Refused by a room that is over: its keeper lets go.
 pub(super) fn tick(state: &State, cx: &Context) -> Decided {
-    state.scene().ok_or(Refusal::NotFound)?;
+    live(state)?;
     let mut draft = Draft::new(state, cx);
-    if state.live_scene().is_some() {
-        draft.event(Event::Ticked);
-        for node in draft.state().lost_forwarders() {
-            draft.event(Event::Parted(node));
-        }
-        for user in draft.state().lost_people() {
-            draft.release(user);
-        }
-        tell_audience(&mut draft, cx);
+    draft.event(Event::Ticked);
+    for node in draft.state().lost_forwarders() {
+        draft.event(Event::Parted(node));
     }
+    for user in draft.state().lost_people() {
+        draft.release(user);
+    }
+    tell_audience(&mut draft, cx);
     Ok(draft.done())
 }
 
