@@ -7,6 +7,7 @@ use super::Answer;
 use crate::client::AdminClient;
 use crate::wire::admin::{Admit, Phase};
 use allow_list::AllowListCommand;
+use anyhow::bail;
 use clap::{Args, Subcommand, ValueEnum};
 
 #[derive(Debug, Subcommand)]
