@@ -1,12 +1,12 @@
 //! The operations listener, and `mitalk admin` over it.
 
 use crate::offer::join;
-use crate::server::{Server, code, mitalk, until};
 use anyhow::{Context as _, Result};
 use mitalk::client::AdminClient;
 use mitalk::wire::admin::Phase;
 use mitalk::wire::people::Standing;
 use mitalk::wire::rooms::{CreateRoom, HandRaising, Visibility};
+use mitalk_tests::server::{Server, code, mitalk, until};
 use serde_json::Value;
 
 /// Runs `mitalk admin ...` beside the server.

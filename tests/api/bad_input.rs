@@ -1,8 +1,8 @@
 //! Whatever is wrong with a request gets a problem document that says what.
 
-use crate::server::{PATIENCE, Server};
 use anyhow::{Context as _, Result};
 use mitalk::wire::problem::Problem;
+use mitalk_tests::server::{PATIENCE, Server};
 use reqwest::header::{ALLOW, CONTENT_LANGUAGE, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use reqwest::{Method, RequestBuilder, Response};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -163,7 +163,7 @@ async fn tokens_are_needed_and_checked() -> Result<()> {
     forged.truncate(forged.len() - 2);
     refused(me(&server.client.signed_in(&forged)), 401, "token_invalid").await?;
     server.admin.suspend(&ann.id, true).await?;
-    crate::server::until("the suspension", async || {
+    mitalk_tests::server::until("the suspension", async || {
         (ann.client.me().await.err()?.code() == Some("suspended")).then_some(())
     })
     .await;

@@ -2,10 +2,10 @@
 //! mended nothing that was acknowledged is missing.
 
 use crate::process::{free_ports, run};
-use crate::server::{Person, Server, until};
 use anyhow::{Context as _, Result, ensure};
 use mitalk::client::Error;
 use mitalk::wire::people::ProfilePatch;
+use mitalk_tests::server::{Person, Server, until};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use tempfile::TempDir;

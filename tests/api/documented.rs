@@ -1,7 +1,7 @@
 //! The OpenAPI document: the same served and printed, and every route of the contract is in it and answers.
 
-use crate::server::{Server, mitalk};
 use anyhow::{Context as _, Result};
+use mitalk_tests::server::{Server, mitalk};
 use reqwest::Method;
 use serde_json::Value;
 use std::collections::BTreeSet;

@@ -1,12 +1,12 @@
 //! Invites by number and by link.
 
-use crate::server::{Server, code, until};
 use anyhow::{Context as _, Result};
 use mitalk::wire::admin::{AllowEntry, Phase};
 use mitalk::wire::invites::{InviteRequest, InviteStatus};
 use mitalk::wire::people::{NoticeKind, Standing};
+use mitalk_tests::server::{Server, code, until};
 
-async fn closed_test_with_host() -> Result<(Server, crate::server::Person)> {
+async fn closed_test_with_host() -> Result<(Server, mitalk_tests::server::Person)> {
     let server = Server::start(&[]).await?;
     server.admin.set_phase(Phase::ClosedTest).await?;
     let entry = AllowEntry {

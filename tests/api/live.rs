@@ -1,13 +1,13 @@
 //! The live socket: hello, renewal, messages, bad input, and why it is closed.
 
 use crate::offer::join;
-use crate::server::{PATIENCE, Person, Server};
 use anyhow::{Context as _, Result, bail};
 use mitalk::client::{Client, Live, LiveError};
 use mitalk::wire::admin::{Admit, Phase};
 use mitalk::wire::live::{ClientMessage, LeftWhy, RoomChange, ServerMessage};
 use mitalk::wire::people::{NoticeKind, Standing};
 use mitalk::wire::rooms::{CreateRoom, HandRaising, JoinRequest, Moderation, Visibility};
+use mitalk_tests::server::{PATIENCE, Person, Server};
 use tokio_tungstenite::tungstenite::client::IntoClientRequest as _;
 use tokio_tungstenite::tungstenite::{Error as SocketError, http};
 
@@ -385,7 +385,7 @@ async fn missed_notices_come_with_the_hello() -> Result<()> {
     let ann = server.person("+4915112346061", "Ann").await?;
     let ben = server.person("+4915112346062", "Ben").await?;
     ben.client.follow(&ann.id).await?;
-    crate::server::until("the notice", async || {
+    mitalk_tests::server::until("the notice", async || {
         (ann.client.me().await.ok()?.notice_seq > 0).then_some(())
     })
     .await;

@@ -2,10 +2,10 @@
 
 use crate::live::{closed, next, open_room, welcome};
 use crate::offer::join;
-use crate::server::{Server, until};
 use anyhow::Result;
 use mitalk::wire::live::ClientMessage;
 use mitalk::wire::rooms::JoinRequest;
+use mitalk_tests::server::{Server, until};
 
 /// Messages that may wait for a client in these tests.
 const QUEUE: u64 = 4;

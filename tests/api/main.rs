@@ -15,5 +15,4 @@ mod offer;
 mod people;
 mod process;
 mod rooms;
-mod server;
 mod sign_in;

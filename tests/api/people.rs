@@ -1,8 +1,8 @@
 //! Profiles, handles, following and notices.
 
-use crate::server::{Server, code, until};
 use anyhow::Result;
 use mitalk::wire::people::{NoticeKind, ProfilePatch};
+use mitalk_tests::server::{Server, code, until};
 use reqwest::header::{ETAG, IF_NONE_MATCH};
 use reqwest::{Method, StatusCode};
 

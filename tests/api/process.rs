@@ -1,7 +1,7 @@
 //! The process: configuration, ports, the lock on the data, signals, and the commands that ask nobody.
 
-use crate::server::{PATIENCE, Server, mitalk, until};
 use anyhow::{Context as _, Result};
+use mitalk_tests::server::{PATIENCE, Server, mitalk, until};
 use std::path::Path;
 use std::process::Output;
 use std::time::Instant;

@@ -1,12 +1,12 @@
 //! Rooms without sound: opening, joining, hands, stage, moderation, leaving, the end.
 
 use crate::offer::{join, offer};
-use crate::server::{Person, Server, code, until};
 use anyhow::Result;
 use mitalk::client::Client;
 use mitalk::wire::rooms::{
     CreateRoom, HandRaising, JoinRequest, Moderation, Role, RoomPatch, RoomSnapshot, Visibility,
 };
+use mitalk_tests::server::{Person, Server, code, until};
 
 fn titled(title: &str) -> CreateRoom {
     CreateRoom {

@@ -1,11 +1,11 @@
 //! Signing up in each phase, codes, tokens, devices.
 
-use crate::server::{Server, code, until};
 use anyhow::Result;
 use mitalk::wire::admin::{Admit, AllowEntry, Phase};
 use mitalk::wire::auth::VerifyRequest;
 use mitalk::wire::invites::InviteRequest;
 use mitalk::wire::people::Standing;
+use mitalk_tests::server::{Server, code, until};
 
 fn allow(phone: &str, enabled: bool) -> AllowEntry {
     AllowEntry {

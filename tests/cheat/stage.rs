@@ -28,7 +28,7 @@ pub(crate) struct Stage {
 impl Stage {
     /// A room in which the moderator talks and is heard; the cheat has not joined yet.
     pub(crate) async fn set() -> anyhow::Result<Self> {
-        let server = Server::start().await?;
+        let server = Server::start(&["admin.test_admission=true"]).await?;
         let [moderator, listener, cheat] = server.people().await?;
         let create = CreateRoom {
             title: "Honesty".to_owned(),

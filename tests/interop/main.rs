@@ -71,7 +71,7 @@ async fn listen(client: &mut FullClient, speaker: Speaker, last: u32) -> anyhow:
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn two_full_clients_hear_each_other() -> anyhow::Result<()> {
-    let server = Server::start().await?;
+    let server = Server::start(&["admin.test_admission=true"]).await?;
     let [anna, ben] = server.people().await?;
     let create = CreateRoom {
         title: "Interoperability".to_owned(),

@@ -1,116 +1,170 @@
-//! The real `mitalk serve` as a process of its own, on free ports and an empty directory, with test admission.
+//! The real `mitalk serve` as a process of its own, on free ports and in an empty directory; and people on it, in [`people`].
 
-use anyhow::{Context, bail};
+mod people;
+
+pub use people::{Person, code};
+
+use anyhow::{Context as _, Result, bail};
 use mitalk::client::{AdminClient, Client};
-use mitalk_load::people::{self, Person};
-use std::path::PathBuf;
+use mitalk::wire::admin::Phase;
+use serde_json::Value;
+use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
 use tempfile::TempDir;
-use tokio::io::{AsyncBufReadExt, BufReader};
+use tokio::io::{AsyncBufReadExt as _, AsyncRead, BufReader};
 use tokio::process::{Child, Command};
-use tokio::sync::oneshot;
+use tokio::sync::watch;
 
-/// Longer than any start takes, also on a busy machine.
-const PATIENCE: Duration = Duration::from_secs(60);
-/// In the working directory.
+/// Longer than anything here takes on a busy machine.
+pub const PATIENCE: Duration = Duration::from_secs(60);
+/// The operators' token, in the working directory.
 const TOKEN_FILE: &str = "data/admin-token";
-/// Free ports, logs that can be read, and room for tests: all people share one address.
-const SETTINGS: &[&str] = &[
-    "http.listen=127.0.0.1:0",
-    "operations.listen=127.0.0.1:0",
-    "media.bind=[\"127.0.0.1:0\"]",
-    "log.format=json",
-    "admin.test_admission=true",
-    "rates.per_address_rps=10000",
-    "rates.per_address_burst=10000",
-    "rates.per_account_rps=1000",
-    "rates.per_account_burst=1000",
-];
+/// How often a condition in another process is looked at again.
+const LOOK: Duration = Duration::from_millis(20);
 
-/// A running server. It is killed, and its directory removed, when this is dropped.
+/// The binary of this name that `cargo build --bins` made beside this test.
+///
+/// # Panics
+/// It is not there.
+pub fn binary(name: &str) -> PathBuf {
+    let test = std::env::current_exe().expect("a test knows its own path");
+    let path = test
+        .ancestors()
+        .nth(2)
+        .expect("tests are in <target>/<profile>/deps")
+        .join(name);
+    assert!(
+        path.exists(),
+        "{} is missing: run cargo build --bins first",
+        path.display()
+    );
+    path
+}
+
+/// A command of the binary that sees no configuration but what is given.
+pub fn mitalk(directory: &Path) -> Command {
+    let mut command = Command::new(binary("mitalk"));
+    command
+        .current_dir(directory)
+        .env_clear()
+        .stdin(Stdio::null())
+        .kill_on_drop(true);
+    command
+}
+
+/// Waits until `look` gives something.
+///
+/// # Panics
+/// It does not within [`PATIENCE`].
+pub async fn until<T>(what: &str, mut look: impl AsyncFnMut() -> Option<T>) -> T {
+    let search = async {
+        loop {
+            if let Some(found) = look().await {
+                return found;
+            }
+            tokio::time::sleep(LOOK).await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, search)
+        .await
+        .unwrap_or_else(|_| panic!("waited in vain for {what}"))
+}
+
+/// A service of its own. It is killed, and its directory removed, when this is dropped.
 #[derive(Debug)]
 pub struct Server {
+    child: Child,
+    lines: watch::Receiver<Vec<String>>,
+    /// Where it runs; its data is in `data`.
+    pub directory: TempDir,
+    /// URL of the app.
+    pub app: String,
+    /// URL of the operations listener.
+    pub operations: String,
     /// The app's API, signed in as nobody.
     pub client: Client,
     /// The operators' API.
     pub admin: AdminClient,
-    /// The operations listener's URL.
-    pub operations: String,
-    _child: Child,
-    directory: TempDir,
-}
-
-/// The binary of this name that `cargo build --bins` made beside this test.
-///
-/// # Errors
-/// It was not built.
-pub fn binary(name: &str) -> anyhow::Result<PathBuf> {
-    let test = std::env::current_exe()?;
-    let path = test
-        .ancestors()
-        .nth(2)
-        .context("tests are in <target>/<profile>/deps")?
-        .join(name);
-    anyhow::ensure!(
-        path.exists(),
-        "{} is missing: run `cargo build --bins` first",
-        path.display()
-    );
-    Ok(path)
 }
 
 impl Server {
-    /// Starts one, and waits until it is ready.
+    /// Starts one with these further settings (`key=value`).
     ///
     /// # Errors
-    /// The binary is missing, or it ended by itself.
-    pub async fn start() -> anyhow::Result<Self> {
-        let directory = tempfile::tempdir()?;
-        let mut command = Command::new(binary("mitalk")?);
-        command
-            .args(["serve", "--data-dir", "data"])
-            .current_dir(directory.path())
-            .env_clear();
-        for setting in SETTINGS {
+    /// The binary does not start, or ends by itself.
+    pub async fn start(settings: &[&str]) -> Result<Self> {
+        Self::start_in(tempfile::tempdir()?, settings).await
+    }
+
+    /// Starts one in a directory that may have been used before.
+    ///
+    /// # Errors
+    /// The binary does not start, or ends by itself.
+    pub async fn start_in(directory: TempDir, settings: &[&str]) -> Result<Self> {
+        let mut command = mitalk(directory.path());
+        command.args(["serve", "--data-dir", "data", "--set", "sms.file=\"sms.jsonl\""]);
+        // Free ports, and budgets that a test which waits for a condition cannot use up.
+        let usual = [
+            "http.listen=127.0.0.1:0",
+            "operations.listen=127.0.0.1:0",
+            "media.bind=[\"127.0.0.1:0\"]",
+            "rates.per_account_rps=1000",
+            "rates.per_account_burst=1000",
+            "rates.per_address_rps=1000",
+            "rates.per_address_burst=1000",
+        ];
+        for setting in usual.iter().chain(settings) {
             command.args(["--set", setting]);
         }
-        command
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::inherit())
-            .kill_on_drop(true);
-        let mut child = command.spawn()?;
-        let (tell, ready) = oneshot::channel();
-        let mut lines = BufReader::new(child.stdout.take().context("stdout is piped")?).lines();
-        tokio::spawn(async move {
-            let mut tell = Some(tell);
-            // Read to the end, so that the process never waits for us.
-            while let Ok(Some(line)) = lines.next_line().await {
-                match serde_json::from_str::<Ready>(&line) {
-                    Ok(ready) if ready.message == "ready" => drop(tell.take().map(|tell| tell.send(ready))),
-                    _ => {}
-                }
-            }
+        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
+        let lines = collect(child.stdout.take().context("stdout is piped")?);
+        let errors = collect(child.stderr.take().context("stderr is piped")?);
+        let ready = until("the service to be ready", async || {
+            let ready = lines
+                .borrow()
+                .iter()
+                .find(|line| line.contains("\"message\":\"ready\""))
+                .cloned();
+            ready.map(Ok).or_else(|| child.try_wait().ok().flatten().map(Err))
         });
-        let Ok(ready) = tokio::time::timeout(PATIENCE, ready)
-            .await
-            .context("the server is not ready in time")?
-        else {
-            bail!("the server ended with {}", child.wait().await?);
+        let ready = match ready.await {
+            Ok(line) => serde_json::from_str::<Value>(&line)?,
+            Err(status) => bail!(
+                "mitalk ended with {status}: {:?} {:?}",
+                errors.borrow(),
+                lines.borrow()
+            ),
         };
+        let url = |name: &str| {
+            ready[name]
+                .as_str()
+                .map(str::to_owned)
+                .with_context(|| format!("no {name} in {ready}"))
+        };
+        let (app, operations) = (url("app")?, url("operations")?);
         let token = std::fs::read_to_string(directory.path().join(TOKEN_FILE))?;
-        let (client, admin) = (
-            Client::new(&ready.app)?,
-            AdminClient::new(&ready.operations, token.trim())?,
-        );
+        let client = Client::new(&app)?;
+        let admin = AdminClient::new(&operations, token.trim())?;
         Ok(Self {
+            child,
+            lines,
+            directory,
+            app,
+            operations,
             client,
             admin,
-            operations: ready.operations,
-            _child: child,
-            directory,
         })
+    }
+
+    /// The same, with everybody let in.
+    ///
+    /// # Errors
+    /// The binary does not start, or ends by itself.
+    pub async fn open(settings: &[&str]) -> Result<Self> {
+        let server = Self::start(settings).await?;
+        server.admin.set_phase(Phase::Open).await?;
+        Ok(server)
     }
 
     /// The file with the operators' token.
@@ -118,24 +172,87 @@ impl Server {
         self.directory.path().join(TOKEN_FILE)
     }
 
-    /// Active accounts.
+    /// What was logged so far.
+    pub fn log(&self) -> Vec<String> {
+        self.lines.borrow().clone()
+    }
+
+    /// Sends a signal.
     ///
     /// # Errors
-    /// Those of the admin API.
-    pub async fn people<const COUNT: usize>(&self) -> anyhow::Result<[Person; COUNT]> {
-        let people = people::make(&self.admin, &self.client, COUNT, |_| ()).await?;
-        people
-            .try_into()
-            .map_err(|_| anyhow::anyhow!("another number of accounts than was asked for"))
+    /// It has ended.
+    pub fn signal(&self, signal: libc::c_int) -> Result<()> {
+        let pid = libc::pid_t::try_from(self.child.id().context("it has ended")?)?;
+        // SAFETY: a plain system call; the pid is of our own child, which has not been waited for.
+        let failed = unsafe { libc::kill(pid, signal) };
+        if failed != 0 {
+            bail!("kill: {}", std::io::Error::last_os_error())
+        } else {
+            Ok(())
+        }
+    }
+
+    /// From now on the process can make no file longer than so many bytes.
+    ///
+    /// # Errors
+    /// It has ended.
+    pub fn limit_files(&self, bytes: libc::rlim_t) -> Result<()> {
+        let pid = libc::pid_t::try_from(self.child.id().context("it has ended")?)?;
+        let limit = libc::rlimit {
+            rlim_cur: bytes,
+            rlim_max: libc::RLIM_INFINITY,
+        };
+        // SAFETY: a plain system call over our own child, with a limit that outlives it; the old one is not asked for.
+        let failed =
+            unsafe { libc::prlimit(pid, libc::RLIMIT_FSIZE, &raw const limit, std::ptr::null_mut()) };
+        if failed != 0 {
+            bail!("prlimit: {}", std::io::Error::last_os_error())
+        } else {
+            Ok(())
+        }
+    }
+
+    /// What the operations listener tells Prometheus.
+    ///
+    /// # Errors
+    /// The listener does not answer.
+    pub async fn metrics(&self) -> Result<String> {
+        let answer = reqwest::get(format!("{}/metrics", self.operations)).await?;
+        Ok(answer.error_for_status()?.text().await?)
+    }
+
+    /// Waits for its end.
+    ///
+    /// # Errors
+    /// It does not end in time.
+    pub async fn ended(&mut self) -> Result<std::process::ExitStatus> {
+        Ok(tokio::time::timeout(PATIENCE, self.child.wait())
+            .await
+            .context("it does not end")??)
+    }
+
+    /// Stops it properly and gives its directory back.
+    ///
+    /// # Errors
+    /// It does not end in time, or not well.
+    pub async fn stop(mut self) -> Result<TempDir> {
+        self.signal(libc::SIGTERM)?;
+        let status = self.ended().await?;
+        if !status.success() {
+            bail!("mitalk ended with {status}: {:?}", self.log());
+        }
+        Ok(self.directory)
     }
 }
 
-/// The line that says where the server listens.
-#[derive(serde::Deserialize)]
-struct Ready {
-    message: String,
-    #[serde(default)]
-    app: String,
-    #[serde(default)]
-    operations: String,
+/// Reads lines as they come, so that the process never waits for us.
+fn collect(pipe: impl AsyncRead + Unpin + Send + 'static) -> watch::Receiver<Vec<String>> {
+    let (sender, receiver) = watch::channel(Vec::new());
+    tokio::spawn(async move {
+        let mut lines = BufReader::new(pipe).lines();
+        while let Ok(Some(line)) = lines.next_line().await {
+            sender.send_modify(|all: &mut Vec<String>| all.push(line));
+        }
+    });
+    receiver
 }

@@ -1,5 +1,5 @@
 //! What operators do: phase, allow-list, waitlist, people, invites. Every action is audited. Accounts for load tests are made
-//! in [`test_accounts`].
+//! by a part of its own.
 
 mod test_accounts;
 
