@@ -5,6 +5,7 @@
 
 mod account;
 mod auth;
+mod in_room;
 mod invites;
 mod notices;
 mod people;
@@ -12,8 +13,9 @@ mod rooms;
 mod stage;
 
 use super::problem::Error;
-use super::{Api, Json};
+use super::{Api, Json, codes};
 use axum::response::{IntoResponse, Response};
+use mitalk_actors::id::UserId;
 use mitalk_actors::rooms as domain_rooms;
 use mitalk_actors::{
     account as domain_account, auth as domain_auth, invites as domain_invites, people as domain_people,
@@ -56,6 +58,11 @@ impl PageQuery {
             .unwrap_or(DEFAULT_PAGE)
             .clamp(1, api.0.limits.notices.page)
     }
+}
+
+/// What is no person's id is the id of nobody.
+fn user_id(text: &str) -> Result<UserId, Error> {
+    text.parse().map_err(|_| codes::PERSON_NOT_FOUND.into())
 }
 
 impl<T: Serialize> IntoResponse for Json<T> {

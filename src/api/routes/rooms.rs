@@ -1,10 +1,11 @@
 //! The hallway, and getting into rooms and out.
 
 use super::super::caller::Signed;
-use super::super::extract::{Path, Query};
+use super::super::extract::Query;
 use super::super::problem::Error;
 use super::super::{Api, Json, codes, present};
 use super::PageQuery;
+use super::in_room::{About, Acknowledged, InRoom, OfSession, acknowledged};
 use crate::wire::Page;
 use crate::wire::rooms::{
     AudienceMember, CreateRoom, IceRestart, IceRestarted, JoinRequest, Joined, RoomAck, RoomCard, RoomPatch,
@@ -12,7 +13,6 @@ use crate::wire::rooms::{
 };
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
-use mitalk_actors::id::{RoomId, SessionId, UserId};
 use mitalk_actors::room::{Patch, Settings};
 use mitalk_actors::rooms;
 use utoipa_axum::router::OpenApiRouter;
@@ -91,20 +91,10 @@ async fn create(
         "not_active", "room_not_found", "room_ended", "room_banned", "room_closed", "room_social", "no_home"
     ]))),
 )]
-async fn snapshot(
-    State(api): State<Api>,
-    Signed(caller): Signed,
-    Path(room): Path<String>,
-    headers: HeaderMap,
-) -> Result<Json<RoomSnapshot>, Error> {
+async fn snapshot(at: InRoom, headers: HeaderMap) -> Result<Json<RoomSnapshot>, Error> {
     // What is no text is no key, and that is no reason to say so.
     let link_key = headers.get(LINK_KEY).and_then(|value| value.to_str().ok());
-    let snapshot = api
-        .0
-        .mitalk
-        .rooms()
-        .room(&caller, room_id(&room)?, link_key)
-        .await?;
+    let snapshot = at.rooms.room(&at.caller, at.room, link_key).await?;
     Ok(Json(snapshot.into()))
 }
 
@@ -115,26 +105,14 @@ async fn snapshot(
     request_body = RoomPatch, responses((status = 200, body = RoomAck, description = "Changed")),
     extensions(("x-problems" = json!(["room_not_found", "room_ended", "moderators_only", "no_home"]))),
 )]
-async fn patch(
-    State(api): State<Api>,
-    Signed(caller): Signed,
-    Path(room): Path<String>,
-    Json(patch): Json<RoomPatch>,
-) -> Result<Json<RoomAck>, Error> {
+async fn patch(at: InRoom, Json(patch): Json<RoomPatch>) -> Acknowledged {
     let patch = Patch {
         title: patch.title,
         topics: patch.topics,
         visibility: patch.visibility.map(Into::into),
         hand_raising: patch.hand_raising.map(Into::into),
     };
-    Ok(Json(
-        api.0
-            .mitalk
-            .rooms()
-            .amend(&caller, room_id(&room)?, patch)
-            .await?
-            .into(),
-    ))
+    acknowledged(at.rooms.amend(&at.caller, at.room, patch).await)
 }
 
 /// Makes the link worthless that was shared so far; people inside see the new one on their live sockets. Moderators only.
@@ -144,19 +122,8 @@ async fn patch(
     responses((status = 200, body = RoomAck, description = "Renewed")),
     extensions(("x-problems" = json!(["room_not_found", "room_ended", "not_in_room", "moderators_only", "no_home"]))),
 )]
-async fn renew_link(
-    State(api): State<Api>,
-    Signed(caller): Signed,
-    Path(room): Path<String>,
-) -> Result<Json<RoomAck>, Error> {
-    Ok(Json(
-        api.0
-            .mitalk
-            .rooms()
-            .renew_link(&caller, room_id(&room)?)
-            .await?
-            .into(),
-    ))
+async fn renew_link(at: InRoom) -> Acknowledged {
+    acknowledged(at.rooms.renew_link(&at.caller, at.room).await)
 }
 
 /// Joins in one request: SDP offer in, SDP answer and the room out.
@@ -171,8 +138,7 @@ async fn renew_link(
 )]
 async fn join(
     State(api): State<Api>,
-    Signed(caller): Signed,
-    Path(room): Path<String>,
+    at: InRoom,
     Json(request): Json<JoinRequest>,
 ) -> Result<Json<Joined>, Error> {
     let most = api.0.limits.rooms.sdp_bytes;
@@ -201,14 +167,7 @@ async fn join(
         link_key: request.link_key,
         socket,
     };
-    Ok(Json(
-        api.0
-            .mitalk
-            .rooms()
-            .join(&caller, room_id(&room)?, request)
-            .await?
-            .into(),
-    ))
+    Ok(Json(at.rooms.join(&at.caller, at.room, request).await?.into()))
 }
 
 /// Restarts ICE of a live session: same PeerConnection, another network.
@@ -222,17 +181,13 @@ async fn join(
     extensions(("x-problems" = json!(["room_not_found", "room_ended", "session_not_found", "sdp_invalid"]))),
 )]
 async fn restart_ice(
-    State(api): State<Api>,
-    Signed(caller): Signed,
-    Path((room, session)): Path<(String, String)>,
+    at: InRoom,
+    OfSession(session): OfSession,
     Json(request): Json<IceRestart>,
 ) -> Result<Json<IceRestarted>, Error> {
-    let session: SessionId = session.parse().map_err(|_| codes::SESSION_NOT_FOUND)?;
-    let sdp = api
-        .0
-        .mitalk
-        .rooms()
-        .restart_ice(&caller, room_id(&room)?, session, request.sdp)
+    let sdp = at
+        .rooms
+        .restart_ice(&at.caller, at.room, session, request.sdp)
         .await?;
     Ok(Json(IceRestarted { sdp }))
 }
@@ -244,12 +199,8 @@ async fn restart_ice(
     responses((status = 204, description = "Out of the room")),
     extensions(("x-problems" = json!(["room_not_found"]))),
 )]
-async fn leave(
-    State(api): State<Api>,
-    Signed(caller): Signed,
-    Path(room): Path<String>,
-) -> Result<StatusCode, Error> {
-    api.0.mitalk.rooms().leave(&caller, room_id(&room)?).await?;
+async fn leave(at: InRoom) -> Result<StatusCode, Error> {
+    at.rooms.leave(&at.caller, at.room).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -262,17 +213,11 @@ async fn leave(
 )]
 async fn roster(
     State(api): State<Api>,
-    Signed(caller): Signed,
-    Path(room): Path<String>,
+    at: InRoom,
     Query(query): Query<PageQuery>,
 ) -> Result<Json<Page<AudienceMember>>, Error> {
     let (cursor, limit) = (query.cursor.as_deref(), query.limit(&api));
-    let page = api
-        .0
-        .mitalk
-        .rooms()
-        .roster(&caller, room_id(&room)?, cursor, limit)
-        .await?;
+    let page = at.rooms.roster(&at.caller, at.room, cursor, limit).await?;
     Ok(Json(present::page(page)))
 }
 
@@ -288,16 +233,8 @@ async fn roster(
         "room_not_found", "room_ended", "not_in_room", "person_not_found", "not_a_contact", "pings_full"
     ]))),
 )]
-async fn ping(
-    State(api): State<Api>,
-    Signed(caller): Signed,
-    Path((room, user)): Path<(String, String)>,
-) -> Result<StatusCode, Error> {
-    api.0
-        .mitalk
-        .rooms()
-        .ping(&caller, room_id(&room)?, user_id(&user)?)
-        .await?;
+async fn ping(at: InRoom, About(user): About) -> Result<StatusCode, Error> {
+    at.rooms.ping(&at.caller, at.room, user).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -308,22 +245,6 @@ async fn ping(
     responses((status = 200, body = RoomAck, description = "Ended")),
     extensions(("x-problems" = json!(["room_not_found", "room_ended", "moderators_only", "no_home"]))),
 )]
-async fn end(
-    State(api): State<Api>,
-    Signed(caller): Signed,
-    Path(room): Path<String>,
-) -> Result<Json<RoomAck>, Error> {
-    Ok(Json(
-        api.0.mitalk.rooms().end(&caller, room_id(&room)?).await?.into(),
-    ))
-}
-
-/// What is no room's id is the id of no room.
-pub(super) fn room_id(text: &str) -> Result<RoomId, Error> {
-    text.parse().map_err(|_| codes::ROOM_NOT_FOUND.into())
-}
-
-/// What is no person's id is the id of nobody.
-pub(super) fn user_id(text: &str) -> Result<UserId, Error> {
-    text.parse().map_err(|_| codes::PERSON_NOT_FOUND.into())
+async fn end(at: InRoom) -> Acknowledged {
+    acknowledged(at.rooms.end(&at.caller, at.room).await)
 }

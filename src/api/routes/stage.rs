@@ -1,12 +1,8 @@
 //! Hands, the stage, and moderation.
 
-use super::super::caller::Signed;
-use super::super::extract::Path;
-use super::super::problem::Error;
 use super::super::{Api, Json};
-use super::rooms::{room_id, user_id};
+use super::in_room::{About, Acknowledged, InRoom, acknowledged};
 use crate::wire::rooms::{HandAnswer, ModerateRequest, Moderation, MuteRequest, RoomAck, StageAnswer};
-use axum::extract::State;
 use mitalk_actors::rooms;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -30,19 +26,8 @@ pub(super) fn routes() -> OpenApiRouter<Api> {
         "already_on_stage", "no_home"
     ]))),
 )]
-async fn raise_hand(
-    State(api): State<Api>,
-    Signed(caller): Signed,
-    Path(room): Path<String>,
-) -> Result<Json<RoomAck>, Error> {
-    Ok(Json(
-        api.0
-            .mitalk
-            .rooms()
-            .raise_hand(&caller, room_id(&room)?)
-            .await?
-            .into(),
-    ))
+async fn raise_hand(at: InRoom) -> Acknowledged {
+    acknowledged(at.rooms.raise_hand(&at.caller, at.room).await)
 }
 
 /// Lowers the hand. Again changes nothing.
@@ -52,19 +37,8 @@ async fn raise_hand(
     responses((status = 200, body = RoomAck, description = "The hand is down")),
     extensions(("x-problems" = json!(["room_not_found", "room_ended", "not_in_room", "no_home"]))),
 )]
-async fn lower_hand(
-    State(api): State<Api>,
-    Signed(caller): Signed,
-    Path(room): Path<String>,
-) -> Result<Json<RoomAck>, Error> {
-    Ok(Json(
-        api.0
-            .mitalk
-            .rooms()
-            .lower_hand(&caller, room_id(&room)?)
-            .await?
-            .into(),
-    ))
+async fn lower_hand(at: InRoom) -> Acknowledged {
+    acknowledged(at.rooms.lower_hand(&at.caller, at.room).await)
 }
 
 /// Invites somebody with a raised hand on stage, or declines. Moderators only.
@@ -80,21 +54,12 @@ async fn lower_hand(
         "person_not_found", "no_home"
     ]))),
 )]
-async fn answer_hand(
-    State(api): State<Api>,
-    Signed(caller): Signed,
-    Path((room, user)): Path<(String, String)>,
-    Json(answer): Json<HandAnswer>,
-) -> Result<Json<RoomAck>, Error> {
-    let (room, user) = (room_id(&room)?, user_id(&user)?);
-    Ok(Json(
-        api.0
-            .mitalk
-            .rooms()
-            .answer_hand(&caller, room, user, answer.accept)
-            .await?
-            .into(),
-    ))
+async fn answer_hand(at: InRoom, About(user): About, Json(answer): Json<HandAnswer>) -> Acknowledged {
+    acknowledged(
+        at.rooms
+            .answer_hand(&at.caller, at.room, user, answer.accept)
+            .await,
+    )
 }
 
 /// Comes on stage when asked there (muted), or declines.
@@ -106,20 +71,12 @@ async fn answer_hand(
         "room_not_found", "room_ended", "not_in_room", "not_invited", "stage_full", "no_home"
     ]))),
 )]
-async fn answer_stage(
-    State(api): State<Api>,
-    Signed(caller): Signed,
-    Path(room): Path<String>,
-    Json(answer): Json<StageAnswer>,
-) -> Result<Json<RoomAck>, Error> {
-    Ok(Json(
-        api.0
-            .mitalk
-            .rooms()
-            .answer_invitation(&caller, room_id(&room)?, answer.accept)
-            .await?
-            .into(),
-    ))
+async fn answer_stage(at: InRoom, Json(answer): Json<StageAnswer>) -> Acknowledged {
+    acknowledged(
+        at.rooms
+            .answer_invitation(&at.caller, at.room, answer.accept)
+            .await,
+    )
 }
 
 /// Steps back to the audience.
@@ -129,19 +86,8 @@ async fn answer_stage(
     responses((status = 200, body = RoomAck, description = "In the audience")),
     extensions(("x-problems" = json!(["room_not_found", "room_ended", "not_in_room", "not_on_stage", "no_home"]))),
 )]
-async fn leave_stage(
-    State(api): State<Api>,
-    Signed(caller): Signed,
-    Path(room): Path<String>,
-) -> Result<Json<RoomAck>, Error> {
-    Ok(Json(
-        api.0
-            .mitalk
-            .rooms()
-            .step_back(&caller, room_id(&room)?)
-            .await?
-            .into(),
-    ))
+async fn leave_stage(at: InRoom) -> Acknowledged {
+    acknowledged(at.rooms.step_back(&at.caller, at.room).await)
 }
 
 /// Mutes or unmutes oneself, on stage.
@@ -151,20 +97,8 @@ async fn leave_stage(
     request_body = MuteRequest, responses((status = 200, body = RoomAck, description = "Done")),
     extensions(("x-problems" = json!(["room_not_found", "room_ended", "not_in_room", "not_on_stage", "no_home"]))),
 )]
-async fn mute(
-    State(api): State<Api>,
-    Signed(caller): Signed,
-    Path(room): Path<String>,
-    Json(request): Json<MuteRequest>,
-) -> Result<Json<RoomAck>, Error> {
-    Ok(Json(
-        api.0
-            .mitalk
-            .rooms()
-            .mute(&caller, room_id(&room)?, request.muted)
-            .await?
-            .into(),
-    ))
+async fn mute(at: InRoom, Json(request): Json<MuteRequest>) -> Acknowledged {
+    acknowledged(at.rooms.mute(&at.caller, at.room, request.muted).await)
 }
 
 /// Invites on stage, mutes, moves back, promotes, removes or bans somebody. Moderators only.
@@ -180,13 +114,7 @@ async fn mute(
         "not_invited", "not_yourself", "invitations_full", "bans_full", "person_not_found", "no_home"
     ]))),
 )]
-async fn moderate(
-    State(api): State<Api>,
-    Signed(caller): Signed,
-    Path((room, user)): Path<(String, String)>,
-    Json(request): Json<ModerateRequest>,
-) -> Result<Json<RoomAck>, Error> {
-    let (room, user) = (room_id(&room)?, user_id(&user)?);
+async fn moderate(at: InRoom, About(user): About, Json(request): Json<ModerateRequest>) -> Acknowledged {
     let action = match request.action {
         Moderation::InviteToStage => rooms::Moderation::InviteToStage,
         Moderation::CancelInvitation => rooms::Moderation::CancelInvitation,
@@ -196,12 +124,5 @@ async fn moderate(
         Moderation::Remove => rooms::Moderation::Remove,
         Moderation::Ban => rooms::Moderation::Ban,
     };
-    Ok(Json(
-        api.0
-            .mitalk
-            .rooms()
-            .moderate(&caller, room, user, action)
-            .await?
-            .into(),
-    ))
+    acknowledged(at.rooms.moderate(&at.caller, at.room, user, action).await)
 }

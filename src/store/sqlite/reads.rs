@@ -38,17 +38,10 @@ impl Reads for Store {
         after: Option<UserId>,
         rows: usize,
     ) -> Result<Vec<UserId>, StoreError> {
-        self.read(move |connection| {
-            let mut query = connection.prepare_cached(
-                "SELECT follower FROM follow WHERE followee = ?1 AND follows AND follower > ?2
-                 ORDER BY follower LIMIT ?3",
-            )?;
-            collect(
-                query.query(params![user.to_string(), behind(after), limit(rows)])?,
-                |row| id(row, 0),
-            )
-        })
-        .await
+        let sql = "SELECT follower FROM follow WHERE followee = ?1 AND follows AND follower > ?2
+                   ORDER BY follower LIMIT ?3";
+        self.read(move |connection| page_of_people(connection, sql, user, after, rows))
+            .await
     }
 
     async fn following(
@@ -57,17 +50,10 @@ impl Reads for Store {
         after: Option<UserId>,
         rows: usize,
     ) -> Result<Vec<UserId>, StoreError> {
-        self.read(move |connection| {
-            let mut query = connection.prepare_cached(
-                "SELECT followee FROM follow WHERE follower = ?1 AND follows AND followee > ?2
-                 ORDER BY followee LIMIT ?3",
-            )?;
-            collect(
-                query.query(params![user.to_string(), behind(after), limit(rows)])?,
-                |row| id(row, 0),
-            )
-        })
-        .await
+        let sql = "SELECT followee FROM follow WHERE follower = ?1 AND follows AND followee > ?2
+                   ORDER BY followee LIMIT ?3";
+        self.read(move |connection| page_of_people(connection, sql, user, after, rows))
+            .await
     }
 
     async fn follow_counts(&self, user: UserId) -> Result<FollowCounts, StoreError> {
@@ -190,6 +176,19 @@ fn profiles(connection: &Connection, users: &[UserId]) -> Result<Vec<Profile>, F
         found.extend(profile);
     }
     Ok(found)
+}
+
+/// A page of people beside `of`, by a statement with three parameters: of whom, behind whom, how many.
+fn page_of_people(
+    connection: &Connection,
+    sql: &'static str,
+    of: UserId,
+    after: Option<UserId>,
+    rows: usize,
+) -> Result<Vec<UserId>, Fault> {
+    let mut query = connection.prepare_cached(sql)?;
+    let found = query.query(params![of.to_string(), behind(after), limit(rows)])?;
+    collect(found, |row| id(row, 0))
 }
 
 fn follows(connection: &Connection, follower: UserId, followee: UserId) -> Result<bool, Fault> {
