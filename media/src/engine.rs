@@ -1,7 +1,13 @@
 //! The shell around a shard: a thread that moves datagrams, commands and news between it and the world.
 //!
 //! A turn: wait, read the clock once, take commands, take datagrams, do what is due, send, tell. Joins are taken a few
-//! at a time (each costs 0.5 ms), so a storm of them delays no packet by more than a couple of milliseconds.
+//! at a time (each costs 0.5 ms), and so are goodbyes, so that neither a storm of joins nor the end of a big room delays
+//! a packet by more than a couple of milliseconds.
+//!
+//! Restart policy: a panic that is not contained to a session or a room ends all sessions of the shard as failed, and a
+//! fresh shard goes on over the same sockets in the same thread. After more than [`MAX_FAILURES`] within
+//! [`FAILURES_WITHIN`] the shard is given up: it refuses what it is asked (`Stopped`) until the process is restarted, and
+//! says so by [`crate::Stats::stopped_shards`], for which `/readyz` answers 503. Other shards' rooms go on meanwhile.
 //!
 //! Lacks: pinning to cores, and receiving several shards' traffic on one port.
 
@@ -16,6 +22,7 @@ use crate::shard::Shard;
 use crate::{Error, SessionEvent};
 use batch::{BATCH, Batch};
 use mailbox::{Command, Inbox};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::sync::mpsc;
@@ -23,6 +30,12 @@ use udp::Sockets;
 
 /// Joins and restarts taken per turn.
 const COMMANDS_PER_TURN: usize = 4;
+/// Goodbyes said per turn. Nothing is gained by haste: who leaves is not heard from the moment of being told to.
+const GOODBYES_PER_TURN: usize = 64;
+/// How often the shard may fail ...
+pub(crate) const MAX_FAILURES: usize = 3;
+/// ... in this time, before it is given up.
+const FAILURES_WITHIN: Duration = Duration::from_secs(600);
 /// Batches of 64 datagrams taken from a socket per turn.
 const BATCHES_PER_TURN: usize = 8;
 /// How often counters are published.
@@ -70,6 +83,21 @@ impl Worker {
 
     /// The thread's whole life.
     pub(crate) fn run(mut self) {
+        let mut failures: Vec<Instant> = Vec::new();
+        while catch_unwind(AssertUnwindSafe(|| self.serve())).is_err() {
+            let now = Instant::now();
+            failures.retain(|at| now.saturating_duration_since(*at) < FAILURES_WITHIN);
+            failures.push(now);
+            tracing::error!("a media shard panicked: its sessions are closed");
+            self.shard.start_afresh();
+            if failures.len() > MAX_FAILURES {
+                return self.refuse();
+            }
+        }
+    }
+
+    /// Turns until the engine stops, then goodbyes.
+    fn serve(&mut self) {
         let mut now = Instant::now();
         while !self.inbox.is_stopped() {
             // Counted from the last turn's time, so at most one turn late: not worth a second look at the clock.
@@ -77,7 +105,7 @@ impl Worker {
                 .shard
                 .due()
                 .map_or(IDLE, |due| due.saturating_duration_since(now));
-            let wait = if self.inbox.has_commands() {
+            let wait = if self.inbox.has_work() {
                 Duration::ZERO
             } else {
                 due.min(self.patience())
@@ -102,6 +130,30 @@ impl Worker {
         self.publish(self.publish_at);
     }
 
+    /// The rest of the thread's life once the shard is given up: nothing is served, nobody waits for an answer, and who
+    /// was in it is told.
+    fn refuse(mut self) {
+        tracing::error!("a media shard keeps failing and is given up: restart this node");
+        self.sockets.close();
+        while !self.inbox.is_stopped() {
+            let ready = self.sockets.wait(self.inbox.waker(), self.patience());
+            if ready.woken {
+                self.inbox.quiet();
+            }
+            // They are gone already.
+            self.inbox.take_leaving(usize::MAX);
+            while let Some(command) = self.inbox.next_command() {
+                // Whoever waits for another answer learns by its end that the shard has stopped.
+                if let Command::Join { purpose, reply, .. } = command {
+                    self.directory.forget(purpose.key);
+                    let _ = reply.send(Err(Error::Stopped));
+                }
+            }
+            self.tell();
+            self.publish(Instant::now());
+        }
+    }
+
     /// How long to wait at most: until counters are due, or until a slow reader may have read.
     fn patience(&self) -> Duration {
         if self.untold {
@@ -112,8 +164,8 @@ impl Worker {
     }
 
     fn commands(&mut self, now: Instant) {
-        // Those who leave come first, and all of them: taking rights away never waits behind joins.
-        for session in self.inbox.take_leaving() {
+        // Those who leave come first: taking rights away never waits behind joins.
+        for session in self.inbox.take_leaving(GOODBYES_PER_TURN) {
             self.shard.leave(session, now, &mut self.sockets.outgoing);
         }
         if self.inbox.take_rights_changed() {
@@ -143,10 +195,14 @@ impl Worker {
                 } else {
                     Err(Error::NoSuchSession)
                 };
-                if answer.is_err() {
+                let joined = answer.is_ok();
+                if !joined {
                     self.directory.forget(key);
                 }
-                let _ = reply.send(answer);
+                // Who gave up meanwhile will never come.
+                if reply.send(answer).is_err() && joined {
+                    self.shard.leave(key, now, wire);
+                }
             }
             Command::Restart {
                 session,
@@ -158,6 +214,8 @@ impl Worker {
             Command::Stats { reply } => {
                 let _ = reply.send(self.shard.stats(now));
             }
+            #[cfg(test)]
+            Command::Panic => panic!("a test asked for it"),
         }
     }
 

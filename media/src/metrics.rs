@@ -19,8 +19,10 @@ pub(crate) struct Counts {
     pub(crate) refused_late: u64,
     /// By [`Dropped`].
     pub(crate) dropped: [u64; DROPS.len()],
-    /// Sessions whose input made a parser panic. Should stay 0.
+    /// Sessions and rooms that a panic ended. Should stay 0.
     pub(crate) panics: u64,
+    /// Panics that ended all sessions of the shard. Should stay 0.
+    pub(crate) failures: u64,
     /// By [`Gone`].
     pub(crate) ended: [u64; ENDS.len()],
 }
@@ -74,6 +76,7 @@ pub struct Metrics {
     joins: IntCounter,
     restarts: IntCounter,
     panics: IntCounter,
+    failures: IntCounter,
     ended: IntCounterVec,
     packets_in: IntCounter,
     packets_out: IntCounter,
@@ -108,7 +111,11 @@ impl Metrics {
             restarts: counter("mitalk_media_ice_restarts_total", "ICE restarts answered")?,
             panics: counter(
                 "mitalk_media_panics_total",
-                "Panics contained to one session; a bug",
+                "Panics contained to one session or room; a bug",
+            )?,
+            failures: counter(
+                "mitalk_media_shard_failures_total",
+                "Panics that ended all sessions of a shard; a bug",
             )?,
             ended: labelled("mitalk_media_sessions_ended_total", "Sessions that ended", "why")?,
             packets_in: counter(
@@ -140,6 +147,7 @@ impl Metrics {
         self.joins.inc_by(now.joins - before.joins);
         self.restarts.inc_by(now.restarts - before.restarts);
         self.panics.inc_by(now.panics - before.panics);
+        self.failures.inc_by(now.failures - before.failures);
         self.packets_in.inc_by(now.packets_in - before.packets_in);
         self.packets_out.inc_by(now.packets_out - before.packets_out);
         for (why, label) in ENDS {

@@ -7,10 +7,12 @@
 //! - A datagram belongs to the session whose ufrag its check names, or at whose authenticated address it arrived.
 //!   Everything else is dropped and counted, and gets no answer.
 //! - After `leave` nothing leads to the session: no address, no ufrag, no key.
-//! - A panic in the parsing of one client's input ends that session, not the shard.
+//! - A panic over one client's input ends that session, one in a room's audio the sessions of that room; what else
+//!   panics, ends them all ([`Shard::start_afresh`]) and not the thread.
 //!
 //! Lacks: other shards. A room lives on one.
 
+mod faults;
 mod notices;
 mod routes;
 #[cfg(test)]
@@ -191,6 +193,7 @@ impl Shard {
         });
         Stats {
             sessions: sessions.collect(),
+            stopped_shards: 0,
             packets_in: self.counts.packets_in,
             packets_out: self.counts.packets_out,
             packets_refused: self.counts.refused_rights
@@ -199,22 +202,6 @@ impl Shard {
                 + self.counts.refused_late,
             datagrams_dropped: self.counts.dropped.iter().sum(),
         }
-    }
-
-    /// Runs str0m on one session. Its parsers meet hostile input; should one panic, that session ends as failed and all
-    /// others go on talking.
-    fn guarded<T>(&mut self, member: Member, run: impl FnOnce(&mut Session, &Setup) -> T) -> Option<T> {
-        let session = self.sessions[member.0 as usize].as_mut()?;
-        let result = catch_unwind(AssertUnwindSafe(|| run(session, &self.setup)));
-        if result.is_err() {
-            tracing::error!(
-                session = session.purpose.key.0,
-                "a session panicked and is closed"
-            );
-            session.abort();
-            self.counts.panics += 1;
-        }
-        result.ok()
     }
 
     // ---- consequences
@@ -275,25 +262,30 @@ impl Shard {
         let Some(room) = self.rooms.get_mut(&key) else {
             return;
         };
-        for packet in session.inbox.drain(..) {
-            self.counts.packets_in += 1;
-            let (timestamp, level) = (packet.header.timestamp, packet.header.ext_vals.audio_level);
-            let packet = Packet {
-                timestamp,
-                level,
-                payload: &packet.payload,
-            };
-            match room.packet(member, packet, now, wire) {
-                Verdict::Forwarded(copies) => {
-                    self.counts.packets_out += copies;
-                    self.talking.insert(key);
-                    self.talking_due.get_or_insert(now + TALKING_TICK);
+        let forward = || {
+            for packet in session.inbox.drain(..) {
+                self.counts.packets_in += 1;
+                let (timestamp, level) = (packet.header.timestamp, packet.header.ext_vals.audio_level);
+                let packet = Packet {
+                    timestamp,
+                    level,
+                    payload: &packet.payload,
+                };
+                match room.packet(member, packet, now, wire) {
+                    Verdict::Forwarded(copies) => {
+                        self.counts.packets_out += copies;
+                        self.talking.insert(key);
+                        self.talking_due.get_or_insert(now + TALKING_TICK);
+                    }
+                    Verdict::NoRight => self.counts.refused_rights += 1,
+                    Verdict::TooMany => self.counts.refused_rate += 1,
+                    Verdict::NoOpus => self.counts.refused_codec += 1,
+                    Verdict::Late => self.counts.refused_late += 1,
                 }
-                Verdict::NoRight => self.counts.refused_rights += 1,
-                Verdict::TooMany => self.counts.refused_rate += 1,
-                Verdict::NoOpus => self.counts.refused_codec += 1,
-                Verdict::Late => self.counts.refused_late += 1,
             }
+        };
+        if catch_unwind(AssertUnwindSafe(forward)).is_err() {
+            self.fail_room(key, wire);
         }
     }
 
@@ -324,9 +316,17 @@ impl Shard {
             self.settle(member, now, wire);
         }
         if self.talking_due.is_some_and(|due| due <= now) {
-            let rooms = &mut self.rooms;
-            self.talking
-                .retain(|key| rooms.get_mut(key).is_some_and(|room| room.tick(now, wire)));
+            let (rooms, mut failed) = (&mut self.rooms, Vec::new());
+            self.talking.retain(|key| {
+                let look = || rooms.get_mut(key).is_some_and(|room| room.tick(now, wire));
+                catch_unwind(AssertUnwindSafe(look)).unwrap_or_else(|_| {
+                    failed.push(*key);
+                    false
+                })
+            });
+            for key in failed {
+                self.fail_room(key, wire);
+            }
             self.talking_due = (!self.talking.is_empty()).then(|| now + TALKING_TICK);
         }
     }

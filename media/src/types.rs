@@ -108,6 +108,9 @@ pub enum Link {
 pub struct Stats {
     /// All sessions, in no particular order.
     pub sessions: Vec<SessionStats>,
+    /// Shards whose thread has ended or was given up after several panics: joins of their rooms are refused. Unless the
+    /// engine was shut down, the process has to be restarted.
+    pub stopped_shards: usize,
     /// Speakers' RTP packets that were decrypted, since the start.
     pub packets_in: u64,
     /// RTP packets that were encrypted for a listener, since the start.

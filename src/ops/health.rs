@@ -6,10 +6,11 @@ use crate::wire::admin::{Health, Readiness};
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::{Extension, Json};
-use mitalk_media::Link;
+use mitalk_media::{Link, Stats};
 use std::time::Duration;
 
-/// The media engine answers for its statistics within so long, or it is not well.
+/// The media engine answers for its statistics within so long, or it is not well. Nor is it with a shard that was given up
+/// after several panics (its restart policy): the node takes no new people, and has to be restarted.
 const MEDIA_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// The process answers. It asks nobody: a node that waits for its store is not to be restarted for it.
@@ -35,12 +36,9 @@ pub(super) async fn readyz(
             .filter(|session| session.link == Link::Up)
             .count()
     });
-    let ready = cluster.ready && !cluster.stopping && media.is_some();
-    let reason = match (&cluster.reason, &media) {
-        (Some(reason), _) => Some(reason.clone()),
-        (None, None) => Some("the media engine does not answer".to_owned()),
-        (None, Some(_)) => None,
-    };
+    let fault = media_fault(media.as_ref());
+    let ready = cluster.ready && !cluster.stopping && fault.is_none();
+    let reason = cluster.reason.or_else(|| fault.map(str::to_owned));
     let status = if ready {
         StatusCode::OK
     } else {
@@ -56,4 +54,28 @@ pub(super) async fn readyz(
         stopping: cluster.stopping,
     };
     (status, Extension(Intended), Json(readiness))
+}
+
+fn media_fault(media: Option<&Stats>) -> Option<&'static str> {
+    match media {
+        None => Some("the media engine does not answer"),
+        Some(stats) if stats.stopped_shards > 0 => Some("a media thread has failed: restart this node"),
+        Some(_) => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_media_shard_that_was_given_up_makes_the_node_unready() {
+        let given_up = Stats {
+            stopped_shards: 1,
+            ..Stats::default()
+        };
+        assert!(media_fault(None).is_some());
+        assert!(media_fault(Some(&given_up)).is_some());
+        assert_eq!(media_fault(Some(&Stats::default())), None);
+    }
 }

@@ -356,8 +356,7 @@ impl Watch {
         }
         tracing::error!(%room, "a forwarder keeps failing: its sessions are closed");
         if let Some(key) = self.keys.get(&room) {
-            // The engine may have stopped, which closed them, too.
-            let _ = self.shared.media.close_room(*key);
+            self.shared.media.close_room(*key);
         }
         let people = self.shared.ledger.page(room).people.len();
         self.shared.metrics.people.sub(gauge(people));

@@ -6,10 +6,11 @@
 use crate::offer::Offer;
 use crate::session::Purpose;
 use crate::{Answer, Error, SessionKey, Stats};
+use std::collections::VecDeque;
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::oneshot;
 
 /// Joins that may wait for a shard: at 0.5 ms each, half a second of them.
@@ -30,6 +31,9 @@ pub(crate) enum Command {
     Stats {
         reply: oneshot::Sender<Stats>,
     },
+    /// A fault of the shard's, to see what follows.
+    #[cfg(test)]
+    Panic,
 }
 
 /// Held by everybody who speaks to the shard.
@@ -47,7 +51,7 @@ pub(crate) struct Inbox {
 }
 
 struct Notes {
-    leaving: Mutex<Vec<SessionKey>>,
+    leaving: Mutex<VecDeque<SessionKey>>,
     rights_changed: AtomicBool,
     stopped: AtomicBool,
     /// Wakes the thread out of its wait.
@@ -104,11 +108,7 @@ impl Mailbox {
 
     /// Only for who has closed the session's rights.
     pub(crate) fn leave(&self, session: SessionKey) {
-        self.notes
-            .leaving
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .push(session);
+        self.notes.leaving().push_back(session);
         self.notes.wake();
     }
 
@@ -144,23 +144,27 @@ impl Inbox {
                 count.len(),
             )
         };
-        self.notes.awake.store(false, Ordering::Release);
+        // A swap reads the newest signal, with what was written before it; a mere store would not (C++ memory model).
+        self.notes.awake.swap(false, Ordering::AcqRel);
     }
 
-    pub(crate) fn take_leaving(&self) -> Vec<SessionKey> {
-        std::mem::take(&mut self.notes.leaving.lock().unwrap_or_else(PoisonError::into_inner))
+    /// Those who have waited longest.
+    pub(crate) fn take_leaving(&self, most: usize) -> Vec<SessionKey> {
+        let mut leaving = self.notes.leaving();
+        let count = leaving.len().min(most);
+        leaving.drain(..count).collect()
     }
 
     pub(crate) fn take_rights_changed(&self) -> bool {
         self.notes.rights_changed.swap(false, Ordering::AcqRel)
     }
 
-    /// Whether more commands wait than one turn takes.
-    pub(crate) fn has_commands(&mut self) -> bool {
+    /// Whether more waits than one turn takes.
+    pub(crate) fn has_work(&mut self) -> bool {
         if self.next.is_none() {
             self.next = self.commands.try_recv().ok();
         }
-        self.next.is_some()
+        self.next.is_some() || !self.notes.leaving().is_empty()
     }
 
     pub(crate) fn next_command(&mut self) -> Option<Command> {
@@ -169,6 +173,11 @@ impl Inbox {
 }
 
 impl Notes {
+    /// Each holder does one thing with it: a panic elsewhere leaves it whole.
+    fn leaving(&self) -> MutexGuard<'_, VecDeque<SessionKey>> {
+        self.leaving.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn wake(&self) {
         if !self.awake.swap(true, Ordering::AcqRel) {
             // SAFETY: the buffer is valid for the 8 bytes that an eventfd takes; it cannot be full.
@@ -193,13 +202,26 @@ mod tests {
         assert_eq!(mailbox.send(stats()), Err(Error::Overloaded));
         mailbox.leave(SessionKey(1));
         mailbox.rights_changed();
-        assert_eq!(inbox.take_leaving(), [SessionKey(1)]);
-        assert_eq!(inbox.take_leaving(), []);
+        assert_eq!(inbox.take_leaving(1), [SessionKey(1)]);
+        assert_eq!(inbox.take_leaving(1), []);
         assert!(inbox.take_rights_changed() && !inbox.take_rights_changed());
-        assert!(inbox.has_commands());
+        assert!(inbox.has_work());
         assert_eq!(std::iter::from_fn(|| inbox.next_command()).count(), COMMANDS);
-        assert!(!inbox.has_commands());
+        assert!(!inbox.has_work());
         drop(inbox);
         assert_eq!(mailbox.send(stats()), Err(Error::Stopped));
+    }
+
+    #[test]
+    fn a_crowd_leaves_a_few_at_a_time_in_order() {
+        let (mailbox, mut inbox) = mailbox().unwrap();
+        (0..100).for_each(|key| mailbox.leave(SessionKey(key)));
+        let mut left = Vec::new();
+        while inbox.has_work() {
+            let some = inbox.take_leaving(30);
+            assert!((1..=30).contains(&some.len()));
+            left.extend(some);
+        }
+        assert_eq!(left, (0..100).map(SessionKey).collect::<Vec<_>>());
     }
 }

@@ -170,6 +170,12 @@ impl Sockets {
         }
     }
 
+    /// Nothing is received or sent any more; what was counted stays.
+    pub(crate) fn close(&mut self) {
+        self.sockets.clear();
+        (self.outgoing.v4, self.outgoing.v6) = (None, None);
+    }
+
     /// Fills the batch from a socket. Returns how many datagrams there were.
     pub(crate) fn receive(&mut self, socket: usize, batch: &mut Batch) -> usize {
         let count = batch.receive(self.sockets[socket].as_raw_fd());

@@ -45,6 +45,16 @@ impl Notices {
         self.set(session, Truth::Gone(why));
     }
 
+    /// All that have not ended do so. Returns how many.
+    pub(super) fn end_all(&mut self, why: Gone) -> u64 {
+        let living = |(session, entry): (&SessionKey, &Entry)| {
+            matches!(entry.truth, Truth::Link(_)).then_some(*session)
+        };
+        let living: Vec<SessionKey> = self.entries.iter().filter_map(living).collect();
+        living.iter().for_each(|session| self.end(*session, why));
+        living.len() as u64
+    }
+
     fn set(&mut self, session: SessionKey, truth: Truth) {
         let entry = self.entries.get_mut(&session);
         if let Some(entry) = entry.filter(|entry| !matches!(entry.truth, Truth::Gone(_))) {
@@ -145,5 +155,24 @@ mod tests {
         );
         notices.link(session, Link::Up);
         assert_eq!(all(&mut notices), []);
+    }
+
+    #[test]
+    fn the_end_of_all_leaves_those_who_ended_before_their_reason() {
+        let mut notices = Notices::default();
+        for key in 1..=3 {
+            notices.begin(SessionKey(key));
+        }
+        notices.end(SessionKey(1), Gone::Removed);
+        assert_eq!(notices.end_all(Gone::Failed), 2);
+        let mut ends: Vec<_> = all(&mut notices)
+            .into_iter()
+            .map(|event| match event {
+                SessionEvent::Gone { session, why } => (session.0, why),
+                other => panic!("{other:?}"),
+            })
+            .collect();
+        ends.sort_unstable_by_key(|(key, _)| *key);
+        assert_eq!(ends, [(1, Gone::Removed), (2, Gone::Failed), (3, Gone::Failed)]);
     }
 }

@@ -299,3 +299,38 @@ fn idle_sessions_cost_little() {
     );
     assert!(sent.len() < 120, "{}", sent.len());
 }
+
+/// Room for room: in the middle of a packet, and when a slot is looked at and falls quiet.
+#[test]
+fn a_panic_in_a_room_ends_that_room_only() {
+    for stops_speaking in [false, true] {
+        let mut world = World::new(13);
+        let (speaker, listener) = (world.join(SPEAK(7), 3), world.join(Rights::Listen, 3));
+        world.room = RoomKey(2);
+        let (other, trapped) = (world.join(SPEAK(8), 3), world.join(Rights::Listen, 3));
+        world.run(MS(500));
+        world.speak(speaker, Some(20));
+        world.speak(other, Some(20));
+        world.run(MS(500));
+        assert_eq!(world.speakers_heard(trapped), [8]);
+        world.events();
+        if stops_speaking {
+            world.speak(other, None);
+        }
+        world.network.wire.trap = Some(world.address(trapped));
+        world.run(MS(500));
+        let why = Gone::Failed;
+        let [one, two] = [other, trapped].map(|peer| world.key(peer));
+        assert_eq!(
+            world.events(),
+            [
+                SessionEvent::Gone { session: one, why },
+                SessionEvent::Gone { session: two, why }
+            ]
+        );
+        assert_eq!((world.shard.counts.panics, world.shard.len()), (1, 2));
+        let heard = &world.peers[listener].client.slots()[0];
+        assert_eq!((heard.lost, heard.late, heard.breaks), (0, 0, 0));
+        assert_eq!(world.speakers_heard(listener), [7]);
+    }
+}

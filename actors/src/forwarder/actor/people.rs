@@ -118,7 +118,7 @@ impl Local {
 
     /// The room is over: everybody goes. The forwarder stays until it is idle, and says so to those who still ask.
     pub(super) fn end(&mut self) {
-        drop(self.shared.media.close_room(self.key));
+        self.shared.media.close_room(self.key);
         let everybody: Vec<_> = self.roster.users().collect();
         let mut sessions = Vec::with_capacity(everybody.len());
         for user in everybody {

@@ -13,7 +13,6 @@ use std::sync::Arc;
 pub(super) const GRACE: Duration = Duration::from_secs(30);
 const STEP: Duration = Duration::from_millis(5);
 const PACKET: Duration = Duration::from_millis(20);
-const ROOM: RoomKey = RoomKey(1);
 pub(super) const SERVER: &str = "192.0.2.254:7400";
 /// 20 ms of hybrid Opus, as far as the first byte tells.
 pub(super) const VOICE: &[u8] = &[
@@ -24,6 +23,8 @@ pub(super) const VOICE: &[u8] = &[
 pub(super) struct Capture {
     buffer: [u8; MAX_DATAGRAM_BYTES],
     pub(super) sent: Vec<(SocketAddr, Vec<u8>)>,
+    /// RTP to this address panics: a fault in the middle of a room's audio.
+    pub(super) trap: Option<SocketAddr>,
 }
 
 impl Capture {
@@ -31,6 +32,7 @@ impl Capture {
         Self {
             buffer: [0; MAX_DATAGRAM_BYTES],
             sent: Vec::new(),
+            trap: None,
         }
     }
 }
@@ -41,6 +43,7 @@ impl Wire for Capture {
     }
 
     fn send(&mut self, len: usize, to: SocketAddr) {
+        assert!(self.trap != Some(to) || self.buffer[0] >> 6 != 2, "a trap");
         self.sent.push((to, self.buffer[..len].to_vec()));
     }
 }
@@ -75,6 +78,8 @@ pub(super) struct World {
     pub(super) network: Network,
     pub(super) now: Instant,
     pub(super) rng: StdRng,
+    /// Where people join.
+    pub(super) room: RoomKey,
     identity: Arc<Identity>,
     events: Vec<SessionEvent>,
     addresses: u32,
@@ -99,6 +104,7 @@ impl World {
             },
             now: Instant::now(),
             rng: StdRng::seed_from_u64(seed),
+            room: RoomKey(1),
             identity: Identity::new().unwrap(),
             events: Vec::new(),
             addresses: 0,
@@ -136,7 +142,7 @@ impl World {
         let key = self.key(peer);
         let purpose = Purpose {
             key,
-            room: ROOM,
+            room: self.room,
             rights: rights.clone(),
             grace: GRACE,
         };
