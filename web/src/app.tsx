@@ -155,7 +155,7 @@ function Place({ at }: { at: Route }) {
     default:
       return (
         <Page title={t('app.missing')} backTo="/">
-          <Empty icon="search" title={t('app.missing')} text={t('app.missing_note')} />
+          <Empty icon="search" title={t('app.missing_note')} />
         </Page>
       );
   }

@@ -39,6 +39,8 @@ function Shown({ view }: { view: ProfileView }) {
   const { profile } = view;
   const followed = useSignal(view.followed);
   const mine = profile.id === myId.value;
+  // The count was made before the tap.
+  const followers = view.followers + Number(followed.value) - Number(view.followed);
   const here = roomId.value;
   const ping = async (room: string) => {
     const done = await attempt(async () => {
@@ -51,7 +53,7 @@ function Shown({ view }: { view: ProfileView }) {
     <>
       <ProfileHead profile={profile} />
       <p class="follow-counts">
-        <span>{t('person.followers', { n: view.followers, short: shortNumber(view.followers) })}</span>
+        <span>{t('person.followers', { n: followers, short: shortNumber(followers) })}</span>
         <span>{t('person.following', { n: view.following, short: shortNumber(view.following) })}</span>
         {view.follows_you && !mine && (
           <span class="known-tag">{followed.value ? t('person.contact') : t('person.follows_you')}</span>
