@@ -32,6 +32,7 @@ use crate::wire;
 
 mod alarm;
 mod beside;
+mod children;
 mod config;
 mod dispatch;
 mod entity;

@@ -3,13 +3,13 @@
 //! Restart policy, written here and tested in `tests/`:
 //! * An entity that fails is activated again in the background if it is in the open list (rule 6), else by its next
 //!   command; its siblings go on.
-//! * One that failed [`FAILURES`] times within [`FAILURE_WINDOW`] answers `Unavailable` until the window is over, so
-//!   that a command that kills its entity cannot spin.
+//! * One that failed [`entities::FAILURES`] times within [`entities::FAILURE_WINDOW`] answers `Unavailable` until the
+//!   window is over, so that a command that kills its entity cannot spin.
 //! * A shard that fails takes its entities with it and is claimed again by the node, with a raised epoch (rule 3).
 //!
 //! All messages to an entity pass through here, so a passivating one is let go only when none is on its way to it.
 
-mod children;
+mod entities;
 
 use std::collections::{HashMap, VecDeque};
 use std::future::Future;
@@ -18,9 +18,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use ractor::{Actor, ActorId, ActorProcessingErr, ActorRef, SupervisionEvent};
 
-use self::children::Child;
+use self::entities::Child;
 use super::alarm::Alarm;
 use super::beside::beside;
+use super::children::Children;
 use super::entity::{self, Asked};
 use super::hold::Guard;
 use super::shared::Shared;
@@ -84,8 +85,7 @@ pub(super) struct State {
     supervisor: ActorRef<supervisor::Msg>,
     machine: Shard,
     low_water: Arc<AtomicU64>,
-    entities: HashMap<EntityId, Child>,
-    names: HashMap<ActorId, EntityId>,
+    entities: Children<EntityId, Child>,
     failures: HashMap<EntityId, (u32, BootInstant)>,
     /// Commands that came before the shard was open; bounded by the node's admission.
     waiting: VecDeque<(EntityId, Box<Asked>)>,
@@ -120,8 +120,7 @@ impl Actor for Shell {
             supervisor,
             machine,
             low_water: Arc::default(),
-            entities: HashMap::new(),
-            names: HashMap::new(),
+            entities: Children::default(),
             failures: HashMap::new(),
             waiting: VecDeque::new(),
             draining: false,
@@ -147,7 +146,7 @@ impl Actor for Shell {
         }
         match message {
             Msg::Ask { id, asked } => state.ask(&myself, id, asked).await,
-            Msg::FromEntity { id, actor, notice } if state.is_current(&id, actor) => {
+            Msg::FromEntity { id, actor, notice } if state.entities.is_current(&id, actor) => {
                 state.notice(&myself, id, notice).await;
             }
             Msg::FromEntity { .. } => {}
@@ -171,7 +170,7 @@ impl Actor for Shell {
     ) -> Result<(), ActorProcessingErr> {
         match event {
             SupervisionEvent::ActorFailed(who, error) => {
-                if let Some(id) = state.forget(who.get_id()) {
+                if let Some((id, _)) = state.entities.ended(who.get_id()) {
                     tracing::error!(kind = %id.kind, shard = %state.shard, %error, "entity failed");
                     state.shared.metrics.restarts.with_label_values(&["shard"]).inc();
                     state.failed(&id);
@@ -179,11 +178,11 @@ impl Actor for Shell {
                 }
             }
             SupervisionEvent::ActorTerminated(who, ..) => {
-                state.forget(who.get_id());
+                state.entities.ended(who.get_id());
             }
             _ => {}
         }
-        if state.draining && state.names.is_empty() {
+        if state.draining && state.entities.is_empty() {
             myself.stop(None);
         }
         state.set_alarm(&myself);
@@ -220,7 +219,7 @@ impl State {
                     if self.draining {
                         continue;
                     }
-                    if self.entities.contains_key(&id) || self.child(myself, &id).await.is_none() {
+                    if self.entities.contains(&id) || self.child(myself, &id).await.is_none() {
                         inputs.push_back(Input::Activated(id));
                     }
                 } else {
@@ -241,7 +240,7 @@ impl State {
             Output::Deliver(row) => {
                 let id = row.key.entity.clone();
                 // The row stays and is delivered again, here or by the next owner.
-                if self.draining || (self.shared.is_full() && !self.entities.contains_key(&id)) {
+                if self.draining || (self.shared.is_full() && !self.entities.contains(&id)) {
                     return;
                 }
                 self.shared.metrics.timers.inc();
@@ -314,7 +313,7 @@ impl State {
                 .send(Outcome::unavailable("the entity failed repeatedly"));
             return;
         }
-        if self.shared.is_full() && !self.entities.contains_key(&id) {
+        if self.shared.is_full() && !self.entities.contains(&id) {
             let _gone = asked.reply.send(Outcome::overloaded(RETRY_AFTER));
             return;
         }
@@ -365,10 +364,10 @@ impl State {
         for (_, asked) in self.waiting.drain(..) {
             let _gone = asked.reply.send(Outcome::Stopping);
         }
-        for child in self.entities.values_mut() {
+        for child in self.entities.iter_mut() {
             child.send(entity::Msg::Finish);
         }
-        if self.names.is_empty() {
+        if self.entities.is_empty() {
             myself.stop(None);
         }
     }

@@ -6,7 +6,7 @@
 //! * A shard fails: the next round, begun at once, claims it again with a raised epoch (rule 3).
 //! * The root fails or the lease is refused: the node ends, and whoever runs it should exit.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,6 +15,7 @@ use tokio::sync::mpsc;
 
 use super::alarm::Alarm;
 use super::beside::beside;
+use super::children::Children;
 use super::keeper;
 use super::shard;
 use super::shared::Shared;
@@ -78,8 +79,7 @@ pub(super) struct State {
     keeper_failures: u32,
     machine: Ownership,
     watch: Watch,
-    shards: HashMap<ShardId, (ActorRef<shard::Msg>, Epoch)>,
-    names: HashMap<ActorId, (ShardId, Epoch)>,
+    shards: Children<ShardId, (ActorRef<shard::Msg>, Epoch)>,
     /// Told as taken and not yet as lost. The channel is bounded by claims: one of each per claim.
     taken: HashSet<ShardId>,
     listeners: mpsc::UnboundedSender<Told>,
@@ -110,8 +110,7 @@ impl Actor for Shell {
             keeper_failures: 0,
             machine,
             watch,
-            shards: HashMap::new(),
-            names: HashMap::new(),
+            shards: Children::default(),
             taken: HashSet::new(),
             listeners,
             round_under_way: false,
@@ -256,8 +255,7 @@ impl State {
             supervisor,
         };
         let (actor, _task) = Actor::spawn_linked(None, shard::Shell, arguments, myself.get_cell()).await?;
-        self.names.insert(actor.get_id(), (shard, epoch));
-        self.shards.insert(shard, (actor, epoch));
+        self.shards.insert(shard, actor.get_id(), (actor, epoch));
         self.shared.metrics.shards.set(self.shards.len() as i64);
         Ok(())
     }
@@ -311,13 +309,10 @@ impl State {
     }
 
     async fn shard_ended(&mut self, myself: &ActorRef<Msg>, who: ActorId) -> Result<(), ActorProcessingErr> {
-        let Some((shard, epoch)) = self.names.remove(&who) else {
+        let Some((shard, (_, epoch))) = self.shards.ended(who) else {
             return Ok(());
         };
-        if self.shards.get(&shard).is_some_and(|(_, of)| *of == epoch) {
-            self.shards.remove(&shard);
-            self.shared.set_route(shard, None);
-        }
+        self.shared.set_route(shard, None);
         self.shared.metrics.shards.set(self.shards.len() as i64);
         if self.taken.remove(&shard) {
             let _nobody = self.listeners.send(Told::Lost(shard));

@@ -6,7 +6,9 @@
 //! * Rows of a higher epoch are left alone. Rows are deleted by the entity only, once it knows that they are done.
 //! * The low water is this owner's before anything is armed: it is rewritten under the new epoch first, so that an
 //!   older owner, whose clock may be ahead, can move it no more. It moves only to hours that are over by
-//!   [`MARGIN_HOURS`] and before which everything was read empty; arming never uses an earlier bucket.
+//!   [`MARGIN_HOURS`] and before which everything was read empty; arming never uses an earlier bucket. A row that a
+//!   passed owner still inserts before it is long overdue by this owner's clock: the entity, inherited and fenced, fires
+//!   it from memory (rule 6).
 
 #[cfg(test)]
 mod tests;

@@ -1,19 +1,19 @@
-//! The entities' actors under their shard.
+//! The entities' actors under their shard: begun, let go, and at rest after repeated failures.
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 use std::time::Duration;
 
-use ractor::{ActorId, ActorRef};
+use ractor::ActorRef;
 
 use super::{Msg, State};
 use crate::id::EntityId;
 use crate::node::entity::{self, Arguments};
 
 /// Failures of one entity after which it rests.
-const FAILURES: u32 = 5;
+pub(super) const FAILURES: u32 = 5;
 /// Within that time, and for that long.
-const FAILURE_WINDOW: Duration = Duration::from_secs(30);
+pub(super) const FAILURE_WINDOW: Duration = Duration::from_secs(30);
 
 pub(super) struct Child {
     pub(super) actor: ActorRef<entity::Msg>,
@@ -32,7 +32,7 @@ impl Child {
 impl State {
     /// The entity's actor, spawned if need be; none for a kind that nobody registered.
     pub(super) async fn child(&mut self, myself: &ActorRef<Msg>, id: &EntityId) -> Option<&mut Child> {
-        if !self.entities.contains_key(id) {
+        if !self.entities.contains(id) {
             let kind = self.shared.kinds.get(&id.kind)?.clone();
             let arguments = Arguments {
                 shared: self.shared.clone(),
@@ -50,39 +50,22 @@ impl State {
                     return None;
                 }
             };
-            self.names.insert(actor.get_id(), id.clone());
-            self.entities.insert(
-                id.clone(),
-                Child {
-                    actor,
-                    in_flight: Arc::default(),
-                    sent: 0,
-                },
-            );
+            let (who, in_flight) = (actor.get_id(), Arc::default());
+            let child = Child {
+                actor,
+                in_flight,
+                sent: 0,
+            };
+            self.entities.insert(id.clone(), who, child);
         }
         self.entities.get_mut(id)
     }
 
-    /// Whether it is the entity's actor, not a former one.
-    pub(super) fn is_current(&self, id: &EntityId, actor: ActorId) -> bool {
-        self.entities.get(id).is_some_and(|c| c.actor.get_id() == actor)
-    }
-
-    /// Stops the actor; the next command gets a fresh one. `names` keeps it until it has really ended.
+    /// Stops the actor; the next command gets a fresh one.
     pub(super) fn let_go(&mut self, id: &EntityId) {
-        if let Some(child) = self.entities.remove(id) {
+        if let Some(child) = self.entities.let_go(id) {
             child.actor.stop(None);
         }
-    }
-
-    /// An actor has ended; its entity, if this was the entity's current actor.
-    pub(super) fn forget(&mut self, actor: ActorId) -> Option<EntityId> {
-        let id = self.names.remove(&actor)?;
-        if self.is_current(&id, actor) {
-            self.entities.remove(&id);
-            return Some(id);
-        }
-        None
     }
 
     pub(super) fn failed(&mut self, id: &EntityId) {
