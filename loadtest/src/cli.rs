@@ -37,7 +37,7 @@ them active without a phone number. Use it on a server of your own only.
 
 A join counts from the moment it was due by --rate, not from when this tool got round to it, so a slow
 server can not hide behind a slow client. It is done when the first intact frame of a speaker was
-decrypted.
+decrypted. Opening the live socket, which every listener holds, is a part of it.
 
 Exit code: 0 everybody joined and heard everything; 1 a join failed or audio was lost; 2 wrong usage or no
 server; 130 ended by Ctrl-C (with a report of what there was).
@@ -87,6 +87,9 @@ pub struct Join {
     /// its metrics.
     #[arg(long, value_name = "PID")]
     pub server_pid: Option<u32>,
+    /// Leave out the listeners' live sockets: media only.
+    #[arg(long)]
+    pub no_sockets: bool,
     /// Print the report as JSON instead of a table.
     #[arg(long)]
     pub json: bool,

@@ -7,6 +7,7 @@ use crate::peer::Role;
 use crate::people::Person;
 use crate::report::Times;
 use crate::run::Stop;
+use crate::sockets::Sockets;
 use anyhow::Context;
 use futures::stream::{FuturesUnordered, StreamExt};
 use std::collections::BTreeMap;
@@ -89,6 +90,8 @@ pub struct Arrivals<'a> {
     pub args: &'a Join,
     /// Joins them.
     pub media: &'a Media,
+    /// Holds their live sockets; none with `--no-sockets`.
+    pub sockets: Option<&'a Sockets>,
     /// Ends it early.
     pub stop: Stop,
 }
@@ -133,7 +136,11 @@ impl Arrivals<'_> {
         let mut placed = None;
         let joining = async {
             person.stay_signed_in().await?;
-            placed = Some(self.media.join(&person, &room, role).await?.0);
+            let socket = match self.sockets {
+                Some(sockets) => Some(sockets.open(&person).await?),
+                None => None,
+            };
+            placed = Some(self.media.join(&person, &room, role, socket).await?.0);
             let request = due.elapsed();
             let first_audio = heard.await.context("the media thread gave it up")?;
             anyhow::Ok(Timing {

@@ -1,7 +1,8 @@
 //! `mitalk-load`: simulates many people in live audio rooms and judges what each of them hears.
 //!
 //! Accounts come from the server's test admission, rooms and the stage from its ordinary API, and every listener is a
-//! session of its own: a UDP socket, ICE, DTLS and SRTP by the light client of `mitalk_media`. HTTP runs on tokio; media
+//! session of its own: a live socket for the room's changes, a UDP socket, ICE, DTLS and SRTP by the light client of
+//! `mitalk_media`. HTTP and live sockets run on tokio; media
 //! runs on threads of its own, which own their sockets and sessions and share nothing but a queue of orders.
 //!
 //! Invariants
@@ -23,5 +24,6 @@ pub mod report;
 pub mod room;
 pub mod run;
 pub mod socket;
+pub mod sockets;
 pub mod usage;
 pub mod worker;

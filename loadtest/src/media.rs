@@ -53,14 +53,22 @@ impl Media {
         })
     }
 
-    /// Asks for a session, and begins it. Returns when the peer is on its thread, before it is connected.
+    /// Asks for a session, and begins it. Returns when the peer is on its thread, before it is connected. `socket` is the
+    /// person's live socket, if they have one.
     ///
     /// # Errors
     /// A refusal of the API, an answer that can not be used, or no socket.
-    pub async fn join(&self, person: &Person, room: &str, role: Role) -> anyhow::Result<(Placed, Joined)> {
+    pub async fn join(
+        &self,
+        person: &Person,
+        room: &str,
+        role: Role,
+        socket: Option<String>,
+    ) -> anyhow::Result<(Placed, Joined)> {
         let mut client = Client::new(&self.identity, SLOTS, &mut rand::rng(), Instant::now());
         let request = JoinRequest {
             sdp: client.offer(),
+            socket,
             ..JoinRequest::default()
         };
         let joined = person.client.join(room, &request).await?;

@@ -1,6 +1,7 @@
 //! What a run found, for people (a table) and for programs (JSON).
 
 use crate::ear::Counts;
+use crate::sockets;
 use hdrhistogram::Histogram;
 use serde::Serialize;
 use std::fmt;
@@ -104,6 +105,8 @@ pub struct Report {
     pub stayed_s: f64,
     /// All listeners' packets, judged.
     pub heard: Counts,
+    /// What the listeners' live sockets said; absent with `--no-sockets`.
+    pub sockets: Option<sockets::Heard>,
     /// The part of all audio that did not arrive, in per cent.
     pub lost_percent: f64,
     /// How often this machine was too slow to speak in time; then it says more of this machine than of the server.
@@ -120,6 +123,7 @@ impl Report {
         self.failed == 0
             && self.dropped == 0
             && self.heard.clean()
+            && self.sockets.is_none_or(|sockets| sockets.clean())
             && (self.interrupted || self.joined == self.listeners)
     }
 }
@@ -173,6 +177,13 @@ impl fmt::Display for Report {
         ];
         for (name, value) in rows {
             writeln!(f, "{name:<34}{value}")?;
+        }
+        if let Some(sockets) = &self.sockets {
+            let value = format!(
+                "{}, {}, {}, {}",
+                sockets.opened, sockets.messages, sockets.cut, sockets.gaps
+            );
+            writeln!(f, "{:<34}{value}", "live sockets, messages, cut, gaps")?;
         }
         match &self.server {
             Some(server) => write!(f, "{server}")?,
@@ -253,6 +264,7 @@ mod tests {
                 packets: 100,
                 ..Counts::default()
             },
+            sockets: None,
             lost_percent: 0.0,
             stalls: 0,
             server: None,
@@ -304,6 +316,14 @@ mod tests {
             }
             .passed()
         );
+        for (cut, gaps) in [(1, 0), (0, 1)] {
+            let sockets = Some(sockets::Heard {
+                cut,
+                gaps,
+                ..Default::default()
+            });
+            assert!(!Report { sockets, ..report() }.passed());
+        }
         assert!(
             Report {
                 joined: 1,

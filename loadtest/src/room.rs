@@ -110,7 +110,7 @@ impl Stage<'_> {
         let (connected, up) = oneshot::channel();
         let voice = Voice::new(self.run, index, self.media.epoch, connected);
         self.media
-            .join(person, room, Role::Speaker(voice))
+            .join(person, room, Role::Speaker(voice), None)
             .await
             .context("a speaker can not join")?;
         let up = tokio::time::timeout(CONNECT_TIMEOUT, up).await;

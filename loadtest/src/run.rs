@@ -9,6 +9,7 @@ use crate::progress::{Step, say};
 use crate::report::{Report, ServerUse};
 use crate::room::{Room, Stage};
 use crate::socket;
+use crate::sockets::Sockets;
 use crate::usage::{self, Usage};
 use crate::worker::Tally;
 use anyhow::Context;
@@ -16,7 +17,7 @@ use mitalk::client::{AdminClient, Client};
 use std::time::{Duration, Instant};
 use tokio::sync::watch;
 
-/// Descriptors besides one per session: HTTP connections, files, epoll.
+/// Descriptors besides those of the sessions: HTTP connections, files, epoll.
 const OTHER_FILES: u64 = 512;
 /// After the speakers fell silent: once nothing has arrived for so long, nothing is under way any more ...
 const QUIET: Duration = Duration::from_secs(1);
@@ -53,6 +54,7 @@ struct Run<'a> {
     app: Client,
     admin: AdminClient,
     media: Media,
+    sockets: Option<Sockets>,
     id: u32,
 }
 
@@ -68,7 +70,8 @@ impl<'a> Run<'a> {
     fn prepare(args: &'a Join, stop: Stop) -> anyhow::Result<Self> {
         let sessions = u64::from(args.listeners + args.rooms * args.speakers);
         let limit = socket::raise_file_limit().context("the limit of open files")?;
-        let needed = sessions + args.concurrency as u64 + OTHER_FILES;
+        let each = if args.no_sockets { 1 } else { 2 };
+        let needed = sessions * each + args.concurrency as u64 + OTHER_FILES;
         anyhow::ensure!(
             limit >= needed,
             "{needed} open files are needed and {limit} allowed; raise `ulimit -Hn`"
@@ -83,6 +86,7 @@ impl<'a> Run<'a> {
             stop,
             admin: AdminClient::new(&args.operations, token.trim())?,
             media: Media::start(args.threads, loopback)?,
+            sockets: (!args.no_sockets).then(Sockets::default),
             app,
             id: rand::random(),
         })
@@ -156,6 +160,7 @@ impl<'a> Run<'a> {
         let arrivals = Arrivals {
             args: self.args,
             media: &self.media,
+            sockets: self.sockets.as_ref(),
             stop: self.stop.clone(),
         };
         let joins = arrivals
@@ -233,6 +238,7 @@ impl<'a> Run<'a> {
             latency: tally.latency.spread(),
             stayed_s: stay.time.as_secs_f64(),
             heard: tally.heard,
+            sockets: self.sockets.as_ref().map(Sockets::heard),
             lost_percent: tally.heard.lost_percent(),
             stalls,
             server,
