@@ -115,6 +115,9 @@ pub struct Client {
     up_at: Option<Instant>,
     sealing: Option<Context>,
     opening: Option<Context>,
+    /// For tests that seal what a light client never sends.
+    #[cfg(test)]
+    pub(crate) material: Vec<u8>,
     heard: Vec<Heard>,
     strays: u64,
     microphone: Microphone,
@@ -147,6 +150,8 @@ impl Client {
             up_at: None,
             sealing: None,
             opening: None,
+            #[cfg(test)]
+            material: Vec::new(),
             heard: vec![Heard::default(); slots],
             strays: 0,
             microphone: Microphone {
@@ -266,6 +271,8 @@ impl Client {
                     return;
                 }
                 dimpl::Output::KeyingMaterial(material, profile) => {
+                    #[cfg(test)]
+                    material.clone_into(&mut self.material);
                     let agreed = Profile::agreed(profile).and_then(|profile| contexts(profile, &material));
                     (self.sealing, self.opening) = agreed.unzip();
                 }

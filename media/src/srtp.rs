@@ -208,7 +208,7 @@ impl CounterMode {
 }
 
 /// RFC 3711, 4.3: the key stream of AES in counter mode, its start made of label and salt.
-fn derive(master: &[u8], salt: &[u8], label: u8, out: &mut [u8]) -> Option<()> {
+pub(crate) fn derive(master: &[u8], salt: &[u8], label: u8, out: &mut [u8]) -> Option<()> {
     let mut iv = [0; 16];
     iv[..salt.len()].copy_from_slice(salt);
     iv[7] ^= label;

@@ -5,6 +5,7 @@ mod addresses;
 mod cheats;
 mod floods;
 mod fuzz;
+mod insiders;
 mod world;
 
 use super::*;

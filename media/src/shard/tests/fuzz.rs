@@ -1,4 +1,5 @@
-//! Garbage from everywhere: nothing panics, nobody else notices.
+//! Garbage from everywhere, made by somebody without keys: nothing panics, nobody else notices. What somebody with keys can
+//! do is in [`super::insiders`].
 
 use super::*;
 use rand::rngs::StdRng;
@@ -11,7 +12,7 @@ const OFFERS: usize = 3_000;
 
 /// A fresh one each run; `MEDIA_FUZZ_SEED` repeats a run.
 #[allow(clippy::disallowed_methods, reason = "a seed wants a clock; it is printed")]
-fn seed() -> u64 {
+pub(super) fn seed() -> u64 {
     let given = std::env::var("MEDIA_FUZZ_SEED")
         .ok()
         .and_then(|seed| seed.parse().ok());
@@ -25,7 +26,7 @@ fn seed() -> u64 {
 }
 
 /// A few bytes changed, inserted, repeated or cut.
-fn mutate(rng: &mut StdRng, bytes: &mut Vec<u8>) {
+pub(super) fn mutate(rng: &mut StdRng, bytes: &mut Vec<u8>) {
     for _ in 0..rng.random_range(1..6) {
         let at = rng.random_range(0..=bytes.len());
         match rng.random_range(0..6) {
