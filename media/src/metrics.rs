@@ -32,6 +32,8 @@ pub(crate) struct Counts {
 pub(crate) struct SocketCounts {
     pub(crate) datagrams_in: u64,
     pub(crate) datagrams_out: u64,
+    /// The system's receive buffer was full: somebody's audio is missing.
+    pub(crate) overflows: u64,
     /// The system's send buffer stayed full.
     pub(crate) send_full: u64,
     /// The system refused the datagram.
@@ -83,6 +85,7 @@ pub struct Metrics {
     packets_refused: IntCounterVec,
     datagrams_in: IntCounter,
     datagrams_out: IntCounter,
+    overflows: IntCounter,
     datagrams_dropped: IntCounterVec,
     sends_failed: IntCounterVec,
 }
@@ -122,7 +125,10 @@ impl Metrics {
                 "mitalk_media_packets_in_total",
                 "RTP packets decrypted from speakers",
             )?,
-            packets_out: counter("mitalk_media_packets_out_total", "RTP packets sent to listeners")?,
+            packets_out: counter(
+                "mitalk_media_packets_out_total",
+                "Speakers' RTP packets sent to listeners",
+            )?,
             packets_refused: labelled(
                 "mitalk_media_packets_refused_total",
                 "Speakers' packets that were not forwarded",
@@ -132,6 +138,10 @@ impl Metrics {
             datagrams_out: counter(
                 "mitalk_media_datagrams_out_total",
                 "Datagrams handed to the system",
+            )?,
+            overflows: counter(
+                "mitalk_media_receive_overflows_total",
+                "Datagrams that the system dropped because the media thread was too slow",
             )?,
             datagrams_dropped: labelled(
                 "mitalk_media_datagrams_dropped_total",
@@ -179,6 +189,9 @@ impl Metrics {
         self.datagrams_in.inc_by(now.datagrams_in - before.datagrams_in);
         self.datagrams_out
             .inc_by(now.datagrams_out - before.datagrams_out);
+        // The system counts in 32 bits.
+        self.overflows
+            .inc_by(now.overflows.saturating_sub(before.overflows));
         self.sends_failed
             .with_label_values(&["full"])
             .inc_by(now.send_full - before.send_full);

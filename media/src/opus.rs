@@ -4,7 +4,7 @@
 pub(crate) const CLOCK_HZ: u32 = 48_000;
 /// Samples in the usual packet of 20 ms.
 pub(crate) const FRAME: u32 = 960;
-/// One frame of silence, 20 ms: CELT, stereo, code 0. Decoders fade to it without a click.
+/// One frame of silence, 20 ms: CELT, mono, code 0. Decoders fade to it without a click.
 pub(crate) const SILENCE: [u8; 3] = [0xf8, 0xff, 0xfe];
 /// RFC 6716, 3.2.5: no packet lasts longer.
 const MAX_SAMPLES: u32 = CLOCK_HZ * 120 / 1000;

@@ -48,6 +48,8 @@ const CHECK_EVERY: Duration = Duration::from_secs(5);
 /// What we answer with if the client's offer leaves us the choice.
 const LEVEL_ID: u8 = 1;
 const MID_ID: u8 = 4;
+/// One-byte elements have no higher ones (RFC 8285, 4.2): 15 ends the list. str0m knows two-byte ids as well, we do not.
+const MAX_EXTENSION_ID: u8 = 14;
 
 /// What all sessions of a shard have in common.
 pub(crate) struct Setup {
@@ -292,7 +294,10 @@ impl Session {
             .remote_pts()
             .first()
             .map_or(0, |payload_type| **payload_type);
-        let id = |extension| media.remote_extmap().id_of(extension).unwrap_or(0);
+        let id = |extension| {
+            let id = media.remote_extmap().id_of(extension);
+            id.filter(|id| *id <= MAX_EXTENSION_ID).unwrap_or(0)
+        };
         self.extensions = ExtensionIds {
             level: id(Extension::AudioLevel),
             mid: id(Extension::RtpMid),

@@ -58,7 +58,8 @@ pub enum SessionEvent {
         /// Which session.
         session: SessionKey,
     },
-    /// No authenticated packet for some seconds: the client's network is lost. Nothing is sent to it.
+    /// No authenticated packet for some seconds: the client's network is lost. No audio is sent to it; ICE
+    /// goes on asking for it.
     Silent {
         /// Which session.
         session: SessionKey,
@@ -113,7 +114,8 @@ pub struct Stats {
     pub stopped_shards: usize,
     /// Speakers' RTP packets that were decrypted, since the start.
     pub packets_in: u64,
-    /// RTP packets that were encrypted for a listener, since the start.
+    /// Speakers' packets that were encrypted for a listener, since the start; without the silent frames that end a
+    /// talkspurt, which each session's own count has as well.
     pub packets_out: u64,
     /// Packets that were decrypted and not forwarded, since the start: their sender may not speak or sends more than any
     /// codec makes, they are no Opus, or come too late.

@@ -49,10 +49,16 @@ pub(crate) fn run(listeners: usize, idle: Duration, speaking: Duration) {
     let end = Instant::now() + idle;
     while crowd.turn(PACKET, |_, _, _| {}) < end {}
     println!("idled");
-    println!("{}", speak(&mut crowd, start, speaking));
+    let (heard, lost) = speak(&mut crowd, start, speaking);
+    println!("{heard}");
+    // Figures of a run that lost packets are no figures.
+    if lost > 0 {
+        std::process::exit(1);
+    }
 }
 
-fn speak(crowd: &mut Crowd, start: Instant, speaking: Duration) -> String {
+/// Also returns how many packets were not heard.
+fn speak(crowd: &mut Crowd, start: Instant, speaking: Duration) -> (String, u64) {
     let mut latency_us = Vec::new();
     let mut next = Instant::now();
     let end = next + speaking;
@@ -84,11 +90,12 @@ fn speak(crowd: &mut Crowd, start: Instant, speaking: Duration) -> String {
     let slots = crowd.people().iter().flat_map(|person| person.client.slots());
     let breaks: u64 = slots.clone().map(|slot| slot.breaks).sum();
     let lost = (spoken * listeners).saturating_sub(latency_us.len() as u64);
-    format!(
+    let heard = format!(
         "{} of {} packets heard, {lost} lost, {breaks} breaks of the clock; p50 {} us, p99 {} us after they were spoken",
         latency_us.len(),
         spoken * listeners,
         at(50),
         at(99)
-    )
+    );
+    (heard, lost)
 }

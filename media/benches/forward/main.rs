@@ -44,7 +44,12 @@ fn measure(listeners: usize) {
         ..Config::default()
     };
     let metrics = Metrics::register(&prometheus::Registry::new()).unwrap();
-    let (engine, _events) = Engine::start(config, metrics).unwrap();
+    let (engine, mut events) = Engine::start(config, metrics).unwrap();
+    // Read as in life: an engine with news that nobody takes looks for its reader every 20 ms.
+    let reader = std::thread::spawn(move || {
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        runtime.block_on(async { while events.next().await.is_some() {} });
+    });
     let handle = engine.handle();
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
@@ -109,8 +114,9 @@ fn measure(listeners: usize) {
         each / (floor.seal_ns + floor.send_ns)
     );
     println!("  clients: {heard}");
-    child.wait().unwrap();
+    assert!(child.wait().unwrap().success(), "packets were lost");
     engine.shutdown();
+    reader.join().unwrap();
 }
 
 /// CPU time of the media threads so far.

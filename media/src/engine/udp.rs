@@ -28,6 +28,8 @@ pub(crate) struct Sockets {
     sockets: Vec<UdpSocket>,
     pub(crate) outgoing: Outgoing,
     datagrams_in: u64,
+    /// Of sockets that are closed.
+    overflowed: u64,
 }
 
 /// What [`Sockets::wait`] found.
@@ -67,18 +69,43 @@ pub(crate) fn bind(address: SocketAddr) -> Result<UdpSocket, StartError> {
     for grow in [Socket::set_recv_buffer_size, Socket::set_send_buffer_size] {
         grow(&socket, SOCKET_BUFFER_BYTES).map_err(system("enlarging a socket's buffer"))?;
     }
-    let granted = socket
-        .send_buffer_size()
-        .map_err(system("reading a socket's buffer size"))?;
-    if granted < SOCKET_BUFFER_BYTES {
-        // Below this a room of thousands is sent to in more than one go; it works, with more waiting.
-        tracing::info!(
-            granted,
-            wanted = SOCKET_BUFFER_BYTES,
-            "the system limits UDP buffers (net.core.wmem_max)"
-        );
+    for (size, limit) in [
+        (socket.recv_buffer_size(), "net.core.rmem_max"),
+        (socket.send_buffer_size(), "net.core.wmem_max"),
+    ] {
+        // Linux says twice what it granted, for its own bookkeeping (socket(7)).
+        let granted = size.map_err(system("reading a socket's buffer size"))? / 2;
+        if granted < SOCKET_BUFFER_BYTES {
+            // Receiving: a pause of the thread loses audio sooner. Sending: a room of thousands takes more than one go.
+            tracing::info!(
+                granted,
+                wanted = SOCKET_BUFFER_BYTES,
+                limit,
+                "the system limits UDP buffers"
+            );
+        }
     }
     Ok(socket.into())
+}
+
+/// Datagrams that the system dropped since the socket was opened, its receive buffer being full; 0 where it does not say.
+fn overflows(socket: &UdpSocket) -> u64 {
+    // linux/sock_diag.h: SK_MEMINFO_VARS words, of which this one counts drops.
+    const WORDS: usize = 9;
+    const DROPS: usize = 8;
+    let mut words = [0u32; WORDS];
+    let mut len = size_of_val(&words) as libc::socklen_t;
+    // SAFETY: the buffer and its length are valid for the call; on failure nothing is written.
+    unsafe {
+        libc::getsockopt(
+            socket.as_raw_fd(),
+            libc::SOL_SOCKET,
+            libc::SO_MEMINFO,
+            words.as_mut_ptr().cast(),
+            &mut len,
+        )
+    };
+    u64::from(words[DROPS])
 }
 
 /// Where people can send to when a socket is bound to all addresses: loopback, and the address from which the system
@@ -131,6 +158,7 @@ impl Sockets {
             sockets,
             outgoing,
             datagrams_in: 0,
+            overflowed: 0,
         }
     }
 
@@ -172,7 +200,11 @@ impl Sockets {
 
     /// Nothing is received or sent any more; what was counted stays.
     pub(crate) fn close(&mut self) {
-        self.sockets.clear();
+        self.overflowed += self
+            .sockets
+            .drain(..)
+            .map(|socket| overflows(&socket))
+            .sum::<u64>();
         (self.outgoing.v4, self.outgoing.v6) = (None, None);
     }
 
@@ -192,6 +224,7 @@ impl Sockets {
     pub(crate) fn counts(&self) -> SocketCounts {
         SocketCounts {
             datagrams_in: self.datagrams_in,
+            overflows: self.overflowed + self.sockets.iter().map(overflows).sum::<u64>(),
             ..self.outgoing.counts.clone()
         }
     }
@@ -280,6 +313,25 @@ fn wait_writable(fd: RawFd) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_the_system_had_to_drop_is_counted() {
+        const SENT: usize = 2_000;
+        let loopback: SocketAddr = "127.0.0.1:0".parse().unwrap();
+        let receiver = bind(loopback).unwrap();
+        socket2::SockRef::from(&receiver).set_recv_buffer_size(0).unwrap();
+        let (sender, to) = (UdpSocket::bind(loopback).unwrap(), receiver.local_addr().unwrap());
+        for _ in 0..SENT {
+            sender.send_to(&[0; 1000], to).unwrap();
+        }
+        let (mut sockets, mut batch) = (Sockets::new(vec![receiver]), Batch::default());
+        while sockets.receive(0, &mut batch) > 0 {}
+        let counts = sockets.counts();
+        assert!(counts.overflows > 0);
+        assert_eq!(counts.datagrams_in + counts.overflows, SENT as u64);
+        sockets.close();
+        assert_eq!(sockets.counts(), counts);
+    }
 
     /// A route that is gone, a full connection table or a firewall: whatever the system says about one listener's
     /// address, the others behind it in the batch get their packets, whole.

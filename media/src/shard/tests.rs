@@ -114,6 +114,31 @@ fn one_to_four_slots_are_served() {
     world.assert_clean();
 }
 
+/// 15 would end the list of elements before it began, and 16 would be padding.
+#[test]
+fn an_extension_id_beyond_one_byte_elements_is_as_good_as_none() {
+    for id in [15, 16] {
+        let mut world = World::new(14);
+        let speaker = world.join(SPEAK(7), 3);
+        let level = |id: u8| format!("a=extmap:{id} urn:ietf:params:rtp-hdrext:ssrc-audio-level\r\n");
+        let mid = "a=extmap:4 urn:ietf:params:rtp-hdrext:sdes:mid\r\n";
+        let listener = world.join_with(Rights::Listen, 3, |offer| {
+            offer.replace(&level(crate::light::LEVEL_ID), &(level(id) + mid))
+        });
+        world.run(MS(500));
+        world.speak(speaker, Some(20));
+        world.run(MS(500));
+        let sent = world.network.sent_to(listener);
+        let elements: Vec<&[u8]> = sent
+            .iter()
+            .filter(|d| d[0] >> 6 == 2 && d[1] & 0x7f == crate::light::PAYLOAD_TYPE)
+            .map(|d| &d[20..24])
+            .collect();
+        assert!(elements.len() >= 20);
+        assert!(elements.iter().all(|e| e[..3] == [0, 0, 4 << 4]), "{elements:?}");
+    }
+}
+
 #[test]
 fn a_mute_works_from_the_very_next_packet() {
     let mut world = World::new(3);
