@@ -20,13 +20,14 @@ import { SettingsScreen } from './screens/settings';
 import { SignIn } from './screens/sign-in';
 import { Waiting } from './screens/waiting';
 import { You } from './screens/you';
-import { accountState, load, me, needsSetup } from './state/account';
+import { accountError, accountState, load, me, needsSetup } from './state/account';
 import { live } from './state/live';
 import { farewell, roomId } from './state/room';
 import { toggleHand, toggleMute } from './state/room-actions';
 import { place, type Route, route } from './state/route';
 import { wide } from './state/viewport';
 import { Button } from './ui/button';
+import { Failed } from './ui/failed';
 import { Icon, type IconName } from './ui/icon';
 import { Empty, Loading, Page } from './ui/page';
 import { Toasts } from './ui/toasts';
@@ -62,10 +63,10 @@ function Inside() {
           <Loading />
         </Alone>
       );
-    case 'offline':
+    case 'unreachable':
       return (
         <Alone>
-          <Offline />
+          <Failed whole error={accountError.value} onRetry={load} />
         </Alone>
       );
     case 'ready':
@@ -188,14 +189,6 @@ function Tabs() {
 
 function Alone({ children }: { children: preact.ComponentChildren }) {
   return <main class="alone">{children}</main>;
-}
-
-function Offline() {
-  return (
-    <Empty whole icon="offline" title={t('app.offline')} text={t('app.offline_note')}>
-      <Button onPress={load}>{t('common.try_again')}</Button>
-    </Empty>
-  );
 }
 
 function Elsewhere() {

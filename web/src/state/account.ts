@@ -4,11 +4,12 @@ import { auth, me as meRoutes } from '../api/routes';
 import * as tokens from '../api/tokens';
 import type { Me, Notice } from '../api/types';
 
-/** `starting`: tokens are there, the account is not yet. */
-export type AccountState = 'signed_out' | 'starting' | 'offline' | 'ready';
+/** `starting`: tokens are there, the account is not yet; `unreachable`: nor can it be had, for `accountError`. */
+export type AccountState = 'signed_out' | 'starting' | 'unreachable' | 'ready';
 
 export const me = signal<Me | null>(null);
 export const accountState = signal<AccountState>(tokens.signedIn() ? 'starting' : 'signed_out');
+export const accountError = signal<unknown>(null);
 export const myId = computed(() => me.value?.id ?? '');
 export const unread = computed(() => (me.value ? Math.max(0, me.value.notice_seq - me.value.notices_read) : 0));
 /** An invite link that brought the person here, kept until they have signed in. */
@@ -38,12 +39,12 @@ export function noticed(notice: Notice): void {
 
 export async function load(): Promise<void> {
   if (!tokens.signedIn()) return;
-  accountState.value = 'starting';
   try {
     setMe(await meRoutes.get());
-  } catch {
+  } catch (error) {
+    accountError.value = error;
     // A refused refresh has signed us out already; everything else may pass.
-    if (tokens.signedIn()) accountState.value = 'offline';
+    if (tokens.signedIn()) accountState.value = 'unreachable';
   }
 }
 

@@ -15,8 +15,6 @@ import { memberOf } from './room-reducer';
 import { go, place, roomPath, route } from './route';
 import { toast } from './toasts';
 
-/** So often the account is asked for again while it cannot be had. */
-const OFFLINE_RETRY_MS = 5_000;
 const HALLWAY_QUIET_MS = 1_000;
 
 export function start(): void {
@@ -35,14 +33,8 @@ export function start(): void {
   effect(() => {
     if (live.state.value === 'elsewhere') untracked(current.abandon);
   });
-  effect(() => {
-    if (accountState.value !== 'offline') return;
-    const timer = setTimeout(load, OFFLINE_RETRY_MS);
-    return () => clearTimeout(timer);
-  });
   effect(comeBack);
   effect(followRoom);
-  addEventListener('online', () => accountState.value === 'offline' && void load());
   void load();
 }
 

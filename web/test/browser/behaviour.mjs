@@ -189,7 +189,7 @@ const tests = {
     await page.route('**/v1/**', (route) => route.abort());
     await page.reload();
     await sees(page, '.empty');
-    assert.match(await page.locator('h1').textContent(), /offline/);
+    assert.match(await page.locator('h1').textContent(), /No connection/);
   },
 };
 

@@ -56,7 +56,7 @@ export const scenes = {
     answers: { 'GET /v1/hallway': problem(503, 'overloaded', { retry_after: 30 }) },
     go: at('/', '[role=alert]'),
   },
-  offline: { answers: { 'GET /v1/me': 'abort' }, go: at('/', '.empty') },
+  unreachable: { answers: { 'GET /v1/me': 'abort' }, go: at('/', '[role=alert]') },
   'new-room': {
     go: async (page) => {
       await at('/new', '.choice')(page);

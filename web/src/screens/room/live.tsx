@@ -71,11 +71,16 @@ function open(what: 'hands' | 'settings'): void {
 
 function Facts({ room }: { room: RoomSnapshot }) {
   const facts = [...room.topics, ...(room.language ? [languageName(room.language)] : [])];
+  const moderators = room.stage.filter(({ role }) => role === 'moderator').map(({ person }) => person.name);
+  const names = new Intl.ListFormat(document.documentElement.lang, { style: 'short' }).format(moderators);
   return (
-    <p class="facts">
-      {room.visibility !== 'open' && <Icon name="lock" size={16} />}
-      {[...facts, t('room.people_count', { n: room.stage.length + room.audience_count })].join(' · ')}
-    </p>
+    <>
+      <p class="facts">
+        {room.visibility !== 'open' && <Icon name="lock" size={16} />}
+        {[...facts, t('room.people_count', { n: room.stage.length + room.audience_count })].join(' · ')}
+      </p>
+      {names && <p class="facts one-line">{t('room.moderated_by', { names })}</p>}
+    </>
   );
 }
 
