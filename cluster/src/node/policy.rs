@@ -2,15 +2,16 @@
 //! of a shard are in `tests/node/faults.rs`.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
 use ractor::{ActorCell, ActorId};
 
-use super::{Builder, Cluster, Config, envelope, keeper, shard};
+use super::{Builder, Cluster, Config, ShardListener, envelope, keeper, shard, supervisor};
 use crate::call::{AskError, Call};
 use crate::entity::{Context, Decision, Effects, Entity, Stamp};
-use crate::id::{EntityId, NodeId, ShardId};
+use crate::id::{EntityId, Epoch, NodeId, ShardId};
 use crate::membership::LocalMembership;
 use crate::metrics::Metrics;
 use crate::protocol::outcome::Outcome;
@@ -196,4 +197,33 @@ async fn a_hint_does_not_lengthen_the_deadline() {
         "{:?}",
         started.elapsed()
     );
+}
+
+/// Counts the shards that it was told of.
+#[derive(Default)]
+struct Taken(AtomicUsize);
+
+#[async_trait]
+impl ShardListener for Taken {
+    async fn taken(&self, _: ShardId) {
+        self.0.fetch_add(1, Ordering::SeqCst);
+    }
+
+    async fn lost(&self, _: ShardId) {}
+}
+
+/// A shard's last words may be heard after its end.
+#[tokio::test(start_paused = true)]
+async fn a_shard_that_has_ended_is_not_told_as_taken() {
+    let taken = Arc::new(Taken::default());
+    let other = Arc::new(LocalMembership::new(NodeId::new("other"), "local"));
+    let builder = builder(&Memory::exclusive()).network(Arc::new(Elsewhere), other);
+    let cluster = builder.on_shard(taken.clone()).start().await.unwrap();
+    let (shard, epoch) = (ShardId(3), Epoch(9));
+    cluster
+        .root
+        .cast(supervisor::Msg::Opened { shard, epoch })
+        .unwrap();
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    assert_eq!(taken.0.load(Ordering::SeqCst), 0);
 }

@@ -87,8 +87,6 @@ pub(super) struct State {
     low_water: Arc<AtomicU64>,
     entities: Children<EntityId, Child>,
     failures: HashMap<EntityId, (u32, BootInstant)>,
-    /// Commands that came before the shard was open; bounded by the node's admission.
-    waiting: VecDeque<(EntityId, Box<Asked>)>,
     draining: bool,
     alarm: Alarm,
 }
@@ -122,7 +120,6 @@ impl Actor for Shell {
             low_water: Arc::default(),
             entities: Children::default(),
             failures: HashMap::new(),
-            waiting: VecDeque::new(),
             draining: false,
             alarm: Alarm::default(),
         };
@@ -231,7 +228,7 @@ impl State {
 
     async fn execute(&mut self, myself: &ActorRef<Msg>, output: Output) {
         match output {
-            Output::Opened => self.opened(myself).await,
+            Output::Opened => self.opened(myself),
             Output::Noted(id) => {
                 if let Some(child) = self.entities.get_mut(&id) {
                     child.send(entity::Msg::Noted);
@@ -289,23 +286,17 @@ impl State {
         beside(myself, async move { Msg::Done(answer.await) });
     }
 
-    async fn opened(&mut self, myself: &ActorRef<Msg>) {
-        self.shared.set_route(self.shard, Some(myself.clone()));
-        let _gone = self
-            .supervisor
-            .cast(supervisor::Msg::Opened { shard: self.shard });
-        for (id, asked) in std::mem::take(&mut self.waiting) {
-            self.ask(myself, id, asked).await;
-        }
+    /// Commands come from now on.
+    fn opened(&self, myself: &ActorRef<Msg>) {
+        let (shard, epoch) = (self.shard, self.epoch);
+        self.shared.set_route(shard, Some(myself.clone()));
+        let _gone = self.supervisor.cast(supervisor::Msg::Opened { shard, epoch });
     }
 
     async fn ask(&mut self, myself: &ActorRef<Msg>, id: EntityId, mut asked: Box<Asked>) {
         if self.draining {
             let _gone = asked.reply.send(Outcome::Stopping);
             return;
-        }
-        if !self.machine.is_open() {
-            return self.waiting.push_back((id, asked));
         }
         if self.rests(&id) {
             let _gone = asked
@@ -351,9 +342,6 @@ impl State {
     /// Rules 2 and 4: everything stops at once; whoever waits is answered by the dropped reply ports.
     fn lost(&mut self, myself: &ActorRef<Msg>) -> Result<(), ActorProcessingErr> {
         self.shared.set_route(self.shard, None);
-        for (_, asked) in self.waiting.drain(..) {
-            let _gone = asked.reply.send(Outcome::NotOwner { hint: None });
-        }
         myself.stop(Some("lost".to_owned()));
         Ok(())
     }
@@ -361,9 +349,6 @@ impl State {
     fn drain(&mut self, myself: &ActorRef<Msg>) {
         self.draining = true;
         self.shared.set_route(self.shard, None);
-        for (_, asked) in self.waiting.drain(..) {
-            let _gone = asked.reply.send(Outcome::Stopping);
-        }
         for child in self.entities.iter_mut() {
             child.send(entity::Msg::Finish);
         }

@@ -42,6 +42,7 @@ pub(super) enum Msg {
     /// From a shard: its entities answer.
     Opened {
         shard: ShardId,
+        epoch: Epoch,
     },
     /// From calls beside the actor.
     Done(Input),
@@ -136,8 +137,10 @@ impl Actor for Shell {
                 }
             }
             Msg::Ended => myself.stop(None),
-            Msg::Opened { shard } => {
-                if state.taken.insert(shard) {
+            Msg::Opened { shard, epoch } => {
+                // It may have ended meanwhile: that is heard first.
+                let lives = state.shards.get(&shard).is_some_and(|(_, of)| *of == epoch);
+                if lives && state.taken.insert(shard) {
                     let _nobody = state.listeners.send(Told::Taken(shard));
                 }
             }
