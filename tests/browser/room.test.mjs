@@ -59,6 +59,12 @@ scene(world, 'a listener raises a hand, comes on stage, and both are heard', asy
   await noor.unmute();
   await otto.hears(mira, noor);
 
+  // Pressed faster than the server answers, the last press stands.
+  for (const _ of ['mute', 'unmute', 'mute', 'unmute']) await noor.page.keyboard.press('m');
+  await noor.button('Mute', { exact: true }).waitFor();
+  await mira.page.locator('.member[data-muted=false]').filter({ hasText: 'Noor' }).waitFor();
+  await otto.hears(mira, noor);
+
   await mira.moderate(noor, 'Mute');
   await noor.button('Unmute', { exact: true }).waitFor();
   await otto.hears(mira);

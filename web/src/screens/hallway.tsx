@@ -5,7 +5,7 @@ import { languageName, shortNumber, t } from '../i18n';
 import { me, unread } from '../state/account';
 import { hallway } from '../state/hallway';
 import { join, roomId } from '../state/room';
-import { go, roomPath, route } from '../state/route';
+import { go, isPlain, roomPath, route } from '../state/route';
 import { wide } from '../state/viewport';
 import { Button } from '../ui/button';
 import { Failed } from '../ui/failed';
@@ -82,7 +82,11 @@ function Card({ room }: { room: RoomCard }) {
   const names = room.stage.map((person) => person.name);
   return (
     <li>
-      <a class={`card${here ? ' here' : ''}`} href={roomPath(room.id)} onClick={() => join(room.id)}>
+      <a
+        class={`card${here ? ' here' : ''}`}
+        href={roomPath(room.id)}
+        onClick={(event) => isPlain(event) && join(room.id)}
+      >
         {(facts.length > 0 || room.visibility !== 'open') && (
           <p class="facts">
             {room.visibility !== 'open' && <Icon name="lock" size={16} />}

@@ -8,7 +8,7 @@ import { t } from '../i18n';
 import { accountState, keepInvite, me, setMe } from '../state/account';
 import { go } from '../state/route';
 import { attempt } from '../state/toasts';
-import { useArrival } from '../ui/arrival';
+import { useArrival, useTitle } from '../ui/arrival';
 import { Button } from '../ui/button';
 import { Failed } from '../ui/failed';
 import { Icon } from '../ui/icon';
@@ -30,10 +30,8 @@ export function InviteLink({ code }: { code: string }) {
       error.value = thrown;
     }
   };
-  useEffect(() => {
-    document.title = t('app.name');
-    void load();
-  }, [code]);
+  useTitle('');
+  useEffect(() => void load(), [code]);
   const found = preview.value;
   if (error.value && mayPass(error.value)) return <Failed whole error={error.value} onRetry={load} />;
   if (!found && !error.value) return <Loading />;

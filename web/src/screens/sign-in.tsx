@@ -6,6 +6,7 @@ import type { CodeSent } from '../api/types';
 import { LOCALE_NAMES, LOCALES, locale, problemText, t } from '../i18n';
 import { pendingInvite, verify } from '../state/account';
 import { change } from '../state/settings';
+import { useTitle } from '../ui/arrival';
 import { Button } from '../ui/button';
 import { likelyPrefix } from '../ui/calling-codes';
 import { Field } from '../ui/field';
@@ -16,9 +17,7 @@ const CODE_LENGTH = 6;
 export function SignIn() {
   const phone = useSignal(likelyPrefix(navigator.languages));
   const sent = useSignal<CodeSent | null>(null);
-  useEffect(() => {
-    document.title = t('app.name');
-  }, []);
+  useTitle('');
   return (
     <Welcome footer={<LocaleSwitch />}>
       <div class="welcome-card">

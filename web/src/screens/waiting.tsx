@@ -1,9 +1,9 @@
 /** In the waitlist: the live place, what one can do meanwhile, and how one will hear. */
 import { useSignal } from '@preact/signals';
-import { useEffect } from 'preact/hooks';
 import { invites } from '../api/routes';
 import { number, problemText, t } from '../i18n';
 import { keepInvite, me, pendingInvite, setMe, signOut } from '../state/account';
+import { useTitle } from '../ui/arrival';
 import { Button } from '../ui/button';
 import { Field } from '../ui/field';
 import { Icon } from '../ui/icon';
@@ -13,9 +13,7 @@ import { LocaleSwitch } from './sign-in';
 export function Waiting() {
   const account = me.value;
   const ahead = account?.ticket?.ahead ?? 0;
-  useEffect(() => {
-    document.title = `${t('waiting.title')} · ${t('app.name')}`;
-  }, []);
+  useTitle(t('waiting.title'));
   if (!account) return null;
   const done = Boolean(account.profile.name && account.profile.handle);
   return (

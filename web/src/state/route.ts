@@ -77,13 +77,18 @@ function arrive(): void {
   route.value = next;
 }
 
+/** Not one that opens a link somewhere else. */
+export function isPlain(event: MouseEvent): boolean {
+  return event.button === 0 && !event.metaKey && !event.ctrlKey && !event.shiftKey && !event.altKey;
+}
+
 export function startRouting(): void {
   arrive();
   addEventListener('popstate', arrive);
   document.addEventListener('click', (event) => {
     const link = (event.target as Element).closest?.('a');
-    const plain = event.button === 0 && !event.metaKey && !event.ctrlKey && !event.shiftKey && !event.altKey;
-    if (!link || !plain || link.target || link.origin !== location.origin || link.hasAttribute('download')) return;
+    if (!link || !isPlain(event) || link.target || link.origin !== location.origin || link.hasAttribute('download'))
+      return;
     event.preventDefault();
     go(link.pathname);
   });

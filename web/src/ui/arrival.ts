@@ -1,7 +1,16 @@
-/** A screen that is new under the finger is also new for the ear: its heading takes a focus that nothing else holds. */
+/** What a new screen does for those who do not look at it: a title for the window, and the focus for its heading. */
 import type { RefObject } from 'preact';
 import { useEffect, useRef } from 'preact/hooks';
+import { t } from '../i18n';
 
+/** Beside the app's name; `null` while something else has the title, and `''` for the name alone. */
+export function useTitle(title: string | null): void {
+  useEffect(() => {
+    if (title !== null) document.title = title ? `${title} · ${t('app.name')}` : t('app.name');
+  }, [title]);
+}
+
+/** The heading takes a focus that nothing else holds. */
 export function useArrival(what?: unknown): RefObject<HTMLHeadingElement | null> {
   const heading = useRef<HTMLHeadingElement>(null);
   useEffect(() => {

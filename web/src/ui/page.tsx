@@ -1,9 +1,8 @@
 /** The frame of a screen: a heading that takes the focus on arrival, a way back, and what lists say when they are empty. */
 import type { ComponentChildren } from 'preact';
-import { useEffect } from 'preact/hooks';
 import { t } from '../i18n';
 import { back, route } from '../state/route';
-import { useArrival } from './arrival';
+import { useArrival, useTitle } from './arrival';
 import { IconButton } from './button';
 import { Icon, type IconName } from './icon';
 
@@ -21,9 +20,7 @@ export function Page({ title, backTo, actions, broad, children }: PageProps) {
   const heading = useArrival();
   // A room over it has the title; it comes back when the room goes.
   const covered = route.value.name === 'room';
-  useEffect(() => {
-    if (!covered) document.title = `${title} · ${t('app.name')}`;
-  }, [title, covered]);
+  useTitle(covered ? null : title);
   return (
     <div class={`page${broad ? ' broad' : ''}`}>
       <header class="page-head">

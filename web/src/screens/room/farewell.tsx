@@ -3,7 +3,7 @@ import { problemText, t } from '../../i18n';
 import { myId } from '../../state/account';
 import { farewell as current, type Farewell, join } from '../../state/room';
 import { go } from '../../state/route';
-import { useArrival } from '../../ui/arrival';
+import { useArrival, useTitle } from '../../ui/arrival';
 import { Button } from '../../ui/button';
 import { PersonRow } from '../../ui/people';
 import { FollowButton } from '../../ui/profile';
@@ -17,6 +17,7 @@ export function FarewellScreen({ farewell }: { farewell: Farewell }) {
     go('/', 'replace');
   };
   const heading = useArrival(why);
+  useTitle(t(`room.left.${why}`));
   const again = why === 'moved_device' || why === 'lost_connection' || why === 'removed';
   return (
     <div class="room">

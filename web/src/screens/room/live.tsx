@@ -9,6 +9,7 @@ import { live } from '../../state/live';
 import { connection } from '../../state/room';
 import { roomLink } from '../../state/room-link';
 import { microphone } from '../../state/voice';
+import { useTitle } from '../../ui/arrival';
 import { Button, IconButton } from '../../ui/button';
 import { Icon } from '../../ui/icon';
 import { share } from '../../ui/share';
@@ -33,9 +34,7 @@ export function Live({ room }: { room: RoomSnapshot }) {
     heading.current?.focus({ preventScroll: true });
     return close;
   }, [room.id]);
-  useEffect(() => {
-    document.title = `${room.title} · ${t('app.name')}`;
-  }, [room.title]);
+  useTitle(room.title);
   const moderates = room.my_role === 'moderator';
   const look = (person: PersonBrief) => {
     opened.value = { what: 'person', person };

@@ -8,7 +8,7 @@ import { languageName, t } from '../../i18n';
 import { join } from '../../state/room';
 import { keyOf } from '../../state/room-link';
 import { go } from '../../state/route';
-import { useArrival } from '../../ui/arrival';
+import { useArrival, useTitle } from '../../ui/arrival';
 import { Button } from '../../ui/button';
 import { Failed } from '../../ui/failed';
 import { Loading, Tags } from '../../ui/page';
@@ -58,6 +58,7 @@ export function Preview({ id }: { id: string }) {
 
 function Door({ room }: { room: RoomSnapshot }) {
   const heading = useArrival();
+  useTitle(room.title);
   const shown = room.stage.slice(0, SHOWN_FACES).map((member) => member.person);
   const names = new Intl.ListFormat(document.documentElement.lang, { style: 'short' });
   return (
