@@ -22,7 +22,6 @@ pub use crowd::{Crowd, Person, SocketWire};
 pub use heard::Heard;
 pub use sdp::candidates;
 
-use aws_lc_rs::digest;
 use ice::Ice;
 use sdp::Answer;
 use std::net::SocketAddr;
@@ -392,11 +391,4 @@ impl std::fmt::Debug for Client {
             .field("heard", &self.heard)
             .finish_non_exhaustive()
     }
-}
-
-/// SHA-256 as an SDP writes it.
-fn sha256(bytes: &[u8]) -> String {
-    let digest = digest::digest(&digest::SHA256, bytes);
-    let pairs: Vec<String> = digest.as_ref().iter().map(|byte| format!("{byte:02X}")).collect();
-    pairs.join(":")
 }

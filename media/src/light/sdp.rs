@@ -1,13 +1,16 @@
 //! The offer of one microphone and some slots, and the little that is wanted of its answer.
 
 use super::ice::Credentials;
-use super::{Error, LEVEL_ID, PAYLOAD_TYPE, sha256};
+use super::{Error, LEVEL_ID, PAYLOAD_TYPE};
+use aws_lc_rs::digest;
 use std::fmt::Write;
 use std::net::SocketAddr;
 
-/// A certificate's `sha-256` fingerprint.
+/// A certificate's `sha-256` fingerprint, as an SDP writes it.
 pub(super) fn fingerprint(certificate: &[u8]) -> String {
-    sha256(certificate)
+    let digest = digest::digest(&digest::SHA256, certificate);
+    let pairs: Vec<String> = digest.as_ref().iter().map(|byte| format!("{byte:02X}")).collect();
+    pairs.join(":")
 }
 
 /// Writes the offer.

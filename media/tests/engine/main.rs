@@ -8,137 +8,17 @@
     reason = "a test's helpers fail by panicking, like the test"
 )]
 
-use mitalk_media::light::{Client, Crowd, Heard, Identity, Person, State};
+mod world;
+
+use mitalk_media::light::{Heard, State};
 use mitalk_media::{
-    Config, Engine, Error, Events, Gone, Handle, Join, Metrics, Rights, RoomKey, SessionEvent, SessionKey,
-    StageNumber, StartError,
+    Config, Engine, Error, Gone, Join, Rights, SessionEvent, SessionKey, StageNumber, StartError,
 };
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
-use std::sync::Arc;
 use std::time::{Duration, Instant};
-
-const LOOPBACK: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
-const ROOM: RoomKey = RoomKey(1);
-/// Generous: the machine may be busy with other tests.
-const PATIENCE: Duration = Duration::from_secs(30);
-const VOICE: &[u8] = &[
-    0x78, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19,
-];
-
-fn config() -> Config {
-    Config {
-        bind: vec![SocketAddr::new(LOOPBACK, 0)],
-        ..Config::default()
-    }
-}
-
-fn metrics() -> (Metrics, prometheus::Registry) {
-    let registry = prometheus::Registry::new();
-    (Metrics::register(&registry).unwrap(), registry)
-}
-
-struct World {
-    engine: Engine,
-    handle: Handle,
-    events: Events,
-    crowd: Crowd,
-    identity: Arc<Identity>,
-    rng: StdRng,
-    registry: prometheus::Registry,
-    started: Instant,
-    /// Who speaks, and the packets that they have sent.
-    speaking: Vec<(usize, u64)>,
-}
-
-impl World {
-    fn new(config: Config) -> Self {
-        let (metrics, registry) = metrics();
-        let (engine, events) = Engine::start(config, metrics).unwrap();
-        Self {
-            handle: engine.handle(),
-            engine,
-            events,
-            crowd: Crowd::new(Instant::now()).unwrap(),
-            identity: Identity::new().unwrap(),
-            rng: StdRng::seed_from_u64(1),
-            registry,
-            started: Instant::now(),
-            speaking: Vec::new(),
-        }
-    }
-
-    fn client(&mut self) -> Client {
-        Client::new(&self.identity, 3, &mut self.rng, Instant::now())
-    }
-
-    async fn join(&mut self, rights: Rights) -> usize {
-        let mut client = self.client();
-        let session = SessionKey(self.crowd.people().len() as u64);
-        let join = Join {
-            room: ROOM,
-            session,
-            rights,
-            offer: client.offer(),
-            grace: Duration::from_secs(30),
-        };
-        let answer = self.handle.join(join).await.unwrap();
-        client.accept(&answer.sdp, Instant::now()).unwrap();
-        self.crowd.add(client, LOOPBACK).unwrap()
-    }
-
-    fn speak(&mut self, person: usize) {
-        self.speaking.push((person, 0));
-    }
-
-    /// Runs the clients until something holds.
-    fn until(&mut self, what: &str, mut holds: impl FnMut(&mut [Person]) -> bool) {
-        let end = Instant::now() + PATIENCE;
-        while !holds(self.crowd.people()) {
-            let now = self.crowd.turn(Duration::from_millis(5), |_, _, _| {});
-            assert!(now < end, "not within {PATIENCE:?}: {what}; {:?}", self.crowd);
-            let packets = now.duration_since(self.started).as_millis() as u64 / 20;
-            for (person, sent) in &mut self.speaking {
-                let Person { client, wire } = &mut self.crowd.people()[*person];
-                if *sent < packets {
-                    client.speak(20, VOICE, wire);
-                    *sent = packets;
-                }
-            }
-        }
-    }
-
-    fn until_up(&mut self) {
-        self.until("all are connected", |people| {
-            people.iter().all(|p| p.client.state() == State::Up)
-        });
-    }
-
-    async fn event(&mut self) -> SessionEvent {
-        tokio::time::timeout(PATIENCE, self.events.next())
-            .await
-            .unwrap()
-            .unwrap()
-    }
-
-    fn metric(&self, name: &str) -> f64 {
-        let families = self.registry.gather();
-        let family = families.iter().find(|family| family.name() == name);
-        let values = family.into_iter().flat_map(|family| family.get_metric());
-        values
-            .map(|metric| metric.get_counter().get_value() + metric.get_gauge().get_value())
-            .sum()
-    }
-}
-
-fn packets(person: &Person) -> u64 {
-    person.client.slots().iter().map(|slot| slot.packets).sum()
-}
-
-fn speaks(number: u32) -> Rights {
-    Rights::Speak(StageNumber(number))
-}
+use world::*;
 
 #[tokio::test]
 async fn people_hear_each_other_until_one_is_muted_and_one_leaves() {
