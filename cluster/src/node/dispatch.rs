@@ -117,24 +117,28 @@ pub(super) async fn deliver(shared: &Shared, id: &EntityId, row: OutboxRow) -> b
                 entity: id.clone(),
                 sequence,
             });
-            let deadline = DELIVERY_DEADLINE;
             let command = Command {
                 id: target,
                 bytes: payload,
                 request: None,
                 source,
                 trace,
-                deadline,
+                deadline: DELIVERY_DEADLINE,
             };
-            let kind = command.id.kind.clone();
-            let outcome = ask(shared, command).await;
-            if matches!(outcome, Outcome::Corrupt | Outcome::TooLarge) {
-                // Not skipped: a newer release may be able to read it, and order must hold.
-                tracing::error!(from = %id.kind, to = %kind, sequence, "outbox row cannot be delivered");
-            }
-            outcome.is_decided()
+            deliver_command(shared, id, command).await
         }
     }
+}
+
+async fn deliver_command(shared: &Shared, from: &EntityId, command: Command) -> bool {
+    let (kind, source) = (command.id.kind.clone(), command.source.clone());
+    let outcome = ask(shared, command).await;
+    if matches!(outcome, Outcome::Corrupt | Outcome::TooLarge) {
+        // Not skipped: a newer release may be able to read it, and order must hold.
+        let sequence = source.map(|s| s.sequence);
+        tracing::error!(from = %from.kind, to = %kind, sequence, "outbox row cannot be delivered");
+    }
+    outcome.is_decided()
 }
 
 /// What this node answers.

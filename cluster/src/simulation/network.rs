@@ -27,13 +27,37 @@ pub(super) enum Heard {
     Unavailable(Ms),
 }
 
+impl Fate {
+    /// Carried out after `applied`, heard of after that.
+    fn answered(applied: Ms, after: Ms) -> Self {
+        Self {
+            applied: Some(applied),
+            repeated: None,
+            heard: Heard::Answer(after),
+        }
+    }
+
+    /// Carried out or not, and nothing is heard.
+    fn silent(applied: Option<Ms>) -> Self {
+        Self {
+            applied,
+            repeated: None,
+            heard: Heard::Nothing,
+        }
+    }
+
+    /// Carried out once more, long after.
+    fn again(self, late: Ms) -> Self {
+        Self {
+            repeated: Some(late),
+            ..self
+        }
+    }
+}
+
 /// One call without faults.
 pub(super) fn calm(rng: &mut StdRng) -> Fate {
-    Fate {
-        applied: Some(rng.random_range(0..3)),
-        repeated: None,
-        heard: Heard::Answer(rng.random_range(0..3)),
-    }
+    Fate::answered(rng.random_range(0..3), rng.random_range(0..3))
 }
 
 /// A node's way to the store, while there are faults.
@@ -53,62 +77,29 @@ pub(super) enum Line {
 pub(super) fn draw(rng: &mut StdRng, line: Line) -> Fate {
     let soon = rng.random_range(0..20);
     let late = rng.random_range(TIMEOUT..20_000);
-    let (never, unanswered) = (
-        Fate {
-            applied: None,
-            repeated: None,
-            heard: Heard::Nothing,
-        },
-        Fate {
-            applied: Some(soon),
-            repeated: None,
-            heard: Heard::Nothing,
-        },
-    );
     let kind = match line {
         Line::Fair => rng.random_range(0..100),
         Line::Slow => rng.random_range(60..88),
-        Line::Deaf => return unanswered,
-        Line::Cut if rng.random_bool(0.8) => return never,
-        Line::Cut => return unanswered,
+        Line::Deaf => return Fate::silent(Some(soon)),
+        Line::Cut if rng.random_bool(0.8) => return Fate::silent(None),
+        Line::Cut => return Fate::silent(Some(soon)),
     };
     match kind {
-        0..80 => Fate {
-            applied: Some(soon),
-            repeated: None,
-            heard: Heard::Answer(rng.random_range(0..20)),
-        },
+        0..80 => Fate::answered(soon, rng.random_range(0..20)),
         // Slow, and still answered in time.
         80..88 => {
             let applied = rng.random_range(0..TIMEOUT - 10);
-            Fate {
-                applied: Some(applied),
-                repeated: None,
-                heard: Heard::Answer(rng.random_range(0..TIMEOUT - applied)),
-            }
+            Fate::answered(applied, rng.random_range(0..TIMEOUT - applied))
         }
-        88..91 => unanswered,
-        91..92 => never,
+        88..91 => Fate::silent(Some(soon)),
+        91..92 => Fate::silent(None),
         // Given up, and carried out long after.
-        92..95 => Fate {
-            applied: Some(late),
-            repeated: None,
-            heard: Heard::Nothing,
-        },
-        95..97 => Fate {
-            applied: Some(soon),
-            repeated: Some(late),
-            heard: Heard::Nothing,
-        },
-        97..98 => Fate {
-            applied: Some(soon),
-            repeated: Some(late),
-            heard: Heard::Answer(rng.random_range(0..20)),
-        },
+        92..95 => Fate::silent(Some(late)),
+        95..97 => Fate::silent(Some(soon)).again(late),
+        97..98 => Fate::answered(soon, rng.random_range(0..20)).again(late),
         _ => Fate {
-            applied: None,
-            repeated: None,
             heard: Heard::Unavailable(soon),
+            ..Fate::silent(None)
         },
     }
 }
