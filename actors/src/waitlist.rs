@@ -14,6 +14,7 @@
 
 pub mod block;
 pub mod position;
+mod rate;
 pub mod ticket;
 
 use crate::events::{Actor, Audit, Message};
@@ -21,6 +22,7 @@ use crate::id::UserId;
 use crate::tables::BLOCK_TICKETS;
 use block::Block;
 use mitalk_cluster::{Context, Decision, Entity, Outgoing, Timer, Timestamp};
+use rate::Rate;
 use serde::{Deserialize, Serialize};
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -36,9 +38,6 @@ const LATE_MOST: u64 = 1_000;
 /// The newest arrivals are remembered, so that most repeats get their number again.
 const RECENT: usize = 64;
 const RATE: &str = "rate";
-const HOUR_MS: u64 = 60 * 60 * 1_000;
-/// A rate calls people at most so often.
-const RATE_EVERY: Duration = Duration::from_secs(1);
 
 /// The entity type; its key is the home.
 pub enum Waitlist {}
@@ -63,31 +62,6 @@ pub struct State {
     admitted: u64,
     rate: Option<Rate>,
     recent: VecDeque<(UserId, u64)>,
-}
-
-/// So many people per hour.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-struct Rate {
-    per_hour: u32,
-    since: Timestamp,
-    /// Of those due since then.
-    given: u64,
-}
-
-impl Rate {
-    /// How many are due by `now`, beside those given.
-    fn due(&self, now: Timestamp) -> u64 {
-        let elapsed = now.0.saturating_sub(self.since.0);
-        (elapsed.saturating_mul(u64::from(self.per_hour)) / HOUR_MS).saturating_sub(self.given)
-    }
-
-    /// When the next one is due, but not before `RATE_EVERY` after the last.
-    fn next(&self) -> Timestamp {
-        let one = ((self.given + 1) * HOUR_MS).div_ceil(u64::from(self.per_hour.max(1)));
-        let last = self.given * HOUR_MS / u64::from(self.per_hour.max(1));
-        let soonest = last + RATE_EVERY.as_millis() as u64;
-        self.since + Duration::from_millis(one.max(soonest))
-    }
 }
 
 /// What is asked of it.

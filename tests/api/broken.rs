@@ -155,6 +155,7 @@ async fn a_full_disk_is_named_and_writing_resumes_when_there_is_room() -> Result
     writer.check().await.context("reads go on")?;
     std::fs::remove_file(disk.filler())?;
     writer.write_until_accepted().await;
+    log_says(&server, &["the store can write again"])?;
     writer.check_after_restart(server).await
 }
 
@@ -220,7 +221,7 @@ async fn a_disk_that_fails_loses_nothing_acknowledged() -> Result<()> {
     // Every write beyond this fails in the middle of a commit, as on a disk with broken blocks.
     server.limit_files(log + 8_192)?;
     writer.write_until_refused().await?;
-    log_says(&server, &["the store could not commit"])?;
+    log_says(&server, &["the store cannot write", "the disk fails", "check it"])?;
     server.limit_files(libc::RLIM_INFINITY)?;
     writer.write_until_accepted().await;
     writer.check_after_restart(server).await

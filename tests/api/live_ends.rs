@@ -82,7 +82,7 @@ async fn a_socket_that_is_too_slow_is_closed_and_told_so() -> Result<()> {
 /// How many sockets were closed for that reason.
 async fn closed_sockets(server: &Server, reason: &str) -> Option<u64> {
     let name = format!("mitalk_api_live_sockets_closed_total{{reason=\"{reason}\"}} ");
-    let metrics = server.metrics().await.ok()?;
+    let metrics = server.admin.metrics().await.ok()?;
     let count = metrics.lines().find_map(|line| line.strip_prefix(&name))?;
     count.trim().parse().ok()
 }

@@ -8,6 +8,7 @@ mod admin;
 mod bad_input;
 mod broken;
 mod documented;
+mod doors;
 mod invites;
 mod live;
 mod live_ends;

@@ -212,15 +212,6 @@ impl Server {
         }
     }
 
-    /// What the operations listener tells Prometheus.
-    ///
-    /// # Errors
-    /// The listener does not answer.
-    pub async fn metrics(&self) -> Result<String> {
-        let answer = reqwest::get(format!("{}/metrics", self.operations)).await?;
-        Ok(answer.error_for_status()?.text().await?)
-    }
-
     /// Waits for its end.
     ///
     /// # Errors

@@ -319,14 +319,3 @@ fn a_rate_calls_as_many_as_it_says() {
     waitlist.ask(Command::SetRate { per_hour: 0 }).unwrap();
     assert!(waitlist.timers().is_empty());
 }
-
-#[test]
-fn a_fast_rate_is_called_once_a_second() {
-    let rate = Rate {
-        per_hour: 36_000,
-        since: Timestamp(0),
-        given: 10,
-    };
-    assert_eq!(rate.next(), Timestamp(2_000));
-    assert_eq!(rate.due(Timestamp(2_000)), 10);
-}

@@ -39,12 +39,20 @@ impl Fault {
                 StoreError::Corrupt(format!("the database is damaged, restore a copy: {self}"))
             }
             // A failed write or fsync of the commit frame may still be found by recovery after a crash.
-            Some(ErrorCode::SystemIoFailure) if stage == Stage::Commit => StoreError::Unknown(self.to_string()),
+            Some(ErrorCode::SystemIoFailure) if stage == Stage::Commit => StoreError::Unknown(self.disk_failed()),
+            Some(ErrorCode::SystemIoFailure) => StoreError::Unavailable(self.disk_failed()),
             _ => match self {
                 Fault::Corrupt(what) => StoreError::Corrupt(what.clone()),
                 Fault::Sql(error) => StoreError::Unavailable(error.to_string()),
             },
         }
+    }
+
+    fn disk_failed(&self) -> String {
+        format!(
+            "the disk fails ({self}): check it, and the limits of the process; nothing acknowledged is lost, and writing \
+             resumes by itself"
+        )
     }
 
     pub(super) fn code(&self) -> Option<ErrorCode> {

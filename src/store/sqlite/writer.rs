@@ -13,6 +13,9 @@
 //!
 //! Deliberately missing: waiting a little to gather larger groups. The fsync of the group before is the wait.
 
+mod job;
+
+use std::cell::RefCell;
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::sync::{Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
@@ -25,6 +28,7 @@ use tokio::sync::oneshot;
 use super::fault::{Fault, Stage};
 use super::metrics::Metrics;
 use crate::failpoints;
+use job::{Job, Write};
 
 /// Writes that may wait. At 128 commands per batch of an entity this is far more than a node has in flight.
 const QUEUE_WRITES: usize = 4_096;
@@ -52,6 +56,7 @@ impl Writer {
         let group = Group {
             connection,
             metrics: metrics.clone(),
+            trouble: RefCell::default(),
         };
         let thread = thread::Builder::new()
             .name("store-writer".into())
@@ -74,11 +79,7 @@ impl Writer {
         let (reply, answer) = oneshot::channel();
         self.metrics.writes.inc();
         self.metrics.queued.inc();
-        let job = Box::new(Write {
-            work,
-            result: None,
-            reply,
-        });
+        let job = Box::new(Write::new(work, reply));
         let refused = match self.queue.try_send(Order::Write(job)) {
             Ok(()) => {
                 return answer
@@ -114,55 +115,6 @@ impl Drop for Writer {
 
 const WRITER_GONE: &str = "the database is closed: this process is stopping, or must be restarted";
 
-/// A queued write, its type erased.
-trait Job: Send {
-    /// Runs the work once more and keeps its result; false if it failed.
-    fn run(&mut self, connection: &Connection) -> bool;
-    /// Whether the kept failure is the disk being full.
-    fn is_full(&self) -> bool;
-    /// The transaction is on the disk: tells the kept result.
-    fn answer(self: Box<Self>);
-    /// The transaction is not, or perhaps not, on the disk.
-    fn fail(self: Box<Self>, error: StoreError);
-}
-
-struct Write<T, W> {
-    work: W,
-    result: Option<Result<T, Fault>>,
-    reply: oneshot::Sender<Result<T, StoreError>>,
-}
-
-impl<T, W> Job for Write<T, W>
-where
-    T: Send,
-    W: FnMut(&Connection) -> Result<T, Fault> + Send,
-{
-    fn run(&mut self, connection: &Connection) -> bool {
-        self.result.insert((self.work)(connection)).is_ok()
-    }
-
-    fn is_full(&self) -> bool {
-        matches!(&self.result, Some(Err(fault)) if fault.code() == Some(rusqlite::ErrorCode::DiskFull))
-    }
-
-    fn answer(self: Box<Self>) {
-        let result = self.result.expect("a job is answered only after it ran");
-        // The caller may have gone away; its write stands all the same.
-        let _ = self
-            .reply
-            .send(result.map_err(|fault| fault.for_caller(Stage::Work)));
-    }
-
-    fn fail(self: Box<Self>, error: StoreError) {
-        let error = match &self.result {
-            // Its own failure explains more than the group's.
-            Some(Err(fault)) => fault.for_caller(Stage::Work),
-            _ => error,
-        };
-        let _ = self.reply.send(Err(error));
-    }
-}
-
 /// How a transaction failed as a whole.
 struct Broken {
     fault: Fault,
@@ -172,6 +124,8 @@ struct Broken {
 struct Group {
     connection: Connection,
     metrics: Metrics,
+    /// Why the last transaction failed, as it was logged: a disk that stays full is said once, and its end as well.
+    trouble: RefCell<Option<String>>,
 }
 
 impl Group {
@@ -203,17 +157,30 @@ impl Group {
             .full
             .inc_by(group.iter().filter(|job| job.is_full()).count() as u64);
         match outcome {
-            Ok(()) => group.into_iter().for_each(|job| job.answer()),
+            Ok(()) => {
+                if self.trouble.take().is_some() {
+                    tracing::info!("the store can write again");
+                }
+                group.into_iter().for_each(|job| job.answer());
+            }
             // Nothing of it was applied: each again by itself, so that only the guilty one fails.
             Err(broken) if group.len() > 1 && broken.certainly_not_applied() => {
                 group.into_iter().for_each(|job| self.settle(vec![job]));
             }
             Err(broken) => {
-                tracing::error!(error = %broken.fault, stage = ?broken.stage, "the store could not commit");
                 let error = broken.fault.for_caller(broken.stage);
+                self.log(&error);
                 group.into_iter().for_each(|job| job.fail(error.clone()));
             }
         }
+    }
+
+    fn log(&self, error: &StoreError) {
+        let text = error.to_string();
+        if self.trouble.borrow().as_ref() != Some(&text) {
+            tracing::error!(error = text, "the store cannot write");
+        }
+        self.trouble.replace(Some(text));
     }
 
     fn transaction(&self, group: &mut [Box<dyn Job>]) -> Result<(), Broken> {
