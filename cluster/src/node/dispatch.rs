@@ -248,7 +248,7 @@ async fn ask_here(shared: &Arc<Shared>, command: Command) -> Outcome {
     {
         return Outcome::NotOwner { hint: None };
     }
-    match tokio::time::timeout(command.deadline + GRACE, answer).await {
+    match tokio::time::timeout(command.deadline.saturating_add(GRACE), answer).await {
         Ok(Ok(outcome)) => outcome,
         // The actor is gone with the reply port.
         Ok(Err(_)) => Outcome::unavailable("the entity stopped; whether it was carried out is unknown"),

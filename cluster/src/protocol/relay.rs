@@ -5,6 +5,9 @@
 //!
 //! Entities are independent of each other; how many send at once is the shell's concern.
 
+#[cfg(test)]
+mod tests;
+
 use std::collections::VecDeque;
 
 use super::backoff::Backoff;
