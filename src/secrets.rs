@@ -5,10 +5,12 @@
 //! before they get their name, so a crash leaves either none or a complete one; two processes that start at once agree
 //! on whoever was first.
 //!
-//! Invariants: no key is printed or logged; a file that others may read or that is damaged is refused, never replaced:
-//! new keys in its place would lose every account.
+//! Invariants: no key is printed or logged; a file that everybody may read or that is damaged is refused, never replaced:
+//! new keys in its place would lose every account. Nor are keys made, or taken from another installation, beside a database
+//! that was written with others: it knows the [fingerprint](Secrets::fingerprint) of its lookup key.
 
-use aws_lc_rs::hkdf;
+use crate::store::sqlite::WrittenWith;
+use aws_lc_rs::{hkdf, hmac};
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use mitalk_actors::secrets::{self, KEY_BYTES, MAX_MASTERS, Master};
@@ -57,6 +59,18 @@ pub enum Error {
         /// What is wrong with it.
         reason: String,
     },
+    /// There are none, and the database needs those that it was written with.
+    #[error(
+        "{} is missing, but the database beside it has people in it: restore that file from a backup, from the same time \
+         or later. New keys would find none of their accounts", .0.display()
+    )]
+    Missing(PathBuf),
+    /// They are another installation's.
+    #[error(
+        "{} is not the file that the database beside it was written with: restore the right one from a backup. With this \
+         one no account would be found", .0.display()
+    )]
+    Foreign(PathBuf),
     /// Too many keys are valid at once.
     #[error(
         "{MAX_MASTERS} master keys are valid already: remove the oldest, once nothing uses it, before adding one"
@@ -112,6 +126,33 @@ impl Secrets {
         let path = data_dir.join(FILE);
         let text = read_private(&path)?;
         Self::decode(&text).map_err(|reason| Error::Damaged { path, reason })
+    }
+
+    /// Recognises the lookup key without giving it away: HMAC-SHA256 of a constant.
+    pub fn fingerprint(&self) -> [u8; KEY_BYTES] {
+        let key = hmac::Key::new(hmac::HMAC_SHA256, &self.lookup);
+        let tag = hmac::sign(&key, b"mitalk/lookup-key/fingerprint/1");
+        tag.as_ref()
+            .try_into()
+            .expect("HMAC-SHA256 gives as many bytes as a key has")
+    }
+
+    /// Reads the keys that a database was written with, or makes them if it was written with none.
+    ///
+    /// # Errors
+    /// [`Error`]; [`Error::Missing`] and [`Error::Foreign`] where the database has others.
+    pub fn for_database(data_dir: &Path, written: &WrittenWith) -> Result<Self, Error> {
+        let path = data_dir.join(FILE);
+        if *written != WrittenWith::Nothing && !path.exists() {
+            return Err(Error::Missing(path));
+        }
+        let secrets = Self::load_or_create(data_dir)?;
+        match written {
+            WrittenWith::Key(fingerprint) if secrets.fingerprint() != fingerprint[..] => {
+                Err(Error::Foreign(path))
+            }
+            _ => Ok(secrets),
+        }
     }
 
     /// Adds a master key that signs and seals from the next start on; older ones stay valid.
@@ -327,6 +368,23 @@ mod tests {
             Secrets::rotate(dir.path()).unwrap();
         }
         assert!(matches!(Secrets::rotate(dir.path()), Err(Error::TooManyKeys)));
+    }
+
+    #[test]
+    fn a_database_is_not_opened_with_other_keys_than_its_own() {
+        let (ours, theirs) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let missing = Secrets::for_database(ours.path(), &WrittenWith::Unknown);
+        assert!(matches!(missing, Err(Error::Missing(_))));
+        assert!(!ours.path().join(FILE).exists(), "nothing was made in its place");
+        let made = Secrets::for_database(ours.path(), &WrittenWith::Nothing).unwrap();
+        let written = WrittenWith::Key(made.fingerprint().to_vec());
+        Secrets::rotate(ours.path()).unwrap();
+        for known in [&written, &WrittenWith::Unknown] {
+            Secrets::for_database(ours.path(), known).unwrap();
+        }
+        Secrets::load_or_create(theirs.path()).unwrap();
+        let foreign = Secrets::for_database(theirs.path(), &written);
+        assert!(matches!(foreign, Err(Error::Foreign(_))));
     }
 
     #[test]

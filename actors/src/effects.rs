@@ -1,7 +1,7 @@
 //! What entities do after their commit, besides replying: text messages, words to live sockets, eviction, shutting out.
 //!
 //! Effects run in the entity's shell and must not block, so they only cast into bounded queues or spawn a bounded task. A
-//! crash between commit and effect loses the effect: whoever needs more than that uses the outbox. One-time codes are
+//! crash between commit and effect loses the effect: whoever needs more than that uses the outbox (shutting out does both). One-time codes are
 //! effects on purpose, since they go out at most once.
 
 use crate::forwarder;

@@ -11,6 +11,7 @@ mod sockets;
 
 pub(crate) use pump::{Cast, Pump};
 pub use sink::{CloseReason, LiveSink, LiveStream, TooSlow};
+pub(crate) use sockets::REMEMBERED;
 pub use sockets::{Revoked, Sockets};
 
 use crate::id::{RoomId, SocketId};

@@ -2,7 +2,7 @@
 //!
 //! Two consumer groups, [`MESSAGES`] for text messages and [`IN_APP`] for the rest: a provider that does not answer holds up
 //! text messages only. One background job per group and topic. Events of one source come in order; the highest sequence dealt
-//! with is recorded with the offset, so a repeat is dropped. What is sent outside carries the event's id as its key:
+//! with is recorded with the offset, so a repeat is dropped, also one that comes in the same batch. What is sent outside carries the event's id as its key:
 //! a crash between sending and recording repeats it recognisably. An event that nobody can read goes to the dead letters.
 
 use crate::error::{Trouble, refusal};
@@ -14,11 +14,12 @@ use crate::mitalk::Mitalk;
 use crate::number::{PhoneKey, SealedNumber};
 use crate::person::NoticeKind;
 use crate::phone::{self, Phone};
-use crate::ports::{Delivered, EventKey, EventSource, Mark, Message, Sms, SmsError, SmsMessage};
+use crate::ports::{Batch, Delivered, EventKey, EventSource, Mark, Message, Sms, SmsError, SmsMessage};
 use crate::user::{self, Origin, User};
 use futures::{StreamExt, stream};
 use mitalk_cluster::store::Event;
 use mitalk_cluster::{AskError, Call, Effects, EntityId, Stamp};
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{Mutex, mpsc};
@@ -92,7 +93,7 @@ impl Consumer {
                     let _ = tokio::time::timeout(LOOK, self.source.changed()).await;
                 }
                 Ok(batch) => {
-                    for delivered in batch {
+                    for delivered in each_once(batch) {
                         self.deal(group, topic, delivered).await;
                     }
                 }
@@ -324,6 +325,17 @@ impl Consumer {
         )
         .await
     }
+}
+
+/// A batch says what was recorded when it was read; what it deals with itself comes on top as it is worked off.
+fn each_once(batch: Batch) -> impl Iterator<Item = Delivered> {
+    let mut newest = HashMap::<EntityId, u64>::new();
+    batch.into_iter().map(move |mut delivered| {
+        let newest = newest.entry(delivered.event.source.clone()).or_default();
+        delivered.recorded = delivered.recorded.max(*newest);
+        *newest = delivered.event.sequence.max(*newest);
+        delivered
+    })
 }
 
 /// Puts pages into the job's queue.

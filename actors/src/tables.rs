@@ -4,16 +4,20 @@
 //! nothing if an event is not newer, so repeats and late zombies do no harm; a removal is therefore a row that says so
 //! (a tombstone), never a missing row. A change names its version; adapters read all older ones.
 
-use crate::id::{Home, RoomId, UserId};
+use crate::id::{DeviceId, Home, RoomId, UserId};
 use crate::person::{About, Brief, Notice, Standing};
 use crate::rooms::Card;
-use mitalk_cluster::{DecodeError, Outgoing, wire};
+use mitalk_cluster::{DecodeError, Outgoing, Timestamp, wire};
 use serde::{Deserialize, Serialize};
+use std::time::Duration;
 
 /// Tickets in a block.
 pub const BLOCK_TICKETS: u64 = 4_096;
 /// Bytes of a block's bitmap.
 pub const BLOCK_BYTES: usize = (BLOCK_TICKETS / 8) as usize;
+
+/// How long a row of the table `shut_out` is kept, by the times of the rows: twice what an access token may live.
+pub const SHUT_OUT_KEPT: Duration = Duration::from_secs(2 * 60 * 60);
 
 const VERSION: u16 = 1;
 
@@ -33,6 +37,8 @@ pub enum Change {
     TicketBlock(TicketBlock),
     /// Table `live_room`, key `room`, written by the room.
     LiveRoom(LiveRoom),
+    /// Table `shut_out`, key (`user`, `device`), written by the user.
+    ShutOut(ShutOut),
 }
 
 /// What lists and profile pages show of a person.
@@ -120,6 +126,20 @@ pub enum LiveRoom {
     },
 }
 
+/// Access tokens that count no more although their time is not over. Rows are kept for [`SHUT_OUT_KEPT`], which no access
+/// token outlives.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ShutOut {
+    /// Whose.
+    pub user: UserId,
+    /// Of which device; absent: of all, the account is suspended.
+    pub device: Option<DeviceId>,
+    /// Not any more if false.
+    pub shut_out: bool,
+    /// When it was decided, by the clock of the account's owner: rows grow old by it.
+    pub at: Timestamp,
+}
+
 /// As stored: with its version.
 #[derive(Serialize, Deserialize)]
 struct Versioned<T> {
@@ -137,6 +157,7 @@ impl Change {
             Self::Notice(_) => "notice",
             Self::TicketBlock(_) => "ticket_block",
             Self::LiveRoom(_) => "live_room",
+            Self::ShutOut(_) => "shut_out",
         }
     }
 

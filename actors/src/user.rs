@@ -133,7 +133,7 @@ impl Entity for User {
                 next,
                 idle,
             } => devices::rotate(state, device, presented, next, idle, cx),
-            C::RevokeDevice { device } => devices::revoke(state, device),
+            C::RevokeDevice { device } => devices::revoke(state, device, cx),
             C::Devices => Ok(Decision::reply(Reply::Devices(devices::list(state.account()?)))),
 
             C::Describe {

@@ -51,6 +51,9 @@ pub enum StartError {
     /// The database cannot be opened.
     #[error(transparent)]
     Store(#[from] sqlite::OpenError),
+    /// The database does not answer.
+    #[error("the database does not answer: {0}")]
+    StoreSilent(#[from] mitalk_cluster::StoreError),
     /// The secrets cannot be read or made.
     #[error(transparent)]
     Secrets(#[from] secrets::Error),
@@ -112,15 +115,7 @@ impl Node {
         #[cfg(target_os = "linux")]
         registry.register(Box::new(ProcessCollector::for_self()))?;
         let store = open_store(config, &registry).await?;
-        let data_dir = config.storage.data_dir.clone();
-        let token_path = config.admin.token_path(&data_dir);
-        let (secrets, admin_token) = tokio::task::spawn_blocking(move || {
-            Ok::<_, secrets::Error>((
-                Secrets::load_or_create(&data_dir)?,
-                secrets::admin_token(&token_path)?,
-            ))
-        })
-        .await??;
+        let (secrets, admin_token) = open_secrets(config, &store).await?;
 
         let media_metrics = mitalk_media::Metrics::register(&registry)?;
         let (engine, events) = Engine::start(config.media.clone(), media_metrics)?;
@@ -206,6 +201,22 @@ async fn open_store(config: &Config, registry: &Registry) -> Result<Store, Start
         Ok::<_, StartError>(Store::open(&storage.database(), &options, metrics)?)
     });
     store.await?
+}
+
+/// The keys that the store was written with, and the operators' token.
+async fn open_secrets(config: &Config, store: &Store) -> Result<(Secrets, String), StartError> {
+    let written = store.written_with().await?;
+    let data_dir = config.storage.data_dir.clone();
+    let token_path = config.admin.token_path(&data_dir);
+    let opened = tokio::task::spawn_blocking(move || {
+        Ok::<_, secrets::Error>((
+            Secrets::for_database(&data_dir, &written)?,
+            secrets::admin_token(&token_path)?,
+        ))
+    });
+    let (secrets, admin_token) = opened.await??;
+    store.note_key(&secrets.fingerprint()).await?;
+    Ok((secrets, admin_token))
 }
 
 async fn start_domain(

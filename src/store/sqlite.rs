@@ -17,6 +17,7 @@ mod entity;
 mod events;
 mod fault;
 mod file;
+mod identity;
 mod lease;
 mod lock;
 mod metrics;
@@ -33,6 +34,7 @@ use std::sync::Arc;
 
 use fault::Fault;
 pub use file::{Migrate, OpenError, Options};
+pub use identity::WrittenWith;
 pub use metrics::Metrics;
 use mitalk_cluster::store::StoreError;
 use readers::Readers;

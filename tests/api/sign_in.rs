@@ -5,7 +5,8 @@ use mitalk::wire::admin::{Admit, AllowEntry, Phase};
 use mitalk::wire::auth::VerifyRequest;
 use mitalk::wire::invites::InviteRequest;
 use mitalk::wire::people::Standing;
-use mitalk_tests::server::{Server, code, until};
+use mitalk::wire::rooms::{CreateRoom, HandRaising, Visibility};
+use mitalk_tests::server::{PATIENCE, Person, Server, code, mitalk, until};
 
 fn allow(phone: &str, enabled: bool) -> AllowEntry {
     AllowEntry {
@@ -170,8 +171,14 @@ async fn refresh_tokens_rotate_and_a_used_one_signs_the_device_out() -> Result<(
     let old = person.tokens.refresh_token.clone();
     let fresh = server.client.refresh(&old).await?;
     assert_ne!(fresh.refresh_token, old);
-    assert_eq!(code(server.client.refresh(&old).await), "refresh_reused");
-    let after = code(server.client.refresh(&fresh.refresh_token).await);
+    // As if the answer had been lost on its way: nobody is signed out for that.
+    let newest = server.client.refresh(&old).await?;
+    assert_eq!(
+        code(server.client.refresh(&fresh.refresh_token).await),
+        "refresh_reused",
+        "but then nobody may have the lost one"
+    );
+    let after = code(server.client.refresh(&newest.refresh_token).await);
     assert!(
         ["refresh_invalid", "refresh_reused"].contains(&after.as_str()),
         "{after}"
@@ -219,4 +226,84 @@ async fn devices_are_listed_and_can_be_signed_out() -> Result<()> {
     .await;
     server.stop().await?;
     Ok(())
+}
+
+#[tokio::test]
+async fn who_was_shut_out_stays_so_over_a_crash_and_a_restored_account_needs_a_new_sign_in() -> Result<()> {
+    let server = Server::open(&["limits.codes.resend_after_s=0"]).await?;
+    let suspended = server.person("+4915112346401", "Sam").await?;
+    let signed_out = server.person("+4915112346402", "Sue").await?;
+    server.admin.suspend(&suspended.id, true).await?;
+    signed_out.client.sign_out().await?;
+    assert_eq!(code(suspended.client.me().await), "suspended");
+    let server = Server::start_in(server.kill().await?, &["limits.codes.resend_after_s=0"]).await?;
+    let again = |person: &Person| server.client.signed_in(&person.tokens.access_token);
+    for (person, refused) in [(&suspended, "suspended"), (&signed_out, "token_invalid")] {
+        let client = again(person);
+        // What the killed process had not yet written beside the account is there a moment after the start.
+        let shut_out = async || {
+            client
+                .me()
+                .await
+                .err()
+                .and_then(|error| error.code().map(str::to_owned))
+        };
+        assert_eq!(until("the token is refused", shut_out).await, refused);
+        assert_eq!(code(client.create_room(&room(), "a").await), refused);
+        assert_eq!(code(client.hallway(None, None).await), refused);
+    }
+    server.admin.suspend(&suspended.id, false).await?;
+    let restored = async || (code(again(&suspended).me().await) == "token_invalid").then_some(());
+    until("the account is let in again, and its old device is not", restored).await;
+    server.sign_in("+4915112346401").await?.client.me().await?;
+    server.stop().await?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_database_is_not_served_with_other_keys_than_its_own() -> Result<()> {
+    let server = Server::open(&["limits.codes.resend_after_s=0"]).await?;
+    server.sign_in("+4915112346403").await?;
+    let directory = server.stop().await?;
+    let secrets = directory.path().join("data/secrets.json");
+    let kept = directory.path().join("kept.json");
+    std::fs::rename(&secrets, &kept)?;
+    let serve = async || -> Result<String> {
+        let output = mitalk(directory.path())
+            .args(["serve", "--data-dir", "data", "--set", "http.listen=127.0.0.1:0"])
+            .args([
+                "--set",
+                "operations.listen=127.0.0.1:0",
+                "--set",
+                "media.bind=[\"127.0.0.1:0\"]",
+            ])
+            .output();
+        let output = tokio::time::timeout(PATIENCE, output).await??;
+        assert_eq!(output.status.code(), Some(1));
+        Ok(String::from_utf8(output.stderr)?)
+    };
+    let missing = serve().await?;
+    assert!(missing.contains("secrets.json is missing"), "{missing}");
+    assert!(!secrets.exists(), "no new keys were made");
+    // Another installation's.
+    let other = Server::start(&[]).await?.stop().await?;
+    std::fs::copy(other.path().join("data/secrets.json"), &secrets)?;
+    let foreign = serve().await?;
+    assert!(foreign.contains("is not the file"), "{foreign}");
+    std::fs::rename(&kept, &secrets)?;
+    let server = Server::start_in(directory, &["limits.codes.resend_after_s=0"]).await?;
+    let again = server.sign_in("+4915112346403").await?;
+    assert_eq!(again.client.me().await?.id, again.id);
+    server.stop().await?;
+    Ok(())
+}
+
+fn room() -> CreateRoom {
+    CreateRoom {
+        title: "Engines".to_owned(),
+        topics: vec![],
+        language: None,
+        visibility: Visibility::Open,
+        hand_raising: HandRaising::Everyone,
+    }
 }

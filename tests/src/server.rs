@@ -234,6 +234,16 @@ impl Server {
         }
         Ok(self.directory)
     }
+
+    /// Kills it, so that nothing is put in order, and gives its directory back.
+    ///
+    /// # Errors
+    /// It has ended by itself.
+    pub async fn kill(mut self) -> Result<TempDir> {
+        self.signal(libc::SIGKILL)?;
+        self.ended().await?;
+        Ok(self.directory)
+    }
 }
 
 /// Reads lines as they come, so that the process never waits for us.

@@ -2,13 +2,14 @@
 
 use super::{CloseReason, LiveSink};
 use crate::id::{DeviceId, SocketId, UserId};
+use crate::tables::ShutOut;
 use mitalk_cluster::BootInstant;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 /// Shut-out devices and people remembered; more and the oldest is forgotten, whose access token soon ends anyway.
-const REMEMBERED: usize = 100_000;
+pub(crate) const REMEMBERED: usize = 100_000;
 
 /// Why a valid access token counts no more.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -107,11 +108,26 @@ impl Sockets {
         }
     }
 
-    /// Lets a person in again.
+    /// Lets a person in again; devices that were shut out by themselves stay so.
     pub fn restore(&self, user: UserId) {
+        self.let_in((user, None));
+    }
+
+    fn let_in(&self, who: (UserId, Option<DeviceId>)) {
         let mut table = self.lock();
-        if let Some(at) = table.revoked.remove(&(user, None)) {
+        if let Some(at) = table.revoked.remove(&who) {
             table.revoked_in_order.remove(&at);
+        }
+    }
+
+    /// Takes over what the read table says of shut-out devices and people: what was said before this node started, or did
+    /// not reach it.
+    pub fn learn(&self, row: &ShutOut, now: BootInstant) {
+        let who = (row.user, row.device);
+        if !row.shut_out {
+            self.let_in(who);
+        } else if !self.lock().revoked.contains_key(&who) {
+            self.revoke(row.user, row.device, now);
         }
     }
 
@@ -209,6 +225,11 @@ mod tests {
         assert_eq!(sockets.revoked(b.user(), b.device()), Some(Revoked::Suspended));
         sockets.restore(a.user());
         assert_eq!(sockets.revoked(b.user(), b.device()), None);
+        assert_eq!(
+            sockets.revoked(a.user(), a.device()),
+            Some(Revoked::Device),
+            "a device that was signed out by itself stays so"
+        );
         sockets.forget_revoked(BootInstant(100), Duration::from_nanos(10));
         assert_eq!(sockets.revoked(a.user(), a.device()), None);
     }

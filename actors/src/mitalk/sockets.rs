@@ -5,10 +5,10 @@ use super::{Core, Mitalk, random_bits};
 use crate::caller::Caller;
 use crate::error::Trouble;
 use crate::id::{SocketId, UserId};
-use crate::live::{LiveMessage, LiveSink, LiveStream};
+use crate::live::{LiveMessage, LiveSink, LiveStream, REMEMBERED};
 use crate::user::{self, SocketAt, Summary, User};
 use futures::{StreamExt, stream};
-use mitalk_cluster::{Call, ShardId, ShardListener};
+use mitalk_cluster::{Call, ShardId, ShardListener, StoreError, Timestamp};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::Notify;
@@ -21,6 +21,11 @@ const AT_ONCE: usize = 16;
 const RETRY: Duration = Duration::from_millis(500);
 /// Shut-out devices are remembered for longer than any access token lives.
 const REVOKED_FOR: Duration = Duration::from_secs(60 * 60);
+/// How often it is read who was shut out: what a node was not told, because it or the account's died in that moment, it
+/// knows after so long.
+const LEARN_EVERY: Duration = Duration::from_secs(2);
+/// Rows read each time; the first time it is as many as are remembered.
+const LEARN_ROWS: usize = 1_000;
 
 /// An attached live socket. Dropping it detaches.
 #[must_use = "dropping it detaches the socket"]
@@ -178,6 +183,31 @@ impl Mitalk {
             }
             self.metrics.live_sockets.set(self.sockets.len() as i64);
             self.sockets.forget_revoked(self.clock.boot(), REVOKED_FOR);
+        }
+    }
+
+    /// Reads who was shut out within the life of an access token. Before the node serves anybody: what it was told while it
+    /// ran last is gone with its memory.
+    pub(super) async fn learn_shut_out(&self) -> Result<(), StoreError> {
+        self.learn_rows(REMEMBERED).await
+    }
+
+    async fn learn_rows(&self, most: usize) -> Result<(), StoreError> {
+        let lifetime_ms = u64::try_from(REVOKED_FOR.as_millis()).unwrap_or(u64::MAX);
+        let since = Timestamp(self.clock.wall().0.saturating_sub(lifetime_ms));
+        for row in self.reads.shut_out(since, most).await? {
+            self.sockets.learn(&row, self.clock.boot());
+        }
+        Ok(())
+    }
+
+    /// Background job: learns who was shut out where that was not said to this node.
+    pub(super) async fn run_shut_out(self) {
+        loop {
+            tokio::time::sleep(LEARN_EVERY).await;
+            if let Err(error) = self.learn_rows(LEARN_ROWS).await {
+                tracing::warn!(%error, "who was shut out is not read");
+            }
         }
     }
 

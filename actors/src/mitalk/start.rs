@@ -63,6 +63,9 @@ pub enum StartError {
     /// The limits of rooms do not fit into what is stored of one.
     #[error(transparent)]
     Limits(#[from] rooms::Unkept),
+    /// The store does not say who was shut out, and without that nobody may be let in.
+    #[error("who was signed out or suspended cannot be read: {0}")]
+    ShutOut(#[from] mitalk_cluster::StoreError),
     /// The background work did not.
     #[error("background work did not start: {0}")]
     Jobs(#[from] ractor::SpawnErr),
@@ -133,6 +136,7 @@ impl Mitalk {
             phase: PhaseCache::default(),
             jobs: OnceLock::new(),
         }));
+        mitalk.learn_shut_out().await?;
         let consumer = Consumer {
             mitalk: mitalk.clone(),
             source: parts.source,
@@ -157,6 +161,7 @@ fn jobs(
     pages: Arc<Mutex<mpsc::Receiver<crate::fanout::Walk>>>,
 ) -> Vec<Job> {
     let (pump, places, reattach) = (mitalk.clone(), mitalk.clone(), mitalk.clone());
+    let shut_out = mitalk.clone();
     let followers = consumer.clone();
     let topics = notices::CONSUMED.into_iter().map(|(group, topic)| {
         let consumer = consumer.clone();
@@ -166,6 +171,7 @@ fn jobs(
         .chain([
             Job::new("live pump", move || pump.clone().run_pump()),
             Job::new("places", move || places.clone().run_places()),
+            Job::new("shut out", move || shut_out.clone().run_shut_out()),
             Job::new("reattach", move || reattach.clone().run_reattach(moved.clone())),
             Job::new("followers", move || followers.clone().run_pages(pages.clone())),
         ])

@@ -3,9 +3,9 @@
 use crate::id::{Home, RoomId, UserId};
 use crate::person::Notice;
 use crate::rooms::Card;
-use crate::tables::{Profile, TicketBlock};
+use crate::tables::{Profile, ShutOut, TicketBlock};
 use async_trait::async_trait;
-use mitalk_cluster::StoreError;
+use mitalk_cluster::{StoreError, Timestamp};
 
 /// How many people a question about many of them may name.
 pub const MANY: usize = 5_000;
@@ -70,4 +70,6 @@ pub trait Reads: Send + Sync + 'static {
     async fn live_room(&self, room: RoomId) -> Result<Option<Card>, StoreError>;
     /// Live rooms by id, after `after`.
     async fn live_rooms(&self, after: Option<RoomId>, limit: usize) -> Result<Vec<Card>, StoreError>;
+    /// Who was shut out, or let in again, at `since` or later, newest first.
+    async fn shut_out(&self, since: Timestamp, limit: usize) -> Result<Vec<ShutOut>, StoreError>;
 }

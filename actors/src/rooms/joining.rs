@@ -18,7 +18,7 @@ impl Rooms {
     /// # Errors
     /// Not active; a setting that is not acceptable.
     pub async fn create(&self, caller: &Caller, settings: Settings) -> Result<Snapshot, Error> {
-        self.active(caller).await?;
+        self.active_now(caller).await?;
         let bits = match caller.request {
             Some(request) => {
                 let user = caller.user.to_string();

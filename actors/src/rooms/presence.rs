@@ -12,17 +12,19 @@ use crate::user::{self, RoomClaim, User};
 use mitalk_cluster::{Call, NodeId, wire};
 
 impl Rooms {
-    /// Lets only active people on. A token that says `waiting` may be older than the admission: the account knows.
+    /// Lets only active people on, by the account itself: for what creates. A token says where it stood minutes ago.
+    pub(super) async fn active_now(&self, caller: &Caller) -> Result<(), Error> {
+        may_act(self.standing(caller).await?)
+    }
+
+    /// Lets only active people on. A token that says `waiting` may be older than the admission: the account knows. One that
+    /// says `active` is believed: who was suspended since is refused at the edge, and evicted by the claim of a join.
     pub(super) async fn active(&self, caller: &Caller) -> Result<(), Error> {
         let standing = match caller.standing {
             Standing::Waiting => self.standing(caller).await?,
             known => known,
         };
-        match standing {
-            Standing::Active => Ok(()),
-            Standing::Waiting => Err(Error::NotActive),
-            Standing::Suspended => Err(Error::Suspended),
-        }
+        may_act(standing)
     }
 
     async fn standing(&self, caller: &Caller) -> Result<Standing, Error> {
@@ -149,6 +151,14 @@ impl Rooms {
             }
         }
         Ok(names)
+    }
+}
+
+fn may_act(standing: Standing) -> Result<(), Error> {
+    match standing {
+        Standing::Active => Ok(()),
+        Standing::Waiting => Err(Error::NotActive),
+        Standing::Suspended => Err(Error::Suspended),
     }
 }
 

@@ -8,8 +8,9 @@ use crate::number::PhoneKey;
 use crate::person::Notice;
 use crate::ports::{AllowEntry, AllowList, Batch, BlockCount, EventSource, FollowCounts, Mark, Reads};
 use crate::rooms::Card;
-use crate::tables::{Profile, TicketBlock};
+use crate::tables::{Profile, ShutOut, TicketBlock};
 use async_trait::async_trait;
+use mitalk_cluster::Timestamp;
 use mitalk_cluster::store::{Event, StoreError};
 use mitalk_cluster::testing::Faulty;
 
@@ -166,6 +167,11 @@ impl<P: Reads> Reads for Faulty<P> {
 
     async fn live_room(&self, room: RoomId) -> Result<Option<Card>, StoreError> {
         self.read(move |port| async move { port.live_room(room).await })
+            .await
+    }
+
+    async fn shut_out(&self, since: Timestamp, limit: usize) -> Result<Vec<ShutOut>, StoreError> {
+        self.read(move |port| async move { port.shut_out(since, limit).await })
             .await
     }
 

@@ -1,6 +1,6 @@
 //! All ports in memory: the reference for what they mean.
 
-use crate::id::{Home, RoomId, UserId};
+use crate::id::{DeviceId, Home, RoomId, UserId};
 use crate::number::{PhoneKey, PhoneNumber};
 use crate::person::Notice;
 use crate::ports::{
@@ -8,10 +8,10 @@ use crate::ports::{
     Sms, SmsError, SmsMessage,
 };
 use crate::rooms::Card;
-use crate::tables::{Change, LiveRoom, Profile, TicketBlock};
+use crate::tables::{Change, LiveRoom, Profile, SHUT_OUT_KEPT, ShutOut, TicketBlock};
 use async_trait::async_trait;
 use mitalk_cluster::store::{Event, EventLog, ReadTables};
-use mitalk_cluster::{EntityId, StoreError};
+use mitalk_cluster::{EntityId, StoreError, Timestamp};
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use tokio::sync::Notify;
@@ -35,6 +35,7 @@ struct Content {
     notices: Rows<(UserId, u64), Notice<UserId>>,
     blocks: Rows<(Home, u32), TicketBlock>,
     rooms: Rows<RoomId, Option<Card>>,
+    shut_out: Rows<(UserId, Option<DeviceId>), ShutOut>,
 }
 
 /// Puts a row unless what is there is as new.
@@ -79,6 +80,12 @@ impl ReadTables for Tables {
                 put(&mut content.rooms, card.room, sequence, Some(*card));
             }
             Change::LiveRoom(LiveRoom::Remove { room }) => put(&mut content.rooms, room, sequence, None),
+            Change::ShutOut(row) => {
+                put(&mut content.shut_out, (row.user, row.device), sequence, row);
+                content
+                    .shut_out
+                    .retain(|_, (_, kept)| row.at.since(kept.at) < SHUT_OUT_KEPT);
+            }
         }
         Ok(())
     }
@@ -207,6 +214,15 @@ impl Reads for Tables {
 
     async fn live_room(&self, room: RoomId) -> Result<Option<Card>, StoreError> {
         Ok(lock(&self.0).rooms.get(&room).and_then(|(_, card)| card.clone()))
+    }
+
+    async fn shut_out(&self, since: Timestamp, limit: usize) -> Result<Vec<ShutOut>, StoreError> {
+        let content = lock(&self.0);
+        let rows = content.shut_out.values().map(|(_, row)| *row);
+        let mut rows: Vec<_> = rows.filter(|row| row.at >= since).collect();
+        rows.sort_by_key(|row| std::cmp::Reverse(row.at));
+        rows.truncate(limit);
+        Ok(rows)
     }
 
     async fn live_rooms(&self, after: Option<RoomId>, limit: usize) -> Result<Vec<Card>, StoreError> {

@@ -2,7 +2,7 @@
 
 use super::earning::TakenPart;
 use super::state::{Account, State, me};
-use super::{Admitted, Effect, Event, Refusal, Reply, Tell, User, notices};
+use super::{Admitted, Effect, Event, Refusal, Reply, Tell, User, devices, notices};
 use crate::events::{self, Actor, Audit, Message};
 use crate::handle::{self, Handle};
 use crate::id::{Home, InviteId, UserId};
@@ -248,15 +248,28 @@ pub(super) fn suspend(state: &State, suspended: bool, cx: &Context) -> Result<De
     } else {
         "user_restored"
     };
-    Ok(Decision::reply(Reply::Done)
+    let decision = Decision::reply(Reply::Done)
         .event(Event::Access(change))
         .send(after.row(me(cx)))
-        .send(Audit::new(Actor::Operator, action).user(me(cx)).outgoing())
-        .effect(if suspended {
-            Effect::ShutOut(None)
-        } else {
-            Effect::LetIn
-        }))
+        .send(Audit::new(Actor::Operator, action).user(me(cx)).outgoing());
+    Ok(if suspended {
+        shut_out_all(decision, account, cx)
+    } else {
+        decision
+            .send(devices::token_row(None, false, cx))
+            .effect(Effect::LetIn)
+    })
+}
+
+/// The account first, so that its sockets are told the right reason. Each device by itself too: when the account is let in
+/// again, its tokens of before still do not count.
+fn shut_out_all(decision: Decision<User>, account: &Account, cx: &Context) -> Decision<User> {
+    let devices = account.devices.iter().map(|device| Some(device.id));
+    std::iter::once(None)
+        .chain(devices)
+        .fold(decision, |decision, device| {
+            devices::shut_out(decision, device, cx)
+        })
 }
 
 /// The number is another account's, so nobody can sign in to this one again: it is stopped, and its handle free.
@@ -274,8 +287,8 @@ pub(super) fn lose_number(state: &State, cx: &Context) -> Decision<User> {
             Audit::new(Actor::Service, "user_lost_number")
                 .user(me(cx))
                 .outgoing(),
-        )
-        .effect(Effect::ShutOut(None));
+        );
+    let decision = shut_out_all(decision, account, cx);
     match &account.handle {
         Some(handle) => decision.send(Outgoing::to::<Handle>(
             handle,

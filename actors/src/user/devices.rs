@@ -1,14 +1,18 @@
 //! Devices and their refresh secrets.
 //!
-//! A device is a family of secrets of which only the newest counts; only hashes are kept. Presenting an older one means
-//! that two parties have the family: it is revoked. Older ones are recognised for [`TOKEN_HISTORY`] rotations, after which
-//! they are as unknown as a guess, and a guess must not sign anybody out.
+//! A device is a family of secrets of which the newest counts; only hashes are kept. While the newest was never presented,
+//! the one before counts too: the answer that brought the newest may have been lost on its way, in a tunnel or with the
+//! node. Presenting any older one means that two parties have the family: it is revoked. Whoever steals the one before gets
+//! no further by it: either they present the newest and the thief's is the older one then, or the other way round.
+//! Older ones are recognised for [`TOKEN_HISTORY`] rotations, after which they are as unknown as a guess, and a guess must
+//! not sign anybody out.
 
-use super::state::{Account, State};
+use super::state::{Account, State, me};
 use super::{Effect, Event, Refusal, Reply, User};
 use crate::id::DeviceId;
 use crate::secrets::same;
-use mitalk_cluster::{Context, Decision, Timestamp};
+use crate::tables;
+use mitalk_cluster::{Context, Decision, Outgoing, Timestamp};
 use serde::{Deserialize, Serialize};
 use std::collections::VecDeque;
 use std::fmt;
@@ -27,6 +31,7 @@ pub(super) struct Device {
     created_at: Timestamp,
     seen_at: Timestamp,
     hash: [u8; 32],
+    /// The last one is the secret that was traded for the newest; all others count no more.
     old: VecDeque<[u8; OLD_BYTES]>,
 }
 
@@ -66,6 +71,15 @@ pub enum Change {
         /// When.
         at: Timestamp,
     },
+    /// The secret before was presented again: what it was traded for the first time is replaced.
+    RotatedAgain {
+        /// Which.
+        id: DeviceId,
+        /// The new hash.
+        hash: [u8; 32],
+        /// When.
+        at: Timestamp,
+    },
     /// It is signed out.
     Revoked(DeviceId),
 }
@@ -84,15 +98,28 @@ impl Change {
             Self::Rotated { id, hash, at } => {
                 if let Some(device) = account.devices.iter_mut().find(|device| device.id == *id) {
                     device.old.push_back(short(&device.hash));
-                    if device.old.len() > TOKEN_HISTORY {
-                        device.old.pop_front();
-                    }
-                    device.hash = *hash;
-                    device.seen_at = *at;
+                    device.renew(*hash, *at);
+                }
+            }
+            Self::RotatedAgain { id, hash, at } => {
+                if let Some(device) = account.devices.iter_mut().find(|device| device.id == *id) {
+                    let before = device.old.len().saturating_sub(1);
+                    device.old.insert(before, short(&device.hash));
+                    device.renew(*hash, *at);
                 }
             }
             Self::Revoked(id) => account.devices.retain(|device| device.id != *id),
         }
+    }
+}
+
+impl Device {
+    fn renew(&mut self, hash: [u8; 32], at: Timestamp) {
+        if self.old.len() > TOKEN_HISTORY {
+            self.old.pop_front();
+        }
+        self.hash = hash;
+        self.seen_at = at;
     }
 }
 
@@ -120,9 +147,8 @@ pub(super) fn open(
     if account.devices.len() >= most
         && let Some(unused) = account.devices.iter().min_by_key(|device| device.seen_at)
     {
-        decision = decision
-            .event(Event::Device(Change::Revoked(unused.id)))
-            .effect(Effect::ShutOut(Some(unused.id)));
+        decision = decision.event(Event::Device(Change::Revoked(unused.id)));
+        decision = shut_out(decision, Some(unused.id), cx);
     }
     Ok(decision)
 }
@@ -141,38 +167,56 @@ pub(super) fn rotate(
         .iter()
         .find(|device| device.id == id)
         .ok_or(Refusal::RefreshInvalid)?;
-    if device.old.iter().any(|old| same(old, &short(&presented))) {
-        return Ok(signed_out(id, Reply::Reused));
-    }
-    if !same(&device.hash, &presented) {
-        return Err(Refusal::RefreshInvalid);
-    }
+    let (hash, at) = (next, cx.now);
+    let change = if same(&device.hash, &presented) {
+        Change::Rotated { id, hash, at }
+    } else {
+        let is = |old: &[u8; OLD_BYTES]| same(old, &short(&presented));
+        match device.old.iter().rposition(is) {
+            Some(place) if place + 1 == device.old.len() => Change::RotatedAgain { id, hash, at },
+            Some(_) => return Ok(signed_out(id, Reply::Reused, cx)),
+            None => return Err(Refusal::RefreshInvalid),
+        }
+    };
     if cx.now.since(device.seen_at) > idle {
         return Err(Refusal::RefreshInvalid);
     }
     Ok(Decision::reply(Reply::Device {
         standing: account.standing(),
     })
-    .event(Event::Device(Change::Rotated {
-        id,
-        hash: next,
-        at: cx.now,
-    })))
+    .event(Event::Device(change)))
 }
 
-pub(super) fn revoke(state: &State, id: DeviceId) -> Result<Decision<User>, Refusal> {
+pub(super) fn revoke(state: &State, id: DeviceId, cx: &Context) -> Result<Decision<User>, Refusal> {
     let known = state.account()?.devices.iter().any(|device| device.id == id);
     if known {
-        Ok(signed_out(id, Reply::Done))
+        Ok(signed_out(id, Reply::Done, cx))
     } else {
         Err(Refusal::NoDevice)
     }
 }
 
-fn signed_out(id: DeviceId, reply: Reply) -> Decision<User> {
-    Decision::reply(reply)
-        .event(Event::Device(Change::Revoked(id)))
-        .effect(Effect::ShutOut(Some(id)))
+fn signed_out(id: DeviceId, reply: Reply, cx: &Context) -> Decision<User> {
+    let decision = Decision::reply(reply).event(Event::Device(Change::Revoked(id)));
+    shut_out(decision, Some(id), cx)
+}
+
+/// From now on the access tokens of a device (absent: of all) count no more: said to all nodes at once by the effect, and to
+/// those that start later, or missed it, by the row.
+pub(super) fn shut_out(decision: Decision<User>, device: Option<DeviceId>, cx: &Context) -> Decision<User> {
+    decision
+        .send(token_row(device, true, cx))
+        .effect(Effect::ShutOut(device))
+}
+
+pub(super) fn token_row(device: Option<DeviceId>, shut_out: bool, cx: &Context) -> Outgoing {
+    let row = tables::ShutOut {
+        user: me(cx),
+        device,
+        shut_out,
+        at: cx.now,
+    };
+    tables::Change::ShutOut(row).outgoing()
 }
 
 pub(super) fn list(account: &Account) -> Vec<DeviceView> {

@@ -115,6 +115,37 @@ fn reuse_of_an_old_secret_revokes_the_device_and_no_other() {
 }
 
 #[test]
+fn a_lost_answer_to_a_refresh_signs_nobody_out() {
+    let device_of = Ok(Reply::Device {
+        standing: Standing::Active,
+    });
+    let mut account = active();
+    account.ask(open(1, 1)).unwrap();
+    assert_eq!(account.ask(rotate(1, 1, 2)), device_of);
+    assert_eq!(account.ask(rotate(1, 1, 3)), device_of, "2 never arrived");
+    assert_eq!(account.ask(rotate(1, 1, 4)), device_of, "nor did 3");
+    assert_eq!(account.ask(rotate(1, 4, 5)), device_of);
+    assert_eq!(
+        account.ask(rotate(1, 1, 6)),
+        Ok(Reply::Reused),
+        "4 was used, so 1 is an old one"
+    );
+
+    for lost in [2, 3] {
+        let mut account = active();
+        account.ask(open(1, 1)).unwrap();
+        for next in [2, 3, 4] {
+            account.ask(rotate(1, 1, next)).unwrap();
+        }
+        assert_eq!(
+            account.ask(rotate(1, lost, 9)),
+            Ok(Reply::Reused),
+            "{lost} was replaced: if somebody has it, two parties have the family"
+        );
+    }
+}
+
+#[test]
 fn a_device_out_of_use_is_signed_out_and_the_oldest_makes_room() {
     let mut account = active();
     for n in 1..=4 {
@@ -175,7 +206,11 @@ fn a_suspended_account_does_nothing_and_has_no_devices() {
     let mut account = active();
     account.ask(open(1, 1)).unwrap();
     account.ask(Command::Suspend { suspended: true }).unwrap();
-    assert_eq!(account.effects.last(), Some(&Effect::ShutOut(None)));
+    let shut_out = [Effect::ShutOut(None), Effect::ShutOut(Some(device(1)))];
+    assert!(
+        account.effects.ends_with(&shut_out),
+        "the device by itself too: its tokens stay worthless when the account is let in again"
+    );
     for command in [
         open(2, 2),
         rotate(1, 1, 2),

@@ -1,6 +1,7 @@
 //! What people are told: live sockets, notices by way of the event log, followers of somebody who starts a room.
 
 use crate::world::{World, call, limits, until};
+use mitalk_actors::events::Message as _;
 use mitalk_actors::id::Home;
 use mitalk_actors::live::{CloseReason, LiveMessage, LiveStream};
 use mitalk_actors::notices::{CONSUMED, dead_letters};
@@ -8,7 +9,7 @@ use mitalk_actors::operator::Person;
 use mitalk_actors::people::Who;
 use mitalk_actors::person::{NoticeKind, Standing, Ticket};
 use mitalk_actors::phase::Admits;
-use mitalk_actors::ports::EventSource;
+use mitalk_actors::ports::{EventSource, Message};
 use mitalk_actors::rooms::{HandRaising, Settings, Visibility};
 use mitalk_actors::sockets::LiveSession;
 use mitalk_actors::{Caller, events};
@@ -205,4 +206,39 @@ async fn a_poison_event_goes_to_the_dead_letters_and_the_rest_goes_on() {
     world.mitalk.admit_next(call(), Home::default(), 1).await.unwrap();
     let told = async || (world.stores.messages.sent().len() == 2).then_some(());
     until("a code and an admission", told).await;
+}
+
+/// A relay that does not know whether its append arrived appends again, right behind the first one.
+#[tokio::test(start_paused = true)]
+async fn an_event_that_was_appended_twice_is_dealt_with_once() {
+    let world = World::start().await;
+    let waiting = world.sign_in(1).await;
+    until("a ticket", async || world.me(&waiting).await.ticket).await;
+    let first = Event {
+        source: EntityId::new("user", &waiting.user.to_string()),
+        sequence: 1_000,
+        at: world.now(),
+        payload: events::Notices::Admitted { user: waiting.user }
+            .outgoing()
+            .payload,
+        trace: Trace::default(),
+    };
+    let last = Event {
+        sequence: 1_001,
+        ..first.clone()
+    };
+    // Nothing waits between these, so one poll takes them all.
+    for event in [&first, &first, &first, &last] {
+        world.stores.log.append(events::NOTICES, event).await.unwrap();
+    }
+    let admitted = || {
+        let sent = world.stores.messages.sent().into_iter();
+        let keys = sent.filter(|sent| sent.message == Message::Admitted);
+        keys.map(|sent| sent.key.0).collect::<Vec<_>>()
+    };
+    until("the last one", async || {
+        admitted().contains(&last.id()).then_some(())
+    })
+    .await;
+    assert_eq!(admitted(), [first.id(), last.id()]);
 }

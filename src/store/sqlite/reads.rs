@@ -7,7 +7,8 @@ use mitalk_actors::id::{Home, ParseError, RoomId, UserId};
 use mitalk_actors::person::Notice;
 use mitalk_actors::ports::{BlockCount, FollowCounts, Reads};
 use mitalk_actors::rooms::Card;
-use mitalk_actors::tables::{Change, LiveRoom, Profile, TicketBlock};
+use mitalk_actors::tables::{Change, LiveRoom, Profile, ShutOut, TicketBlock};
+use mitalk_cluster::Timestamp;
 use mitalk_cluster::store::StoreError;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
@@ -150,6 +151,21 @@ impl Reads for Store {
             let mut query = connection
                 .prepare_cached("SELECT change FROM live_room WHERE room = ?1 AND change IS NOT NULL")?;
             first(query.query([room.to_string()])?, card)
+        })
+        .await
+    }
+
+    async fn shut_out(&self, since: Timestamp, rows: usize) -> Result<Vec<ShutOut>, StoreError> {
+        self.read(move |connection| {
+            let mut query = connection
+                .prepare_cached("SELECT change FROM shut_out WHERE at >= ?1 ORDER BY at DESC LIMIT ?2")?;
+            collect(
+                query.query(params![integer(since.0), limit(rows)])?,
+                |row| match change(row, 0)? {
+                    Change::ShutOut(row) => Ok(row),
+                    other => Err(misplaced(&other)),
+                },
+            )
         })
         .await
     }

@@ -16,11 +16,18 @@ struct Migration {
     sql: &'static str,
 }
 
-const MIGRATIONS: &[Migration] = &[Migration {
-    number: 1,
-    name: "first",
-    sql: include_str!("migrations/0001_first.sql"),
-}];
+const MIGRATIONS: &[Migration] = &[
+    Migration {
+        number: 1,
+        name: "first",
+        sql: include_str!("migrations/0001_first.sql"),
+    },
+    Migration {
+        number: 2,
+        name: "safety",
+        sql: include_str!("migrations/0002_safety.sql"),
+    },
+];
 
 /// The schema that this version reads and writes.
 pub const SCHEMA: i64 = MIGRATIONS[MIGRATIONS.len() - 1].number;

@@ -5,7 +5,9 @@
 //! skipped silently.
 
 use async_trait::async_trait;
-use mitalk_actors::tables::{Change, Follow, Handle, LiveRoom, NoticeOf, TicketBlock};
+use mitalk_actors::tables::{
+    Change, Follow, Handle, LiveRoom, NoticeOf, SHUT_OUT_KEPT, ShutOut, TicketBlock,
+};
 use mitalk_cluster::store::{Event, ReadTables, StoreError};
 use rusqlite::{Connection, OptionalExtension, params};
 
@@ -51,6 +53,7 @@ fn apply(connection: &Connection, change: &Change, sequence: i64, payload: &[u8]
         Change::Notice(notice) => put_notice(connection, notice, sequence, payload),
         Change::TicketBlock(block) => put_ticket_block(connection, block, sequence, payload),
         Change::LiveRoom(room) => put_live_room(connection, room, sequence, payload),
+        Change::ShutOut(row) => put_shut_out(connection, row, sequence, payload),
     }
 }
 
@@ -163,5 +166,28 @@ fn put_live_room(
              WHERE excluded.sequence > sequence",
         )?
         .execute(params![room.to_string(), sequence, change])?;
+    Ok(())
+}
+
+fn put_shut_out(connection: &Connection, row: &ShutOut, sequence: i64, payload: &[u8]) -> Result<(), Fault> {
+    let device = row.device.map(|device| device.to_string()).unwrap_or_default();
+    connection
+        .prepare_cached(
+            "INSERT INTO shut_out (user, device, sequence, at, change) VALUES (?1, ?2, ?3, ?4, ?5)
+             ON CONFLICT (user, device) DO UPDATE SET sequence = excluded.sequence, at = excluded.at,
+                 change = excluded.change
+             WHERE excluded.sequence > sequence",
+        )?
+        .execute(params![
+            row.user.to_string(),
+            device,
+            sequence,
+            integer(row.at.0),
+            payload
+        ])?;
+    // By the rows' own times: a store has no clock.
+    connection
+        .prepare_cached("DELETE FROM shut_out WHERE at <= ?1")?
+        .execute([integer((row.at - SHUT_OUT_KEPT).0)])?;
     Ok(())
 }

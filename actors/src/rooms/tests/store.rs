@@ -4,11 +4,11 @@ use crate::id::{Home, RoomId, UserId};
 use crate::person::{About, Notice, Standing};
 use crate::ports::{BlockCount, FollowCounts, Reads};
 use crate::rooms::Card;
-use crate::tables::{Change, LiveRoom, Profile, TicketBlock};
+use crate::tables::{Change, LiveRoom, Profile, ShutOut, TicketBlock};
 use async_trait::async_trait;
 use mitalk_cluster::store::{Cas, EntityStore, EntityWrite, Head, OutboxRow, Row};
 use mitalk_cluster::testing::Memory;
-use mitalk_cluster::{EntityId, Ports, StoreError};
+use mitalk_cluster::{EntityId, Ports, StoreError, Timestamp};
 use std::collections::{BTreeMap, HashSet};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
@@ -127,6 +127,10 @@ impl Reads for Library {
             .into_iter()
             .filter(|(room, _)| after.is_none_or(|after| *room > after));
         Ok(rows.take(limit).map(|(_, card)| card).collect())
+    }
+
+    async fn shut_out(&self, _: Timestamp, _: usize) -> Result<Vec<ShutOut>, StoreError> {
+        Ok(vec![])
     }
 
     async fn handle(&self, _: &str) -> Result<Option<UserId>, StoreError> {

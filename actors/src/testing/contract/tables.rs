@@ -1,12 +1,14 @@
 //! The suite of the read tables, both of their sides: [`ReadTables`] and [`Reads`].
 
 use super::{event, user};
-use crate::id::{Home, RoomId, UserId};
+use crate::id::{DeviceId, Home, RoomId, UserId};
 use crate::person::{About, Notice, NoticeKind, Standing};
 use crate::ports::{BlockCount, FollowCounts, Reads};
 use crate::room::{HandRaising, Settings, Version, Visibility};
 use crate::rooms::Card;
-use crate::tables::{BLOCK_BYTES, Change, Follow, Handle, LiveRoom, NoticeOf, Profile, TicketBlock};
+use crate::tables::{
+    BLOCK_BYTES, Change, Follow, Handle, LiveRoom, NoticeOf, Profile, SHUT_OUT_KEPT, ShutOut, TicketBlock,
+};
 use mitalk_cluster::store::{ReadTables, StoreError};
 use mitalk_cluster::testing::contract::ask;
 use mitalk_cluster::{Target, Timestamp};
@@ -23,6 +25,7 @@ pub async fn tables(tables: &(impl ReadTables + Reads)) {
     notices(tables).await;
     ticket_blocks(tables).await;
     live_rooms(tables).await;
+    shut_out(tables).await;
     what_cannot_be_read_is_refused(tables).await;
 }
 
@@ -214,6 +217,48 @@ async fn live_rooms(tables: &(impl ReadTables + Reads)) {
         page(Some(room(2)), ALL).await,
         [card(4, "now")],
         "after the cursor, without those that ended"
+    );
+}
+
+async fn shut_out(tables: &(impl ReadTables + Reads)) {
+    let start = 1_800_000_000_000;
+    let row = |n, device: Option<u128>, shut_out, at| ShutOut {
+        user: user(n),
+        device: device.map(|bits| DeviceId::new(Home::default(), bits)),
+        shut_out,
+        at: Timestamp(start + at),
+    };
+    let read =
+        async |since, limit| ask(async || tables.shut_out(Timestamp(start + since), limit).await).await;
+    assert_eq!(read(0, ALL).await, []);
+    let (device, account) = (row(1, Some(7), true, 1), row(1, None, true, 2));
+    put(tables, 1, &Change::ShutOut(device)).await;
+    put(tables, 2, &Change::ShutOut(account)).await;
+    put(tables, 2, &Change::ShutOut(row(2, None, true, 3))).await;
+    assert_eq!(
+        read(0, ALL).await,
+        [row(2, None, true, 3), account, device],
+        "newest first"
+    );
+    assert_eq!(
+        read(2, ALL).await,
+        [row(2, None, true, 3), account],
+        "since a time"
+    );
+    assert_eq!(read(0, 1).await, [row(2, None, true, 3)], "at most the limit");
+    put(tables, 3, &Change::ShutOut(row(2, None, false, 4))).await;
+    put(tables, 2, &Change::ShutOut(row(2, None, true, 3))).await;
+    assert_eq!(
+        read(3, ALL).await,
+        [row(2, None, false, 4)],
+        "a late repeat shuts nobody out who was let in again"
+    );
+    let late = u64::try_from(SHUT_OUT_KEPT.as_millis()).expect("hours") + 2;
+    put(tables, 1, &Change::ShutOut(row(3, None, true, late))).await;
+    assert_eq!(
+        read(0, ALL).await,
+        [row(3, None, true, late), row(2, None, false, 4)],
+        "old rows are gone"
     );
 }
 
