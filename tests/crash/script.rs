@@ -63,6 +63,7 @@ pub(crate) async fn round(world: &mut World, round: usize) -> Result<()> {
     let link = give_invites(world, &employee, round, &phone(Who::Invited)).await?;
     choose_handle(world, &employee, round).await?;
 
+    reads_of_the_invite(world, &phone(Who::Invited)).await?;
     let invited = sign_up(world, &phone(Who::Invited)).await?;
     becomes_active(world, &invited).await?;
     follow(world, &invited, &employee).await?;
@@ -176,6 +177,20 @@ async fn waits_alone(world: &mut World, account: &Account) -> Result<()> {
         sleep(LOOK_AGAIN).await;
     }
     bail!("{} should wait, alone", account.user);
+}
+
+/// The invited person comes because of the text: who is in before it goes out gets none.
+async fn reads_of_the_invite(world: &mut World, phone: &str) -> Result<()> {
+    let begun = Instant::now();
+    while begun.elapsed() < PATIENCE {
+        if world.texts.delivered(phone, "invited")? > 0 {
+            return Ok(());
+        }
+        // A question also starts a server again that died meanwhile.
+        world.insist("phase", async |to| to.admin.phase().await).await?;
+        sleep(LOOK_AGAIN).await;
+    }
+    bail!("no text of the invite");
 }
 
 async fn becomes_active(world: &mut World, account: &Account) -> Result<()> {

@@ -56,6 +56,11 @@ impl Service {
         }
     }
 
+    /// The rooms that are shown.
+    pub(crate) fn rooms(&self) -> Vec<RoomId> {
+        self.hallway.all().into_iter().map(|card| card.room).collect()
+    }
+
     /// Takes one piece of news.
     pub(crate) fn take(&self, news: News) {
         let changed = match news {

@@ -57,7 +57,16 @@ impl Homes {
         }
     }
 
-    pub(super) fn kept(&self) -> MutexGuard<'_, HashSet<RoomId>> {
+    /// A row may have been read before its shard was taken, and be gone by now with its room: nobody else would tell the
+    /// hallway. So whatever it shows of rooms homed here is kept, and the next tick finds out which are over.
+    fn keep_what_is_shown(&self, hallway: &hallway::Service) {
+        let owned = self.owned().clone();
+        let shown = hallway.rooms().into_iter();
+        self.kept()
+            .extend(shown.filter(|room| owned.contains(&shard_of(*room))));
+    }
+
+    fn kept(&self) -> MutexGuard<'_, HashSet<RoomId>> {
         self.kept.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -137,12 +146,11 @@ pub(super) async fn keep(
 }
 
 /// One that takes longer than until the next tick is asked again by that.
-pub(super) async fn tick_room(homes: &Homes, cluster: &Cluster, room: RoomId, within: Duration) {
+async fn tick_room(homes: &Homes, cluster: &Cluster, room: RoomId, within: Duration) {
     let call = Call::within(within);
     match cluster.ask::<Room>(&room.to_string(), Command::Tick, call).await {
         Ok(_) => {}
-        // It is over. A node that died between its end and the removal of its row has read the row again meanwhile, and
-        // nobody else would take the card out of the hallway.
+        // It is over, and this node learns it from the room only: the one that ended it died before it told.
         Err(AskError::Refused(_)) => {
             homes.kept().remove(&room);
             homes.list(room, None);
@@ -173,6 +181,7 @@ async fn scan(homes: &Homes, reads: &dyn Reads, hallway: &hallway::Service) -> b
             hallway.take(News::Card(Box::new(card)));
         }
         if last {
+            homes.keep_what_is_shown(hallway);
             return true;
         }
     }
