@@ -88,6 +88,23 @@ scene(world, 'after 5 s without a network one is heard again, in the same place'
   await listener.seesOnStage(host, guest);
 });
 
+scene(world, 'who mutes without a network stays silent when it is back', async () => {
+  const { host, guest, listener } = await roomWithTwoSpeakers('Quiet tunnel', ['Elif', 'Finn', 'Gaia']);
+  await guest.network({ cut: true });
+  await listener.hears(host);
+  const since = Date.now();
+  await guest.press('Mute', { exact: true });
+  await elapse(2 * CUT_MS);
+  await guest.button('Unmute', { exact: true }).waitFor();
+  await guest.network({ cut: false });
+  await guest.hears(host);
+  await host.page.locator('.member[data-muted=true]').filter({ hasText: 'Finn' }).waitFor();
+  await listener.hears(host);
+  await listener.neverHeard(guest, since);
+  await guest.unmute();
+  await listener.hears(host, guest);
+});
+
 scene(world, 'after a cut that outlasts the grace one comes back by oneself, to the audience', async () => {
   const { host, guest, listener } = await roomWithTwoSpeakers('Long tunnel', ['Yuri', 'Zita', 'Aldo']);
   await Promise.all([guest.network({ cut: true }), listener.network({ cut: true })]);

@@ -1,4 +1,5 @@
 /** What people do in a room, each by its intent. */
+import { mayPass } from '../api/problem';
 import { rooms } from '../api/routes';
 import type { Moderation, PersonBrief, RoomChange, RoomSnapshot } from '../api/types';
 import { me, myId } from './account';
@@ -10,14 +11,38 @@ import { microphone } from './voice';
 const onStage = (person: string) => (base: RoomSnapshot) => memberOf(base, person) !== undefined;
 const offStage = (person: string) => (base: RoomSnapshot) => memberOf(base, person) === undefined;
 
+/** Between two tries to tell the service that somebody is silent. */
+const TOLD_AGAIN_MS = 1_000;
+let presses = 0;
+
+/** Silence is one's own to decide: it stands while the service cannot be reached, and is told as soon as it can. */
 export async function setMuted(muted: boolean): Promise<void> {
   const id = myId.value;
+  const press = ++presses;
   // The browser's question comes first: nobody is shown as open while it stands.
   if (!muted && !(await microphone.open())) return;
   const member = room.value && memberOf(room.value, id);
   if (!member) return;
   const agreed = (base: RoomSnapshot) => (memberOf(base, id)?.muted ?? muted) === muted;
-  await act('mute', { change: 'stage', member: { ...member, muted } }, agreed, (at) => rooms.mute(at, muted));
+  const wanted = () => muted && press === presses;
+  const tell = (at: string) =>
+    untilTold(
+      () => rooms.mute(at, muted),
+      () => wanted() && roomId.value === at,
+    );
+  await act('mute', { change: 'stage', member: { ...member, muted } }, agreed, tell, muted ? Infinity : undefined);
+}
+
+async function untilTold<T>(tell: () => Promise<T>, wanted: () => boolean): Promise<T> {
+  for (;;) {
+    try {
+      return await tell();
+    } catch (error) {
+      if (!mayPass(error) || !wanted()) throw error;
+      await new Promise((resolve) => setTimeout(resolve, TOLD_AGAIN_MS));
+      if (!wanted()) throw error;
+    }
+  }
 }
 
 export async function setHand(up: boolean): Promise<void> {

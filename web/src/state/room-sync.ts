@@ -35,6 +35,11 @@ export function start(me: string, base: RoomSnapshot): RoomSync {
   return { me, base, overlays: [], healing: false };
 }
 
+/** Joined anew: the room as it was a moment ago, and what this person did that it may not show yet. */
+export function rejoin(sync: RoomSync, base: RoomSnapshot): RoomSync {
+  return settled({ ...sync, base, healing: false });
+}
+
 /** A whole room: older than what is known, it changes nothing. */
 export function snapshot(sync: RoomSync, room: RoomSnapshot): RoomSync {
   if (room.seq < sync.base.seq && !sync.healing) return sync;
@@ -57,10 +62,10 @@ export function overlay(sync: RoomSync, added: Overlay): RoomSync {
   return { ...sync, overlays: [...sync.overlays.filter((other) => other.about !== added.about), added] };
 }
 
-/** The server carried it out: its change has come, or will. */
-export function answer(sync: RoomSync, id: number): RoomSync {
-  const overlays = sync.overlays.map((other) => (other.id === id ? { ...other, answered: true } : other));
-  return settled({ ...sync, overlays });
+/** The server carried it out: its change has come, or will before `until_ms`. */
+export function answer(sync: RoomSync, id: number, until_ms: number): RoomSync {
+  const answered = (other: Overlay) => ({ ...other, answered: true, until_ms: Math.min(other.until_ms, until_ms) });
+  return settled({ ...sync, overlays: sync.overlays.map((other) => (other.id === id ? answered(other) : other)) });
 }
 
 /** The server refused it. */

@@ -120,26 +120,33 @@ export function socketOpened(again: boolean): void {
 
 /**
  * Shows `change` at once, sends the command, and takes the change back if it is refused. Commands about the same thing are
- * sent in the order of the presses: one that overtook another would have the last word.
+ * sent in the order of the presses: one that overtook another would have the last word. `shown_ms`: for so long without
+ * an answer.
  */
 export async function act(
   about: string,
   change: RoomChange | null,
   agreed: (base: RoomSnapshot) => boolean,
   command: (id: string) => Promise<RoomAck>,
+  shown_ms = OVERLAY_MS,
 ): Promise<RoomAck | undefined> {
   const state = sync.value;
   if (!state) return undefined;
   const id = ++overlayIds;
   if (change) {
-    const until_ms = Date.now() + OVERLAY_MS;
+    const until_ms = Date.now() + shown_ms;
     update(seq.overlay(state, { id, about, change, agreed, answered: false, until_ms }), true);
-    setTimeout(() => sync.value && update(seq.expire(sync.value, Date.now())), OVERLAY_MS + 50);
+    if (Number.isFinite(shown_ms)) setTimeout(expire, shown_ms + 50);
   }
   const ack = await attempt(() => inOrder(about, () => command(state.base.id)));
-  if (sync.value) update(ack ? seq.answer(sync.value, id) : seq.refuse(sync.value, id));
+  if (sync.value) update(ack ? seq.answer(sync.value, id, Date.now() + OVERLAY_MS) : seq.refuse(sync.value, id));
+  setTimeout(expire, OVERLAY_MS + 50);
   if (ack?.pending) toast(t('room.pending'));
   return ack;
+}
+
+function expire(): void {
+  if (sync.value) update(seq.expire(sync.value, Date.now()));
 }
 
 const lastAbout = new Map<string, Promise<unknown>>();
@@ -164,7 +171,7 @@ function joined({ room: snapshot, resume_token, resumed }: Joined): void {
   resume.remember(snapshot.id, resume_token);
   const before = sync.value;
   const wasOnStage = before && memberOf(before.base, myId.value);
-  update(seq.start(myId.value, snapshot));
+  update(before ? seq.rejoin(before, snapshot) : seq.start(myId.value, snapshot));
   if (wasOnStage && !resumed && snapshot.my_role === 'listener') toast(t('room.back_in_audience'));
   live.send({ type: 'watch', room: snapshot.id, after: snapshot.seq });
   void reopenMicrophone();

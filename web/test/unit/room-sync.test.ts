@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import type { RoomChange } from '../../src/api/types';
 import { memberOf, reduce } from '../../src/state/room-reducer';
-import { answer, delta, expire, overlay, refuse, snapshot, start, view } from '../../src/state/room-sync';
+import { answer, delta, expire, overlay, refuse, rejoin, snapshot, start, view } from '../../src/state/room-sync';
 import { hand, ME, member, random, room } from './fixtures';
 
 const audience = (audience_count: number): RoomChange => ({ change: 'audience', audience_count });
@@ -77,7 +77,7 @@ describe('what one did oneself', () => {
 
   test('gives way when the server agrees, so that a later change of the server shows', () => {
     const told = delta(overlay(start(ME, base), mute), 11, muted).sync;
-    const agreed = answer(told, mute.id);
+    const agreed = answer(told, mute.id, 1000);
     expect(agreed.overlays).toEqual([]);
     const later = delta(agreed, 12, { change: 'stage', member: mine }).sync;
     expect(memberOf(view(later), ME)?.muted).toBe(false);
@@ -90,9 +90,21 @@ describe('what one did oneself', () => {
     const first = delta(pressed, 11, muted).sync;
     expect(memberOf(first.base, ME)?.muted).toBe(true);
     expect(memberOf(view(first), ME)?.muted).toBe(false);
-    const second = answer(delta(first, 12, { change: 'stage', member: mine }).sync, 2);
+    const second = answer(delta(first, 12, { change: 'stage', member: mine }).sync, 2, 1000);
     expect(second.overlays).toEqual([]);
     expect(memberOf(view(second), ME)?.muted).toBe(false);
+  });
+
+  test('outlives a join, which knows nothing of it', () => {
+    const lasting = overlay(start(ME, base), { ...mute, until_ms: Number.POSITIVE_INFINITY });
+    const again = rejoin(expire(lasting, 1e12), { ...base, seq: 40 });
+    expect(again.base.seq).toBe(40);
+    expect(memberOf(view(again), ME)?.muted).toBe(true);
+    // Answered before a snapshot that is older than the answer.
+    const late = rejoin(answer(lasting, mute.id, 2e12), { ...base, seq: 40 });
+    expect(memberOf(view(expire(late, 1e12)), ME)?.muted).toBe(true);
+    expect(memberOf(view(expire(late, 2e12)), ME)?.muted).toBe(false);
+    expect(memberOf(view(answer(delta(again, 41, muted).sync, mute.id, 1e12)), ME)?.muted).toBe(true);
   });
 
   test('is taken back when it is refused or when its time is over', () => {
