@@ -122,7 +122,7 @@ impl Effects<User> for People {
                         socket: at.socket,
                     },
                 ),
-                user::Effect::Evict(claim) => forwarder::evict(cluster, user, &claim),
+                user::Effect::Evict { claim, why } => forwarder::evict(cluster, user, &claim, why),
                 user::Effect::ShutOut(device) => {
                     cluster
                         .nodes()

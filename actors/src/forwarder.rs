@@ -44,19 +44,20 @@ pub(crate) use protocol::{Answer, Body, Join, Letter, Refusal, Request, Sight};
 pub(crate) use service::Service;
 
 use crate::id::UserId;
-use crate::user::RoomClaim;
+use crate::user::{Evicted, RoomClaim};
 use mitalk_cluster::{Cluster, wire};
 
 /// The name of the service that takes letters.
 pub(crate) const SERVICE: &str = "forwarder";
 
-/// Tells the forwarder of an earlier claim that the person joined elsewhere.
-pub(crate) fn evict(cluster: &Cluster, user: UserId, claim: &RoomClaim) {
+/// Tells the forwarder of a claim that its session is over.
+pub(crate) fn evict(cluster: &Cluster, user: UserId, claim: &RoomClaim, why: Evicted) {
     let letter = Letter {
         room: claim.room,
         body: Body::Evict {
             user,
             session: claim.session,
+            why,
         },
     };
     cluster.cast_at(&claim.node, SERVICE, wire::encode(&letter));

@@ -6,7 +6,7 @@
 //! What grows without bound (followers, old notices) is rows in read tables, each written by this entity alone.
 //!
 //! Invariants: quota and spent invites change together, so `left + pending + kept` is what was given; the newest notice's
-//! sequence never falls; at most one claimed room. Commands of a family are decided in its file.
+//! sequence never falls; at most one claimed room, by a device of an account in use. Commands of a family are decided in its file.
 //!
 //! Deleting, exporting, blocks and cards are not here yet.
 
@@ -26,7 +26,7 @@ pub use devices::{DeviceView, TOKEN_HISTORY};
 pub use earning::{ACCEPTED_PER_INVITE, EARNED_MOST, ROOMS_PER_INVITE, TakenPart, earned, rooms_to_next};
 pub use invites::SpentInvite;
 pub use notices::{KEPT_NOTICES, Origin};
-pub use presence::{RoomClaim, SocketAt};
+pub use presence::{Evicted, RoomClaim, SocketAt};
 pub use state::{Account, Live, State, Summary};
 
 use crate::id::{DeviceId, UserId};
@@ -70,8 +70,13 @@ pub enum Effect {
     },
     /// Closes a socket that had to give way.
     Close(SocketAt),
-    /// The session of another claim leaves its room.
-    Evict(RoomClaim),
+    /// The session of a claim leaves its room.
+    Evict {
+        /// Which.
+        claim: RoomClaim,
+        /// Why.
+        why: Evicted,
+    },
     /// All nodes refuse a device, or (absent) all of the account's, from now on.
     ShutOut(Option<DeviceId>),
     /// All nodes let the account in again.
@@ -176,7 +181,7 @@ impl Entity for User {
             C::Detach { socket } => Ok(presence::detach(state, socket)),
             C::ClaimRoom(claim) => presence::claim(state, claim),
             C::ReleaseRoom { session } => Ok(presence::release(state, session)),
-            C::FindRoom => Ok(Decision::reply(Reply::Room(state.live.room.clone()))),
+            C::FindRoom => presence::find(state),
         }
     }
 

@@ -20,6 +20,7 @@ use crate::id::{RoomId, SessionId, SocketId, UserId};
 use crate::live::LiveSink;
 use crate::person::Brief;
 use crate::room::{Change, Command, Cut, Room, Version};
+use crate::user::Evicted;
 use doors::Arriving;
 use home::{HomeLink, Loaded};
 use mitalk_cluster::{AskError, Entity};
@@ -68,6 +69,7 @@ pub(super) enum Message {
     Evict {
         user: UserId,
         session: SessionId,
+        why: Evicted,
     },
     Media(SessionEvent),
     /// The home's answer to a registration, with the names that a view needs.
@@ -206,7 +208,7 @@ impl Local {
             Message::Unwatch(socket) => self.unwatch(socket),
             Message::Told(changes) => self.told(changes),
             Message::Cut { at, user, cut } => self.cut(at, user, cut),
-            Message::Evict { user, session } => self.evict(user, session),
+            Message::Evict { user, session, why } => self.evict(user, session, why),
             Message::Media(event) => self.media(event),
             Message::Loaded(result) => self.loaded(result),
             Message::Named { asked, found } => self.named(&asked, found),

@@ -4,6 +4,7 @@ use crate::id::{DeviceId, RoomId, SessionId, SocketId, UserId};
 use crate::person::Brief;
 use crate::room::{Change, Cut, HandRaising, Role, Version};
 use crate::rooms::{Joined, Snapshot};
+use crate::user::Evicted;
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
@@ -24,8 +25,13 @@ pub(crate) enum Body {
     Told(Vec<(Version, Change)>),
     /// The home takes a right away at once.
     Cut { at: Version, user: UserId, cut: Cut },
-    /// The person joined elsewhere: this session is over.
-    Evict { user: UserId, session: SessionId },
+    /// The account says that this session is over.
+    Evict {
+        user: UserId,
+        session: SessionId,
+        #[serde(default)]
+        why: Evicted,
+    },
 }
 
 /// What a person's request needs of the forwarder that has them, or will.

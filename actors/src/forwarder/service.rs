@@ -22,7 +22,7 @@ impl mitalk_cluster::Service for Service {
             Body::Ask(request) => return Ok(wire::encode(&self.ask(room, request).await)),
             Body::Told(changes) => Message::Told(changes),
             Body::Cut { at, user, cut } => Message::Cut { at, user, cut },
-            Body::Evict { user, session } => Message::Evict { user, session },
+            Body::Evict { user, session, why } => Message::Evict { user, session, why },
         };
         self.0.deliver_if_running(room, message);
         Ok(vec![])

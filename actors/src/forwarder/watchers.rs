@@ -1,4 +1,4 @@
-//! The live sockets that watch a room on this node.
+//! The live sockets that watch a room on this node: those of devices with a session in it.
 
 use crate::id::{DeviceId, SocketId, UserId};
 use crate::live::{LiveMessage, LiveSink};
@@ -60,6 +60,11 @@ impl Watchers {
             self.0.remove(id);
         }
         ids
+    }
+
+    /// Forgets all sockets and gives their ids.
+    pub(super) fn clear(&mut self) -> Vec<SocketId> {
+        self.0.drain().map(|(id, _)| id).collect()
     }
 
     /// Forgets sockets that were closed and gives their ids.

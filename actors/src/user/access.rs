@@ -2,7 +2,7 @@
 
 use super::earning::TakenPart;
 use super::state::{Account, State, me};
-use super::{Admitted, Effect, Event, Refusal, Reply, Tell, User, devices, notices};
+use super::{Admitted, Effect, Event, Refusal, Reply, Tell, User, devices, notices, presence, profile};
 use crate::events::{self, Actor, Audit, Message};
 use crate::handle::{self, Handle};
 use crate::id::{Home, InviteId, UserId};
@@ -253,7 +253,7 @@ pub(super) fn suspend(state: &State, suspended: bool, cx: &Context) -> Result<De
         .send(after.row(me(cx)))
         .send(Audit::new(Actor::Operator, action).user(me(cx)).outgoing());
     Ok(if suspended {
-        shut_out_all(decision, account, cx)
+        shut_out_all(decision, state, account, cx)
     } else {
         decision
             .send(devices::token_row(None, false, cx))
@@ -263,7 +263,8 @@ pub(super) fn suspend(state: &State, suspended: bool, cx: &Context) -> Result<De
 
 /// The account first, so that its sockets are told the right reason. Each device by itself too: when the account is let in
 /// again, its tokens of before still do not count.
-fn shut_out_all(decision: Decision<User>, account: &Account, cx: &Context) -> Decision<User> {
+fn shut_out_all(decision: Decision<User>, state: &State, account: &Account, cx: &Context) -> Decision<User> {
+    let decision = presence::put_out(decision, state, None);
     let devices = account.devices.iter().map(|device| Some(device.id));
     std::iter::once(None)
         .chain(devices)
@@ -278,17 +279,20 @@ pub(super) fn lose_number(state: &State, cx: &Context) -> Decision<User> {
         return Decision::reply(Reply::Done);
     };
     let change = Change::Suspended(true);
+    let no_handle = profile::Change::Handle(None);
     let mut after = account.clone();
     change.fold(&mut after);
+    no_handle.fold(&mut after);
     let decision = Decision::reply(Reply::Done)
         .event(Event::Access(change))
+        .event(Event::Profile(no_handle))
         .send(after.row(me(cx)))
         .send(
             Audit::new(Actor::Service, "user_lost_number")
                 .user(me(cx))
                 .outgoing(),
         );
-    let decision = shut_out_all(decision, account, cx);
+    let decision = shut_out_all(decision, state, account, cx);
     match &account.handle {
         Some(handle) => decision.send(Outgoing::to::<Handle>(
             handle,

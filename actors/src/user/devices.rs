@@ -8,7 +8,7 @@
 //! not sign anybody out.
 
 use super::state::{Account, State, me};
-use super::{Effect, Event, Refusal, Reply, User};
+use super::{Effect, Event, Refusal, Reply, User, presence};
 use crate::id::DeviceId;
 use crate::secrets::same;
 use crate::tables;
@@ -148,6 +148,7 @@ pub(super) fn open(
         && let Some(unused) = account.devices.iter().min_by_key(|device| device.seen_at)
     {
         decision = decision.event(Event::Device(Change::Revoked(unused.id)));
+        decision = presence::put_out(decision, state, Some(unused.id));
         decision = shut_out(decision, Some(unused.id), cx);
     }
     Ok(decision)
@@ -174,7 +175,7 @@ pub(super) fn rotate(
         let is = |old: &[u8; OLD_BYTES]| same(old, &short(&presented));
         match device.old.iter().rposition(is) {
             Some(place) if place + 1 == device.old.len() => Change::RotatedAgain { id, hash, at },
-            Some(_) => return Ok(signed_out(id, Reply::Reused, cx)),
+            Some(_) => return Ok(signed_out(state, id, Reply::Reused, cx)),
             None => return Err(Refusal::RefreshInvalid),
         }
     };
@@ -190,14 +191,15 @@ pub(super) fn rotate(
 pub(super) fn revoke(state: &State, id: DeviceId, cx: &Context) -> Result<Decision<User>, Refusal> {
     let known = state.account()?.devices.iter().any(|device| device.id == id);
     if known {
-        Ok(signed_out(id, Reply::Done, cx))
+        Ok(signed_out(state, id, Reply::Done, cx))
     } else {
         Err(Refusal::NoDevice)
     }
 }
 
-fn signed_out(id: DeviceId, reply: Reply, cx: &Context) -> Decision<User> {
+fn signed_out(state: &State, id: DeviceId, reply: Reply, cx: &Context) -> Decision<User> {
     let decision = Decision::reply(reply).event(Event::Device(Change::Revoked(id)));
+    let decision = presence::put_out(decision, state, Some(id));
     shut_out(decision, Some(id), cx)
 }
 

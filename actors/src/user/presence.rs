@@ -33,6 +33,19 @@ pub struct RoomClaim {
     pub node: NodeId,
 }
 
+/// Why a session has to leave its room.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Evicted {
+    /// The person joined another room.
+    #[default]
+    Moved,
+    /// They joined this room by another session, maybe through another node: what they hold in it stays theirs.
+    MovedWithin,
+    /// The account was stopped, or the device signed out.
+    ShutOut,
+}
+
 /// What happened.
 #[derive(Clone, Debug)]
 pub enum Change {
@@ -92,7 +105,15 @@ pub(super) fn detach(state: &State, socket: SocketId) -> Decision<User> {
 }
 
 pub(super) fn claim(state: &State, claim: RoomClaim) -> Result<Decision<User>, Refusal> {
-    state.active()?;
+    // Who was put out may have a join under way that began before.
+    if !state
+        .active()?
+        .devices
+        .iter()
+        .any(|device| device.id == claim.device)
+    {
+        return Err(Refusal::NoDevice);
+    }
     let earlier = state.live.room.clone();
     if earlier.as_ref() == Some(&claim) {
         return Ok(Decision::reply(Reply::Claimed { evicted: None }));
@@ -101,11 +122,39 @@ pub(super) fn claim(state: &State, claim: RoomClaim) -> Result<Decision<User>, R
     let decision = Decision::reply(Reply::Claimed {
         evicted: evicted.clone(),
     })
-    .event(Event::Live(Change::Room(Some(claim))))
+    .event(Event::Live(Change::Room(Some(claim.clone()))))
     .effect(state.tell(Tell::Changed));
     Ok(evicted.into_iter().fold(decision, |decision, evicted| {
-        decision.effect(Effect::Evict(evicted))
+        let why = if evicted.room == claim.room {
+            Evicted::MovedWithin
+        } else {
+            Evicted::Moved
+        };
+        decision.effect(Effect::Evict { claim: evicted, why })
     }))
+}
+
+/// A forwarder that asks learns here that the person may not stay, should the word of it have been lost.
+pub(super) fn find(state: &State) -> Result<Decision<User>, Refusal> {
+    if state.account.is_some() {
+        state.in_use()?;
+    }
+    Ok(Decision::reply(Reply::Room(state.live.room.clone())))
+}
+
+/// Puts the person out of their room, if they are there by this device (absent: by any). A media session needs no token,
+/// so shutting a device out does not end it.
+pub(super) fn put_out(decision: Decision<User>, state: &State, device: Option<DeviceId>) -> Decision<User> {
+    let claim = state.live.room.as_ref();
+    match claim.filter(|claim| device.is_none_or(|device| claim.device == device)) {
+        Some(claim) => decision
+            .event(Event::Live(Change::Room(None)))
+            .effect(Effect::Evict {
+                claim: claim.clone(),
+                why: Evicted::ShutOut,
+            }),
+        None => decision,
+    }
 }
 
 pub(super) fn release(state: &State, session: SessionId) -> Decision<User> {

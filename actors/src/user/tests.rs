@@ -231,6 +231,7 @@ fn a_suspended_account_does_nothing_and_has_no_devices() {
 #[test]
 fn a_later_claim_of_a_room_evicts_the_earlier_one() {
     let mut account = active();
+    account.ask(open(1, 1)).unwrap();
     assert_eq!(account.ask(claim(1, 1)), Ok(Reply::Claimed { evicted: None }));
     assert_eq!(
         account.ask(claim(1, 1)),
@@ -243,7 +244,9 @@ fn a_later_claim_of_a_room_evicts_the_earlier_one() {
     else {
         panic!("evicted")
     };
-    assert_eq!(account.effects.last(), Some(&Effect::Evict(evicted.clone())));
+    let why = Evicted::Moved;
+    let claim = evicted.clone();
+    assert_eq!(account.effects.last(), Some(&Effect::Evict { claim, why }));
     account
         .ask(Command::ReleaseRoom {
             session: evicted.session,
@@ -258,6 +261,76 @@ fn a_later_claim_of_a_room_evicts_the_earlier_one() {
         })
         .unwrap();
     assert_eq!(account.ask(Command::FindRoom), Ok(Reply::Room(None)));
+}
+
+#[test]
+fn who_is_shut_out_is_put_out_of_the_room() {
+    let shut_out = |account: &Model<User>| {
+        let out = |effect: &&Effect| matches!(effect, Effect::Evict { claim, why: Evicted::ShutOut } if claim.device == device(1));
+        account.effects.iter().filter(out).count()
+    };
+    let reused = [rotate(1, 1, 2), rotate(1, 2, 3), rotate(1, 1, 4)];
+    let one_too_many = [open(2, 2), open(3, 3), open(4, 4)];
+    for commands in [
+        &[Command::Suspend { suspended: true }][..],
+        &[Command::LoseNumber],
+        &[Command::RevokeDevice { device: device(1) }],
+        &reused,
+        &one_too_many,
+    ] {
+        let mut account = active();
+        account.ask(open(1, 1)).unwrap();
+        account.ask(claim(1, 1)).unwrap();
+        for command in commands {
+            account.advance(Duration::from_secs(1));
+            account.ask(command.clone()).unwrap();
+        }
+        assert_eq!(shut_out(&account), 1, "{commands:?}");
+        assert!(account.state.live.room.is_none());
+        assert!(
+            account.ask(claim(1, 1)).is_err(),
+            "not by a join under way either"
+        );
+        assert!(!matches!(
+            account.ask(Command::FindRoom),
+            Ok(Reply::Room(Some(_)))
+        ));
+    }
+    let mut account = active();
+    account.ask(open(1, 1)).unwrap();
+    account.ask(open(2, 2)).unwrap();
+    account.ask(claim(1, 1)).unwrap();
+    account.ask(Command::RevokeDevice { device: device(2) }).unwrap();
+    assert_eq!(shut_out(&account), 0, "another device's session stays");
+}
+
+#[test]
+fn another_session_in_the_same_room_leaves_everything_there() {
+    let mut account = active();
+    account.ask(open(1, 1)).unwrap();
+    account.ask(claim(1, 1)).unwrap();
+    account.ask(claim(1, 2)).unwrap();
+    assert!(matches!(
+        account.effects.last(),
+        Some(Effect::Evict {
+            why: Evicted::MovedWithin,
+            ..
+        })
+    ));
+}
+
+#[test]
+fn a_lost_number_takes_the_handle_along() {
+    let mut account = active();
+    let until = account.now() + Duration::from_secs(60);
+    let handle = "ada".to_owned();
+    account.ask(Command::SetHandle { handle, until }).unwrap();
+    account.ask(Command::LoseNumber).unwrap();
+    account.ask(Command::Suspend { suspended: false }).unwrap();
+    let Ok(Reply::Account(summary)) = account.ask(Command::Read) else {
+        panic!("an account")
+    };
+    assert_eq!(summary.handle, None, "somebody else may have it by now");
 }
 
 #[test]

@@ -12,6 +12,7 @@ use crate::person::Brief;
 use crate::room::{Command, Cut, Scene};
 use crate::rooms::{Joined, LeftWhy};
 use crate::secrets;
+use crate::user::Evicted;
 use mitalk_media::{Rights, SessionKey};
 use std::time::Duration;
 use tokio::time::Instant;
@@ -194,10 +195,10 @@ impl Local {
         }
         self.set_rights(user);
         self.reconcile(user);
-        if let Some(sink) = join
+        let sink = join
             .socket
-            .and_then(|socket| self.shared.sockets.sink(user, socket))
-        {
+            .and_then(|socket| self.shared.sockets.sink(user, socket));
+        if let Some(sink) = sink.filter(|sink| self.is_of_session(sink)) {
             self.attach(sink);
         }
         self.claim(user);
@@ -304,14 +305,20 @@ impl Local {
         }
     }
 
-    /// The account says that the person joined elsewhere.
-    pub(super) fn evict(&mut self, user: UserId, session: SessionId) {
+    /// The account says that this session is over.
+    pub(super) fn evict(&mut self, user: UserId, session: SessionId, why: Evicted) {
         if self
             .roster
             .get(user)
-            .is_some_and(|person| person.session == session)
+            .is_none_or(|person| person.session != session)
         {
-            self.depart(user, LeftWhy::MovedDevice);
+            return;
+        }
+        match why {
+            Evicted::Moved => self.depart(user, LeftWhy::MovedDevice),
+            // The home must not hear that they left: they are there, on another node.
+            Evicted::MovedWithin => self.expel(user, LeftWhy::MovedDevice),
+            Evicted::ShutOut => self.depart(user, LeftWhy::Removed),
         }
     }
 

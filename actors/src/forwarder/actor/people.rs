@@ -128,6 +128,9 @@ impl Local {
             }
         }
         self.release(sessions);
+        for socket in self.watchers.clear() {
+            self.shared.ledger.unwatch(self.room, socket);
+        }
         for arriving in std::mem::take(&mut self.arriving).into_values() {
             drop(arriving.reply.send(Err(Refusal::Ended)));
         }
@@ -243,6 +246,7 @@ impl Local {
             let says = match asked {
                 Ok(user::Reply::Room(Some(newer))) if newer.session != session => Claim::Elsewhere,
                 Ok(user::Reply::Room(None)) => make(&shared, user, claim).await,
+                Err(AskError::Refused(_)) => Claim::Refused,
                 _ => Claim::Here,
             };
             Message::Claimed { user, session, says }

@@ -19,7 +19,7 @@ const AUDIENCE_LISTED: usize = crate::ports::MANY;
 impl Local {
     pub(super) fn watch(&mut self, sink: LiveSink, after: Option<Version>) -> Result<(), Refusal> {
         let user = sink.user();
-        if !self.roster.has(user) {
+        if !self.is_of_session(&sink) {
             return Err(Refusal::NotInRoom);
         }
         let Some(replica) = &self.replica else {
@@ -49,6 +49,12 @@ impl Local {
             self.watchers.add(watcher);
         }
         Ok(())
+    }
+
+    /// Watching goes with the media session: who is put out must see nothing more, on none of their devices.
+    pub(super) fn is_of_session(&self, sink: &LiveSink) -> bool {
+        let person = self.roster.get(sink.user());
+        person.is_some_and(|person| person.device == sink.device())
     }
 
     pub(super) fn unwatch(&mut self, socket: SocketId) {

@@ -3,6 +3,7 @@
 use super::world::{Ask, World, caller, titled, until, user};
 use crate::room::{HandRaising, Refusal, Role, Visibility};
 use crate::rooms::{Error, LeftWhy, Moderation, Patch, Settings};
+use crate::user as account;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_hand_leads_to_the_stage_and_who_is_there_is_heard() {
@@ -76,6 +77,37 @@ async fn removed_and_banned_people_hear_nothing_and_their_tokens_are_refused() {
             assert_eq!(again, Some(Error::ResumeRefused));
             assert_eq!(anew.unwrap().joined.snapshot.my_role, Some(Role::Listener));
         }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn suspended_people_and_signed_out_devices_are_neither_heard_nor_hear() {
+    let world = World::new().await;
+    let (room, host) = world.host(1, titled("t")).await;
+    world.ears.speak(host.ear).await;
+    world.rooms.mute(&host.caller, room, false).await.unwrap();
+    let signed_out = account::Command::RevokeDevice {
+        device: caller(3, 1).device,
+    };
+    for (n, command) in [
+        (2, account::Command::Suspend { suspended: true }),
+        (3, signed_out),
+    ] {
+        let mut guest = world.guest(n, room).await;
+        let number = world.bring_on_stage(&host, &mut guest, room).await;
+        world.hears(&host, number).await;
+        world.hears(&guest, 1).await;
+        world.tell_account(&guest, command).await;
+        guest.is_told_to_leave(LeftWhy::Removed).await;
+        world.stops_hearing(&host, number).await;
+        until!("the transport is closed", world.ears.is_closed(guest.ear).await);
+        until!("the stage is left", {
+            world
+                .snapshot(&host, room)
+                .await
+                .number(guest.caller.user)
+                .is_none()
+        });
     }
 }
 

@@ -1,8 +1,10 @@
 //! What comes on live sockets.
 
-use super::world::{World, titled, until, user};
-use crate::live::LiveMessage;
-use crate::rooms::{Change, Error, Moderation};
+use super::world::{World, caller, titled, until, user};
+use crate::id::SocketId;
+use crate::live::{LiveMessage, LiveSink};
+use crate::rooms::{Change, Error, JoinRequest, Moderation};
+use futures::FutureExt;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn everybody_has_the_same_sequence_and_hands_are_moderators_business() {
@@ -48,6 +50,35 @@ async fn everybody_has_the_same_sequence_and_hands_are_moderators_business() {
         )
     };
     assert!(guest.seen.iter().any(invited) && !listener.seen.iter().any(invited));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn only_the_device_that_is_in_the_room_sees_it() {
+    let world = World::new().await;
+    let (room, host) = world.host(1, titled("t")).await;
+    let mut guest = world.guest(2, room).await;
+    let other = caller(2, 2);
+    let socket = SocketId::new(room.home(), 5);
+    let (sink, mut stream) = LiveSink::new(socket, other.user, other.device, 8);
+    assert!(world.sockets.add(sink.clone(), usize::MAX));
+    let watches = world.rooms.watch(room, sink, None).await;
+    assert_eq!(
+        watches,
+        Err(Error::NotInRoom),
+        "who is put out would go on seeing"
+    );
+    let (_, sdp) = world.ears.offer().await;
+    let request = JoinRequest {
+        sdp,
+        resume_token: None,
+        link_key: None,
+        socket: Some(socket),
+    };
+    world.rooms.join(&guest.caller, room, request).await.unwrap();
+    world.rooms.mute(&host.caller, room, false).await.unwrap();
+    let unmuted = |message: &LiveMessage| matches!(message, LiveMessage::Room { change: Change::Stage { member }, .. } if !member.muted);
+    guest.sees("the host's microphone", unmuted).await;
+    assert!(stream.next().now_or_never().is_none());
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

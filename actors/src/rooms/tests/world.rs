@@ -193,11 +193,19 @@ impl World {
             offered: vec![],
         };
         let key = user(n).to_string();
+        let device = |device| user::Command::OpenDevice {
+            device: caller(n, device).device,
+            name: "phone".into(),
+            hash: [0; 32],
+            most: 2,
+        };
         for command in [
             sign_up,
             user::Command::Admit {
                 how: user::Admitted::Open,
             },
+            device(1),
+            device(2),
         ] {
             self.cluster
                 .ask::<User>(&key, command, Call::within(PATIENCE))
@@ -205,6 +213,13 @@ impl World {
                 .unwrap();
         }
         caller(n, 1)
+    }
+
+    /// What the account of a guest is told by others.
+    pub(super) async fn tell_account(&self, guest: &Guest, command: user::Command) {
+        let key = guest.caller.user.to_string();
+        let asked = self.cluster.ask::<User>(&key, command, Call::within(PATIENCE));
+        asked.await.unwrap();
     }
 
     /// Person `n` opens a room and joins it.

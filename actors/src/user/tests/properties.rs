@@ -95,6 +95,9 @@ proptest! {
             prop_assert!(held.notices_read <= held.notice_seq);
             prop_assert!(held.devices.len() <= 3 && held.notices.len() <= KEPT_NOTICES);
             prop_assert!(!held.active || held.offered.is_empty());
+            let in_room = account.state.live.room.as_ref();
+            let may_be = |claim: &RoomClaim| !held.suspended && held.devices.iter().any(|device| device.id == claim.device);
+            prop_assert!(in_room.is_none_or(may_be), "nobody who was shut out is in a room");
             before = now;
         }
     }
