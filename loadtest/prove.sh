@@ -23,6 +23,7 @@ trap finish EXIT
 "$bin/mitalk" serve --data-dir "$dir/data" \
   --set http.listen=127.0.0.1:0 --set operations.listen=127.0.0.1:0 --set 'media.bind=["127.0.0.1:0"]' \
   --set admin.test_admission=true --set rates.per_address_rps=10000 --set rates.per_address_burst=10000 \
+  --set http.max_connections_per_address=10000 \
   --set log.level=warn,mitalk=info --set log.format=json >"$dir/log" 2>&1 &
 server=$!
 

@@ -1,6 +1,6 @@
 //! `mitalk doctor`: looks at the configuration and at the machine, and says what is wrong and what to do.
 //!
-//! It changes nothing and asks no other machine. Whether a NAT or firewall lets packets through cannot be seen from
+//! It changes nothing (a file that tries whether the data directory is writable is gone at once) and asks no other machine. Whether a NAT or firewall lets packets through cannot be seen from
 //! inside: where that matters, it says what to check.
 
 mod clock;
@@ -62,7 +62,7 @@ impl Finding {
 /// Looks at everything.
 pub fn examine(config: &Config) -> Vec<Finding> {
     let running = storage::is_running(config);
-    let mut findings = storage::examine(config, running);
+    let mut findings = storage::examine(config);
     findings.extend(http::examine(config, running));
     findings.extend(media::examine(config, running));
     findings.extend(clock::examine(config));

@@ -2,8 +2,8 @@
 //! that stops it.
 //!
 //! Start: listeners are bound (a busy port is found before anything else is touched), the store is opened and locked,
-//! secrets are read, media, cluster and domain start, and then the listeners are served. Stop is the reverse: sockets are
-//! told to move, requests under way finish, shards are handed over, media ends, and the store is closed last.
+//! secrets are read, media, cluster and domain start, and then the listeners are served. Stop is the reverse: the node says
+//! that it is not ready, so that whoever spreads the load looks elsewhere, sockets are told to move, requests under way finish, shards are handed over, media ends, and the store is closed last.
 //!
 //! Invariants: nothing outside this module names two layers at once; several nodes can live in one test process, so
 //! nothing is global but the log.
@@ -13,6 +13,7 @@ mod start;
 pub use start::StartError;
 
 use crate::api::Api;
+use crate::ops::Operations;
 use crate::server::Server;
 use crate::store::sqlite::Store;
 use axum::Router;
@@ -47,6 +48,7 @@ pub struct Node {
     mitalk: Mitalk,
     engine: Engine,
     app: Served,
+    operator: Operations,
     operations: Served,
     store: Store,
     drain: Duration,
@@ -67,6 +69,7 @@ impl Node {
     }
 
     async fn stop_in_order(self) {
+        self.operator.stopping();
         self.api.drain(self.drain).await;
         self.app.stop().await;
         // Operators see to the end how far it is.

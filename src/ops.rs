@@ -6,7 +6,7 @@
 mod admin;
 mod health;
 
-use crate::api::{Api, Edge, Error, Limiter, Metrics, bearer, codes, edge};
+use crate::api::{Api, Context, Edge, Error, Limiter, Metrics, bearer, codes, edge};
 use crate::config::Config;
 use axum::Router;
 use axum::extract::{Request, State};
@@ -15,14 +15,20 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use mitalk_actors::Mitalk;
+use mitalk_actors::caller::network_of;
 use prometheus::{Registry, TextEncoder};
+use std::net::IpAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 /// Requests per second of one operator's address: scripts that import lists are welcome.
 const RATE_RPS: u32 = 1_000;
 /// Addresses of operators that are remembered.
 const REMEMBERED: usize = 1_000;
+/// Wrong tokens of one address per second, in the long run and at once: more are not even looked into the log.
+const WRONG_RPS: u32 = 1;
+const WRONG_BURST: u32 = 10;
 
 /// What the operations listener serves from. Cheap to clone.
 #[derive(Clone)]
@@ -37,6 +43,8 @@ struct Inner {
     admin_token: String,
     test_admission: bool,
     config: Config,
+    stopping: AtomicBool,
+    wrong: Limiter<IpAddr>,
 }
 
 /// What [`Operations`] is built from.
@@ -67,14 +75,25 @@ impl Operations {
             admin_token: parts.admin_token,
             test_admission: config.admin.test_admission,
             config: config.clone(),
+            stopping: AtomicBool::new(false),
+            wrong: Limiter::new(WRONG_RPS, WRONG_BURST, REMEMBERED),
         }))
+    }
+
+    /// From now on the node says that it is not ready: it is about to stop.
+    pub(crate) fn stopping(&self) {
+        self.0.stopping.store(true, Ordering::Relaxed);
     }
 
     /// Everything that the operations listener serves.
     pub(crate) fn router(&self) -> Router {
         let outermost = Arc::new(Edge {
             http: self.0.config.http.clone(),
+            api: "/admin/",
+            audited: true,
             addresses: Limiter::new(RATE_RPS, RATE_RPS, REMEMBERED),
+            files: Limiter::new(RATE_RPS, RATE_RPS, REMEMBERED),
+            repeats: Arc::default(),
             metrics: self.0.metrics.clone(),
         });
         let guard = axum::middleware::from_fn_with_state(self.clone(), guard);
@@ -100,6 +119,10 @@ async fn guard(State(operations): State<Operations>, request: Request, next: Nex
         Err(error) => return error.into_response(),
     };
     if !mitalk_actors::secrets::same(shown.as_bytes(), operations.0.admin_token.as_bytes()) {
+        let context = request.extensions().get::<Context>().cloned().unwrap_or_default();
+        if let Err(wait) = operations.0.wrong.check(&network_of(context.address)) {
+            return Error::new(codes::RATE_LIMITED).retry_after(wait).into_response();
+        }
         tracing::warn!("an operator's token was refused");
         return Error::new(codes::TOKEN_INVALID)
             .detail("This is not the operators' token")

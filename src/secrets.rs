@@ -142,11 +142,31 @@ impl Secrets {
     /// # Errors
     /// [`Error`]; [`Error::Missing`] and [`Error::Foreign`] where the database has others.
     pub fn for_database(data_dir: &Path, written: &WrittenWith) -> Result<Self, Error> {
+        if *written == WrittenWith::Nothing {
+            return Self::load_or_create(data_dir);
+        }
+        Self::load_for(data_dir, written)
+    }
+
+    /// Looks whether a start beside a database would find the keys that it needs; false if it would make them. Changes
+    /// nothing.
+    ///
+    /// # Errors
+    /// As for [`Secrets::for_database`].
+    pub fn check(data_dir: &Path, written: &WrittenWith) -> Result<bool, Error> {
+        let is_there = data_dir.join(FILE).exists();
+        if is_there || *written != WrittenWith::Nothing {
+            Self::load_for(data_dir, written)?;
+        }
+        Ok(is_there)
+    }
+
+    fn load_for(data_dir: &Path, written: &WrittenWith) -> Result<Self, Error> {
         let path = data_dir.join(FILE);
-        if *written != WrittenWith::Nothing && !path.exists() {
+        if !path.exists() {
             return Err(Error::Missing(path));
         }
-        let secrets = Self::load_or_create(data_dir)?;
+        let secrets = Self::load(data_dir)?;
         match written {
             WrittenWith::Key(fingerprint) if secrets.fingerprint() != fingerprint[..] => {
                 Err(Error::Foreign(path))

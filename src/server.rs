@@ -1,10 +1,18 @@
-//! A listener: HTTP/1.1 on accepted sockets, bounded, without Nagle's delay, and with an end.
+//! A listener: HTTP/1.1 on accepted sockets, bounded in all and per address, without Nagle's delay, and with an end.
+//!
+//! A connection keeps its place until its stream ends, also when it became a WebSocket; what a stream may take up meanwhile
+//! is bounded in [`stream`].
 //!
 //! `axum::serve` has no bound on connections, no limit on slow heads and no bound on its shutdown, hence this loop. An
 //! answer written in two pieces without TCP_NODELAY costs 40 ms (measured, once per join).
 
+mod guests;
+mod stream;
+
+use crate::config::Network;
 use axum::Router;
 use axum::extract::Request;
+use guests::Guests;
 use hyper::body::Incoming;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
@@ -13,7 +21,8 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::net::{TcpListener, TcpStream};
+use stream::Stream;
+use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -38,11 +47,22 @@ impl Default for Peer {
     }
 }
 
+/// How many connections a listener holds.
+#[derive(Clone, Debug)]
+pub struct Connections {
+    /// In all; further ones wait in the system's queue.
+    pub most: usize,
+    /// Of one address, or of its /64; further ones are closed.
+    pub most_per_address: usize,
+    /// Proxies, which may have all there are.
+    pub proxies: Vec<Network>,
+}
+
 /// A listener that is bound and not yet served.
 pub struct Server {
     listener: TcpListener,
     name: &'static str,
-    max_connections: usize,
+    connections: Connections,
 }
 
 impl Server {
@@ -50,12 +70,12 @@ impl Server {
     ///
     /// # Errors
     /// The system's, for example that the port is busy.
-    pub async fn bind(name: &'static str, address: SocketAddr, max_connections: usize) -> io::Result<Self> {
+    pub async fn bind(name: &'static str, address: SocketAddr, connections: Connections) -> io::Result<Self> {
         let listener = TcpListener::bind(address).await?;
         Ok(Self {
             listener,
             name,
-            max_connections,
+            connections,
         })
     }
 
@@ -70,7 +90,8 @@ impl Server {
     /// Serves until `stop`, then lets requests under way finish for `drain` and cuts the rest.
     pub async fn serve(self, router: Router, stop: CancellationToken, drain: Duration) {
         let mut connections = JoinSet::new();
-        let permits = Arc::new(Semaphore::new(self.max_connections));
+        let permits = Arc::new(Semaphore::new(self.connections.most));
+        let guests = Guests::new(self.connections.most_per_address, self.connections.proxies);
         loop {
             let permit = tokio::select! {
                 biased;
@@ -90,11 +111,18 @@ impl Server {
                     }
                 },
             };
-            let connection = connection(stream, peer, router.clone(), stop.clone());
-            connections.spawn(async move {
-                connection.await;
-                drop(permit);
-            });
+            let Some(guest) = guests.admit(peer.ip()) else {
+                tracing::debug!(
+                    listener = self.name,
+                    "an address has all the connections it may have"
+                );
+                continue;
+            };
+            if let Err(error) = stream.set_nodelay(true) {
+                tracing::debug!(%error, "cannot switch TCP_NODELAY on");
+            }
+            let stream = Stream::new(stream, guests.is_unlimited(peer.ip()), (permit, guest));
+            connections.spawn(connection(stream, peer, router.clone(), stop.clone()));
         }
         drop(self.listener);
         let ended = async { while connections.join_next().await.is_some() {} };
@@ -109,10 +137,12 @@ impl Server {
 }
 
 /// Serves one connection until it ends; after `stop` it ends with the answer under way.
-async fn connection(stream: TcpStream, peer: SocketAddr, router: Router, stop: CancellationToken) {
-    if let Err(error) = stream.set_nodelay(true) {
-        tracing::debug!(%error, "cannot switch TCP_NODELAY on");
-    }
+async fn connection<P: Send + Unpin + 'static>(
+    stream: Stream<P>,
+    peer: SocketAddr,
+    router: Router,
+    stop: CancellationToken,
+) {
     let service = router.map_request(move |request: axum::http::Request<Incoming>| {
         let mut request: Request = request.map(axum::body::Body::new);
         request.extensions_mut().insert(Peer(peer));

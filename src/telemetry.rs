@@ -1,20 +1,46 @@
 //! Logs: text for a person at a terminal, one JSON object per line for machines. No personal data goes in.
+//!
+//! Lines go to standard output by a thread of their own, through a bounded queue. Nobody waits for whoever reads them: a
+//! collector that stalls or goes away costs lines, which are counted, and never a request.
 
 use crate::config::{Format, Log};
+use prometheus::core::{Collector, Desc};
+use prometheus::proto::MetricFamily;
+use prometheus::{IntCounter, Registry};
 use std::io::IsTerminal as _;
+use std::sync::OnceLock;
+use tracing_appender::non_blocking::{ErrorCounter, NonBlockingBuilder, WorkerGuard};
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::util::{SubscriberInitExt as _, TryInitError};
 
-/// Starts logging to standard output for the whole process.
+/// Lines that wait to be written, about 300 bytes each; further ones are lost.
+const WAITING_LINES: usize = 16_384;
+
+/// Lines lost by this process. The log is the one thing that all nodes of a process share, and so is this.
+static LOST: OnceLock<ErrorCounter> = OnceLock::new();
+
+/// Starts logging to standard output for the whole process. What waits when the guard is dropped is written first, for a
+/// second at most.
 ///
 /// # Errors
 /// If logging was started before.
-pub fn start(log: &Log) -> Result<(), TryInitError> {
+pub fn start(log: &Log) -> Result<WorkerGuard, TryInitError> {
     let filter = EnvFilter::try_new(&log.level).unwrap_or_else(|_| EnvFilter::new("info"));
     let terminal = std::io::stdout().is_terminal();
-    let builder = tracing_subscriber::fmt().with_env_filter(filter);
+    let (writer, guard) = NonBlockingBuilder::default()
+        .lossy(true)
+        .buffered_lines_limit(WAITING_LINES)
+        .thread_name("log")
+        .finish(std::io::stdout());
+    // Nobody else sets it: the log starts once.
+    let _ = LOST.set(writer.error_counter());
+    let builder = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(writer)
+        // Else a line that cannot be written is said on standard error, which may be the same broken pipe: a panic.
+        .log_internal_errors(false);
     match log.format {
-        Format::Auto if terminal => builder.with_target(false).finish().try_init(),
+        Format::Auto if terminal => builder.with_ansi(true).with_target(false).finish().try_init(),
         Format::Text => builder.with_ansi(terminal).finish().try_init(),
         Format::Auto | Format::Json => builder
             .json()
@@ -23,5 +49,32 @@ pub fn start(log: &Log) -> Result<(), TryInitError> {
             .with_span_list(false)
             .finish()
             .try_init(),
+    }?;
+    Ok(guard)
+}
+
+/// Lets operators see how many lines were lost.
+///
+/// # Errors
+/// If `registry` has it already.
+pub fn register(registry: &Registry) -> Result<(), prometheus::Error> {
+    registry.register(Box::new(Lost(IntCounter::new(
+        "mitalk_log_lost_lines_total",
+        "Log lines lost because whoever reads the log is too slow or gone",
+    )?)))
+}
+
+/// Reads the log's own counter when it is asked for.
+struct Lost(IntCounter);
+
+impl Collector for Lost {
+    fn desc(&self) -> Vec<&Desc> {
+        self.0.desc()
+    }
+
+    fn collect(&self) -> Vec<MetricFamily> {
+        let lost = LOST.get().map_or(0, |lost| lost.dropped_lines() as u64);
+        self.0.inc_by(lost.saturating_sub(self.0.get()));
+        self.0.collect()
     }
 }

@@ -3,7 +3,7 @@
 use crate::id::{DeviceId, UserId};
 use crate::person::Standing;
 use mitalk_cluster::{Call, RequestId, Trace};
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv6Addr};
 use std::time::Duration;
 
 /// A signed-in person on a device, as the edge read it from a valid access token.
@@ -41,6 +41,14 @@ impl Caller {
             request: None,
             trace: self.trace.clone(),
         }
+    }
+}
+
+/// Whom an address stands for where people are counted by it: an IPv6 address for its /64, which is what one customer has.
+pub fn network_of(address: IpAddr) -> IpAddr {
+    match address.to_canonical() {
+        IpAddr::V6(v6) => Ipv6Addr::from_bits(v6.to_bits() & (u128::MAX << 64)).into(),
+        v4 @ IpAddr::V4(_) => v4,
     }
 }
 

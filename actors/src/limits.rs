@@ -44,6 +44,10 @@ pub struct Codes {
     pub per_number_and_day: u32,
     /// Codes per address and hour; counted by each node for itself.
     pub per_address_and_hour: u32,
+    /// Codes per block of 10,000 numbers and day; counted by each node for itself.
+    pub per_block_and_day: u32,
+    /// Codes to all numbers per day; counted by each node for itself. What a day may cost at most.
+    pub per_day: u32,
     /// Wrong tries per number and day, over all its codes: 5 tries for each of 10 codes would be 50 guesses.
     pub wrong_tries_per_day: u32,
 }
@@ -192,6 +196,8 @@ impl Default for Codes {
             resend_after_max_s: 15 * 60,
             per_number_and_day: 10,
             per_address_and_hour: 20,
+            per_block_and_day: 200,
+            per_day: 50_000,
             wrong_tries_per_day: 20,
         }
     }

@@ -6,8 +6,8 @@
 //! the next request of the same person goes on where it stopped, because every step is idempotent.
 
 pub mod account;
-mod addresses;
 pub mod auth;
+mod budgets;
 pub mod invites;
 pub mod operator;
 pub mod people;
@@ -29,8 +29,9 @@ use crate::secrets::{Secrets, random};
 use crate::supervise::Jobs;
 use crate::user::{self, Summary, User};
 use crate::waitlist::position::Positions;
-use addresses::Addresses;
+use budgets::Budget;
 use mitalk_cluster::{Call, Clock, Cluster};
+use std::net::IpAddr;
 use std::ops::Deref;
 use std::sync::{Arc, OnceLock};
 
@@ -53,7 +54,12 @@ pub struct Core {
     homes: Vec<Home>,
     allow_list: Arc<dyn AllowList>,
     positions: Positions,
-    addresses: Addresses,
+    /// One-time codes per address and hour.
+    addresses: Budget<IpAddr>,
+    /// One-time codes per block of numbers and day.
+    blocks: Budget<Box<str>>,
+    /// One-time codes per day.
+    all_codes: Budget<()>,
     phase: waiting::PhaseCache,
     jobs: OnceLock<Jobs>,
 }

@@ -23,6 +23,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{Mutex, mpsc};
+use tracing::Instrument as _;
 
 /// The consumer group that sends text messages.
 pub const MESSAGES: &str = "messages";
@@ -94,7 +95,16 @@ impl Consumer {
                 }
                 Ok(batch) => {
                     for delivered in each_once(batch) {
-                        self.deal(group, topic, delivered).await;
+                        // W3C traceparent: its second part is what a request and all that follows it have in common.
+                        let trace_id = delivered
+                            .event
+                            .trace
+                            .as_str()
+                            .split('-')
+                            .nth(1)
+                            .unwrap_or_default();
+                        let span = tracing::info_span!("event", group, trace_id);
+                        self.deal(group, topic, delivered).instrument(span).await;
                     }
                 }
                 Err(error) => {

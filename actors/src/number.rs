@@ -11,9 +11,12 @@ use std::sync::Arc;
 /// Longest text taken from a client: 15 digits, a plus, and room for spaces and hyphens.
 pub const MAX_INPUT_BYTES: usize = 40;
 
+/// Digits that tell numbers of a [block](PhoneNumber::block) apart.
+pub const BLOCK_DIGITS: usize = 4;
+
 /// Not a phone number that can get a text message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("not a valid phone number in international form, like +49 and the rest")]
+#[error("not a valid mobile number in international form, like +49 and the rest")]
 pub struct Invalid;
 
 /// A valid phone number. Made only by [`PhoneNumber::parse`].
@@ -24,7 +27,8 @@ impl PhoneNumber {
     /// Parses the international form (`+`, calling code, number); spaces, hyphens, dots and brackets are tolerated.
     ///
     /// # Errors
-    /// [`Invalid`] if it has no leading `+` or its calling code's numbering plan does not know such numbers.
+    /// [`Invalid`] if it has no leading `+`, its calling code's numbering plan does not know such numbers, or knows them as
+    /// something else than mobile: codes sent to premium, satellite or personal numbers are somebody's income.
     pub fn parse(text: &str) -> Result<Self, Invalid> {
         let text = text.trim();
         if text.len() > MAX_INPUT_BYTES || !text.starts_with('+') {
@@ -32,7 +36,7 @@ impl PhoneNumber {
         }
         let number = phonenumber::parse(None, text).map_err(|_| Invalid)?;
         // An extension can not get a text message, and would give one line many numbers.
-        if number.extension().is_some() || !number.is_valid() {
+        if number.extension().is_some() || !number.is_valid() || !is_mobile(&number) {
             return Err(Invalid);
         }
         Ok(Self(
@@ -45,11 +49,25 @@ impl PhoneNumber {
         &self.0
     }
 
+    /// All but the last [`BLOCK_DIGITS`] digits: numbers that are given out together, and that one attacker can hold.
+    pub fn block(&self) -> &str {
+        &self.0[..self.0.len().saturating_sub(BLOCK_DIGITS)]
+    }
+
     /// Enough for its giver to recognise it: calling code and the last three digits (`+49 ... 678`).
     pub fn hint(&self) -> String {
         let code = phonenumber::parse(None, &*self.0).map_or(0, |number| number.code().value());
         format!("+{code} ... {}", &self.0[self.0.len() - 3..])
     }
+}
+
+/// Some plans (North America's) do not tell mobile numbers from others.
+fn is_mobile(number: &phonenumber::PhoneNumber) -> bool {
+    let kind = number.number_type(&phonenumber::metadata::DATABASE);
+    matches!(
+        kind,
+        phonenumber::Type::Mobile | phonenumber::Type::FixedLineOrMobile
+    )
 }
 
 impl fmt::Debug for PhoneNumber {
@@ -139,6 +157,30 @@ mod tests {
             PhoneNumber::parse(&format!("+49{}", "1".repeat(100))),
             Err(Invalid)
         );
+    }
+
+    #[test]
+    fn refuses_numbers_that_cost_us_or_get_no_text() {
+        for (text, kind) in [
+            ("+49 900 1234567", "premium"),
+            ("+49 700 12345678", "personal"),
+            ("+49 30 123456", "landline"),
+            ("+49 800 1234567", "toll-free"),
+            ("+44 70 1234 5678", "personal, dear to call"),
+            ("+883 5100 1234 5678", "international network"),
+        ] {
+            assert_eq!(PhoneNumber::parse(text), Err(Invalid), "{kind}: {text}");
+        }
+        for text in [
+            "+1 201 555 0123",
+            "+86 131 2345 6789",
+            "+39 312 345 6789",
+            "+44 7400 123456",
+        ] {
+            assert!(PhoneNumber::parse(text).is_ok(), "{text}");
+        }
+        let number = PhoneNumber::parse("+4915112345678").unwrap();
+        assert_eq!(number.block(), "+491511234");
     }
 
     #[test]

@@ -1,19 +1,14 @@
 //! Who asks: checked locally, from the access token.
 
 use super::problem::Error;
+use super::repeats::request_id;
 use super::{Api, Context, codes, tokens};
 use axum::extract::FromRequestParts;
+use axum::http::HeaderMap;
 use axum::http::header::AUTHORIZATION;
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, Method};
 use mitalk_actors::live::Revoked;
 use mitalk_actors::{Caller, Stranger};
-use mitalk_cluster::RequestId;
-
-/// The header that makes a POST safe to repeat.
-pub(super) const IDEMPOTENCY_KEY: &str = "idempotency-key";
-/// The longest key, in characters.
-const KEY_CHARS: usize = 64;
 
 /// A signed-in caller.
 pub(super) struct Signed(pub Caller);
@@ -24,7 +19,7 @@ impl FromRequestParts<Api> for Signed {
     async fn from_request_parts(parts: &mut Parts, api: &Api) -> Result<Self, Error> {
         let context = parts.extensions.get::<Context>().cloned().unwrap_or_default();
         let mut caller = api.signed(bearer(&parts.headers)?, &context)?;
-        caller.request = request_id(&parts.headers, &parts.method, parts.uri.path(), &caller)?;
+        caller.request = request_id(parts, &caller.user.to_string())?;
         api.0
             .accounts
             .check(&caller.user)
@@ -95,81 +90,5 @@ pub(crate) fn bearer(headers: &HeaderMap) -> Result<&str, Error> {
     match text.split_once(' ') {
         Some((scheme, token)) if scheme.eq_ignore_ascii_case("bearer") => Ok(token.trim()),
         _ => Err(Error::new(codes::TOKEN_INVALID).detail("Send Authorization: Bearer and the access token")),
-    }
-}
-
-/// The same caller, route and key give the same id: a repeat is recognised on any node and after any restart.
-fn request_id(
-    headers: &HeaderMap,
-    method: &Method,
-    path: &str,
-    caller: &Caller,
-) -> Result<Option<RequestId>, Error> {
-    let Some(key) = headers.get(IDEMPOTENCY_KEY) else {
-        return Ok(None);
-    };
-    let key = key
-        .to_str()
-        .ok()
-        .filter(|key| (1..=KEY_CHARS).contains(&key.len()) && key.bytes().all(|byte| byte.is_ascii_graphic()))
-        .ok_or_else(|| {
-            Error::new(codes::IDEMPOTENCY_KEY_INVALID).detail(format!(
-                "Send 1 to {KEY_CHARS} visible ASCII characters, new for each new request"
-            ))
-        })?;
-    Ok(Some(derive(&[
-        &caller.user.to_string(),
-        method.as_str(),
-        path,
-        key,
-    ])))
-}
-
-/// The id of a repeatable request, from what makes it the same one.
-pub(crate) fn derive(parts: &[&str]) -> RequestId {
-    // None of the parts can have a zero byte, so no two lists of them join to the same text.
-    let hash = mitalk_actors::secrets::sha256(parts.join("\0").as_bytes());
-    let mut id = [0; 16];
-    id.copy_from_slice(&hash[..16]);
-    RequestId(id)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use axum::http::HeaderValue;
-    use mitalk_actors::id::{DeviceId, Home, UserId};
-    use mitalk_actors::person::Standing;
-
-    fn id(user: u128, path: &str, key: &'static str) -> Result<Option<RequestId>, Error> {
-        let caller = Caller {
-            user: UserId::new(Home::default(), user),
-            device: DeviceId::new(Home::default(), 1),
-            standing: Standing::Active,
-            request: None,
-            deadline: std::time::Duration::ZERO,
-            trace: mitalk_cluster::Trace::default(),
-        };
-        let headers = HeaderMap::from_iter([(
-            axum::http::HeaderName::from_static(IDEMPOTENCY_KEY),
-            HeaderValue::from_bytes(key.as_bytes()).unwrap(),
-        )]);
-        request_id(&headers, &Method::POST, path, &caller)
-    }
-
-    #[test]
-    fn a_key_counts_for_its_caller_and_route_only() {
-        let first = id(1, "/v1/rooms", "k").unwrap();
-        assert_eq!(first, id(1, "/v1/rooms", "k").unwrap());
-        for other in [
-            id(2, "/v1/rooms", "k"),
-            id(1, "/v1/invites", "k"),
-            id(1, "/v1/rooms", "l"),
-        ] {
-            assert_ne!(first, other.unwrap());
-        }
-        for bad in ["", "two words", "äöü"] {
-            assert!(id(1, "/v1/rooms", bad).is_err(), "{bad}");
-        }
     }
 }

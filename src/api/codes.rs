@@ -61,6 +61,8 @@ table! {
     UNPROCESSABLE: "unprocessable", UNPROCESSABLE_ENTITY, "A field is not right", "某个字段不正确";
     IDEMPOTENCY_KEY_INVALID: "idempotency_key_invalid", UNPROCESSABLE_ENTITY,
         "The Idempotency-Key is not valid", "Idempotency-Key 无效";
+    IDEMPOTENCY_KEY_REUSED: "idempotency_key_reused", UNPROCESSABLE_ENTITY,
+        "This Idempotency-Key belongs to another request", "此 Idempotency-Key 属于另一个请求";
     RATE_LIMITED: "rate_limited", TOO_MANY_REQUESTS, "Too many requests; wait a moment", "请求过多，请稍候";
 
     // what the service has wrong

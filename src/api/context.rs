@@ -1,7 +1,7 @@
 //! What is known of a request before anybody looks at what it asks: its id, trace, language and where it comes from.
 
 use super::language::Language;
-use crate::config::Http;
+use crate::config::{Http, Network};
 use axum::extract::FromRequestParts;
 use axum::http::HeaderMap;
 use axum::http::request::Parts;
@@ -15,7 +15,9 @@ use std::sync::Arc;
 pub(super) const REQUEST_ID: &str = "x-request-id";
 /// The longest request id that is taken over, in characters.
 const REQUEST_ID_CHARS: usize = 64;
-/// Addresses that are read from one `X-Forwarded-For`, from the end: more proxies than anybody has.
+/// Written by proxies, each of which adds the address that it was asked from: to the last line, or as a line of its own.
+const FORWARDED_FOR: &str = "x-forwarded-for";
+/// Addresses that are read of it, from the end: more proxies than anybody has.
 const MAX_HOPS: usize = 16;
 
 /// See the module.
@@ -45,8 +47,15 @@ impl Context {
                     .map_or_else(new_trace, str::to_owned),
             ),
             language: Language::of(headers),
-            address: client_address(text("x-forwarded-for"), peer.ip(), &http.trusted_proxies),
+            address: client_address(headers, peer.ip(), &http.trusted_proxies),
         }
+    }
+}
+
+impl Context {
+    /// The trace's id, for logs: what all that follows from a request has in common, over nodes and the outbox.
+    pub fn trace_id(&self) -> &str {
+        self.trace.as_str().split('-').nth(1).unwrap_or_default()
     }
 }
 
@@ -70,22 +79,36 @@ impl<S: Sync> FromRequestParts<S> for Context {
 }
 
 /// The last address of the chain that is not a trusted proxy: what stands before it, anybody may have written.
-fn client_address(forwarded: Option<&str>, peer: IpAddr, trusted: &[IpAddr]) -> IpAddr {
+fn client_address(headers: &HeaderMap, peer: IpAddr, trusted: &[Network]) -> IpAddr {
+    let is_proxy = |address| trusted.iter().any(|network| network.contains(address));
     let peer = peer.to_canonical();
-    if !trusted.contains(&peer) {
+    if !is_proxy(peer) {
         return peer;
     }
+    // Several lines are one list (RFC 9110, 5.3).
+    let lines = headers.get_all(FORWARDED_FOR).iter().rev();
+    let hops = lines.flat_map(|line| line.to_str().unwrap_or_default().rsplit(','));
     let mut address = peer;
-    for hop in forwarded.unwrap_or_default().rsplit(',').take(MAX_HOPS) {
-        let Ok(hop) = hop.trim().parse::<IpAddr>() else {
+    for hop in hops.take(MAX_HOPS) {
+        let Some(hop) = hop_address(hop.trim()) else {
             break;
         };
-        address = hop.to_canonical();
-        if !trusted.contains(&address) {
+        address = hop;
+        if !is_proxy(address) {
             break;
         }
     }
     address
+}
+
+/// An address, which some proxies write with its port, and IPv6 in brackets.
+fn hop_address(hop: &str) -> Option<IpAddr> {
+    let bare = hop.strip_prefix('[').and_then(|hop| hop.strip_suffix(']'));
+    let address = match bare.unwrap_or(hop).parse() {
+        Ok(address) => Some(address),
+        Err(_) => hop.parse::<SocketAddr>().ok().map(|with_port| with_port.ip()),
+    };
+    address.map(|address: IpAddr| address.to_canonical())
 }
 
 fn is_request_id(id: &str) -> bool {
@@ -147,8 +170,19 @@ mod tests {
     #[test]
     fn only_trusted_proxies_say_who_the_client_is() {
         let ip = |text: &str| text.parse::<IpAddr>().unwrap();
-        let trusted = [ip("10.0.0.1"), ip("10.0.0.2")];
-        let address = |forwarded, peer| client_address(Some(forwarded), ip(peer), &trusted);
+        let trusted = ["10.0.0.1", "10.0.0.2", "172.16.0.0/12"].map(|network| network.parse().unwrap());
+        let lines = |lines: &[&str], peer| {
+            let lines = lines.iter().map(|line| {
+                let name = axum::http::HeaderName::from_static(FORWARDED_FOR);
+                (name, line.parse::<axum::http::HeaderValue>().unwrap())
+            });
+            let mut headers = HeaderMap::new();
+            lines.for_each(|(name, line)| {
+                headers.append(name, line);
+            });
+            client_address(&headers, ip(peer), &trusted)
+        };
+        let address = |forwarded, peer| lines(&[forwarded], peer);
         assert_eq!(
             address("1.2.3.4", "9.9.9.9"),
             ip("9.9.9.9"),
@@ -157,5 +191,19 @@ mod tests {
         assert_eq!(address("6.6.6.6, 1.2.3.4, 10.0.0.2", "10.0.0.1"), ip("1.2.3.4"));
         assert_eq!(address("nonsense", "10.0.0.1"), ip("10.0.0.1"));
         assert_eq!(address("1.2.3.4", "::ffff:10.0.0.1"), ip("1.2.3.4"));
+        assert_eq!(address("1.2.3.4, 172.20.1.9", "172.16.0.3"), ip("1.2.3.4"));
+        assert_eq!(
+            lines(&["6.6.6.6", "1.2.3.4"], "10.0.0.1"),
+            ip("1.2.3.4"),
+            "the first line is the client's, the proxy adds its own behind it"
+        );
+        assert_eq!(
+            lines(&["6.6.6.6, 1.2.3.4", "10.0.0.2"], "10.0.0.1"),
+            ip("1.2.3.4")
+        );
+        assert_eq!(lines(&[], "10.0.0.1"), ip("10.0.0.1"));
+        assert_eq!(address("1.2.3.4:56", "10.0.0.1"), ip("1.2.3.4"));
+        assert_eq!(address("[2001:db8::1]:56", "10.0.0.1"), ip("2001:db8::1"));
+        assert_eq!(address("[2001:db8::1]", "10.0.0.1"), ip("2001:db8::1"));
     }
 }

@@ -1,30 +1,31 @@
 //! The outermost layer of both listeners: what every request gets and every response has.
 //!
-//! In order: the context (id, trace, language, address), the address's rate limit, the time limit, a net for panics;
+//! In order: the context (id, trace, language, address), the rate limit of whom the address stands for (one for the API, a
+//! larger one for all other paths), the time limit, a net for panics;
 //! then, on the way out, the problem document for everything that went wrong, the request id, metrics and one log line.
 
 use super::context::REQUEST_ID;
-use super::extract::BodyLimit;
+use super::extract::{BodyLimit, read_body};
 use super::metrics::Metrics;
 use super::problem::{Error, MEDIA_TYPE};
 use super::rates::Limiter;
+use super::repeats::{IDEMPOTENCY_KEY, Keyed, Repeats};
 use super::{Context, codes};
 use crate::config::Http;
 use crate::server::Peer;
+use axum::body::Body;
 use axum::extract::{MatchedPath, Request, State};
 use axum::http::header::{ALLOW, CONTENT_TYPE, WWW_AUTHENTICATE};
 use axum::http::{HeaderName, HeaderValue, StatusCode};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
 use futures::FutureExt as _;
+use mitalk_actors::caller::network_of;
 use std::net::IpAddr;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tracing::Instrument as _;
-
-/// Paths that are not the API: not limited by address, not in the log. A page loads dozens of files at once.
-const API_PREFIX: &str = "/v1/";
 
 /// Marks a response whose error status is its answer, with a body of its own: `/readyz`.
 #[derive(Clone, Copy, Debug)]
@@ -34,8 +35,16 @@ pub(crate) struct Intended;
 pub(crate) struct Edge {
     /// The listener's settings.
     pub http: Http,
-    /// Requests per address.
+    /// What the API's paths start with. Others are files and probes: limited apart, and not in the log.
+    pub api: &'static str,
+    /// Each request to the API stands in the log, not only at its level `debug`.
+    pub audited: bool,
+    /// Requests to the API, per address.
     pub addresses: Limiter<IpAddr>,
+    /// All others, per address: a page loads dozens of files at once.
+    pub files: Limiter<IpAddr>,
+    /// What came under which `Idempotency-Key`.
+    pub repeats: Arc<Repeats>,
     /// Requests, answers and refusals are counted here.
     pub metrics: Metrics,
 }
@@ -51,22 +60,19 @@ pub(crate) async fn edge(State(edge): State<Arc<Edge>>, mut request: Request, ne
         .map_or("other", |path| path.as_str())
         .to_owned();
     let method = request.method().clone();
-    let limited = request.uri().path().starts_with(API_PREFIX);
+    let is_api = request.uri().path().starts_with(edge.api);
     request.extensions_mut().insert(context.clone());
     request
         .extensions_mut()
         .insert(BodyLimit(edge.http.max_body_bytes));
 
-    let span = tracing::info_span!("request", id = %context.request_id, %method, route);
-    let allowed = if limited {
-        edge.addresses.check(&context.address)
-    } else {
-        Ok(())
-    };
-    let mut response = match allowed {
+    let trace_id = context.trace_id();
+    let span = tracing::info_span!("request", id = %context.request_id, trace_id, %method, route);
+    let limiter = if is_api { &edge.addresses } else { &edge.files };
+    let mut response = match limiter.check(&network_of(context.address)) {
         Ok(()) => {
             let limit = Duration::from_millis(edge.http.request_timeout_ms);
-            answer(request, next, limit).instrument(span.clone()).await
+            answer(&edge, request, next, limit).instrument(span.clone()).await
         }
         Err(wait) => Error::new(codes::RATE_LIMITED).retry_after(wait).into_response(),
     };
@@ -77,15 +83,32 @@ pub(crate) async fn edge(State(edge): State<Arc<Edge>>, mut request: Request, ne
     let elapsed_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
     if status.is_server_error() {
         tracing::warn!(status = status.as_u16(), elapsed_ms, "request failed");
-    } else if limited {
+    } else if is_api && edge.audited {
+        tracing::info!(status = status.as_u16(), elapsed_ms, "request");
+    } else if is_api {
         tracing::debug!(status = status.as_u16(), elapsed_ms, "request");
     }
     response
 }
 
 /// The handler's answer, in time and without panics.
-async fn answer(request: Request, next: Next, limit: Duration) -> Response {
-    let guarded = AssertUnwindSafe(next.run(request)).catch_unwind();
+async fn answer(edge: &Edge, request: Request, next: Next, limit: Duration) -> Response {
+    let handled = async {
+        if !request.headers().contains_key(IDEMPOTENCY_KEY) {
+            return next.run(request).await;
+        }
+        match keyed(edge, request).await {
+            Ok((request, keyed)) => {
+                let response = next.run(request).await;
+                if response.status().is_success() {
+                    keyed.done(Instant::now());
+                }
+                response
+            }
+            Err(error) => error.into_response(),
+        }
+    };
+    let guarded = AssertUnwindSafe(handled).catch_unwind();
     let error = match tokio::time::timeout(limit, guarded).await {
         Ok(Ok(response)) => return response,
         // The panic hook has logged where.
@@ -93,6 +116,15 @@ async fn answer(request: Request, next: Next, limit: Duration) -> Response {
         Err(_) => codes::TIMED_OUT,
     };
     Error::new(error).into_response()
+}
+
+/// Reads the body of a request that may be a repeat: what came with its key before is recognised by it.
+async fn keyed(edge: &Edge, request: Request) -> Result<(Request, Keyed), Error> {
+    let (mut parts, body) = request.into_parts();
+    let body = read_body(&parts.headers, body, edge.http.max_body_bytes).await?;
+    let keyed = Keyed::new(edge.repeats.clone(), mitalk_actors::secrets::sha256(&body));
+    parts.extensions.insert(keyed.clone());
+    Ok((Request::from_parts(parts, Body::from(body)), keyed))
 }
 
 /// Writes the problem document where one is due, and the headers that every response has.
@@ -136,16 +168,22 @@ mod tests {
     use crate::config::Rates;
     use crate::wire::problem::Problem;
     use axum::Router;
-    use axum::body::Body;
     use axum::routing::get;
     use prometheus::Registry;
     use tower::ServiceExt as _;
+
+    /// Requests for files that one address may make at once.
+    const FILES: u32 = 3;
 
     fn router() -> Router {
         let rates = Rates::default();
         let layer = Arc::new(Edge {
             http: Http::default(),
+            api: "/v1/",
+            audited: false,
             addresses: Limiter::new(rates.per_address_rps, rates.per_address_burst, rates.remembered),
+            files: Limiter::new(1, FILES, rates.remembered),
+            repeats: Arc::default(),
             metrics: Metrics::new(&Registry::new()).unwrap(),
         });
         let panics = || async { panic!("a bug") as &'static str };
@@ -154,6 +192,7 @@ mod tests {
             .route("/v1/hangs", get(std::future::pending::<&'static str>))
             .route("/v1/bare", get(|| async { StatusCode::CONFLICT }))
             .route("/v1/fine", get(|| async { "fine" }))
+            .route("/file.js", get(|| async { "fine" }))
             .layer(axum::middleware::from_fn_with_state(layer, edge))
     }
 
@@ -167,6 +206,22 @@ mod tests {
         let status = response.status();
         let body = axum::body::to_bytes(response.into_body(), 10_000).await.unwrap();
         (status, serde_json::from_slice(&body).ok())
+    }
+
+    #[tokio::test]
+    async fn files_are_limited_too_and_an_ipv6_customer_is_one() {
+        let router = router();
+        let ask = async |path: &str, host: u16| {
+            let peer = format!("[2001:db8::{host:x}]:1").parse().unwrap();
+            let request = Request::builder().uri(path).extension(Peer(peer));
+            let request = request.body(Body::empty()).unwrap();
+            router.clone().oneshot(request).await.unwrap().status()
+        };
+        for host in 0..FILES as u16 {
+            assert_eq!(ask("/file.js", host).await, StatusCode::OK);
+        }
+        assert_eq!(ask("/file.js", 100).await, StatusCode::TOO_MANY_REQUESTS);
+        assert_eq!(ask("/v1/fine", 100).await, StatusCode::OK, "the API has its own");
     }
 
     #[tokio::test(start_paused = true)]

@@ -2,9 +2,10 @@
 
 use super::codes;
 use super::problem::Error;
-use axum::body::Bytes;
+use axum::body::{Body, Bytes};
 use axum::extract::rejection::{PathRejection, QueryRejection};
 use axum::extract::{FromRequest, FromRequestParts, Request};
+use axum::http::HeaderMap;
 use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE};
 use axum::http::request::Parts;
 use bytes::BytesMut;
@@ -37,10 +38,8 @@ impl<T: DeserializeOwned, S: Sync> FromRequest<S> for Json<T> {
             .extensions()
             .get::<BodyLimit>()
             .map_or(DEFAULT_BODY_BYTES, |limit| limit.0);
-        let body = tokio::time::timeout(BODY_TIMEOUT, read(request, most))
-            .await
-            .map_err(|_| Error::new(codes::REQUEST_TOO_SLOW))??;
-        parse(&body).map(Self)
+        let (parts, body) = request.into_parts();
+        parse(&read_body(&parts.headers, body, most).await?).map(Self)
     }
 }
 
@@ -54,12 +53,20 @@ fn is_json(request: &Request) -> bool {
     essence.eq_ignore_ascii_case("application/json")
 }
 
-async fn read(request: Request, most: usize) -> Result<Bytes, Error> {
-    let announced = request
-        .headers()
+/// A whole body.
+///
+/// # Errors
+/// Larger than `most` bytes, too slow, or broken off.
+pub(super) async fn read_body(headers: &HeaderMap, body: Body, most: usize) -> Result<Bytes, Error> {
+    tokio::time::timeout(BODY_TIMEOUT, read(headers, body, most))
+        .await
+        .map_err(|_| Error::new(codes::REQUEST_TOO_SLOW))?
+}
+
+async fn read(headers: &HeaderMap, mut body: Body, most: usize) -> Result<Bytes, Error> {
+    let announced = headers
         .get(CONTENT_LENGTH)
         .and_then(|length| length.to_str().ok()?.parse::<usize>().ok());
-    let mut body = request.into_body();
     let mut kept = BytesMut::with_capacity(announced.unwrap_or_default().min(most));
     let mut seen = 0_usize;
     // A body that is too large is read on and thrown away, within reason: most clients listen only when they have sent
@@ -167,7 +174,6 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Query<T> {
 mod tests {
     use super::*;
     use crate::wire::people::ProfilePatch;
-    use axum::body::Body;
 
     async fn take(content_type: &str, body: impl Into<Body>) -> Result<Json<ProfilePatch>, Error> {
         let request = Request::builder()

@@ -28,7 +28,14 @@ const EVERYWHERE: [&str; 7] = [
     "bad_request",
 ];
 /// What every route for signed-in callers can answer.
-const SIGNED_IN: [&str; 4] = ["token_missing", "token_invalid", "token_expired", "suspended"];
+const SIGNED_IN: [&str; 6] = [
+    "token_missing",
+    "token_invalid",
+    "token_expired",
+    "suspended",
+    "idempotency_key_invalid",
+    "idempotency_key_reused",
+];
 /// What every route that takes a body can answer.
 const WITH_BODY: [&str; 5] = [
     "malformed_json",

@@ -5,12 +5,11 @@
 //! says how to build it.
 
 use super::codes;
+use super::packed::Content;
 use super::problem::Error;
-use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, ETAG, IF_NONE_MATCH};
+use axum::http::header::CONTENT_TYPE;
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use rust_embed::{EmbeddedFile, RustEmbed};
 
 #[derive(RustEmbed)]
@@ -60,28 +59,17 @@ pub(super) async fn serve(method: Method, uri: Uri, headers: HeaderMap) -> Respo
 }
 
 fn deliver(path: &str, file: EmbeddedFile, headers: &HeaderMap) -> Response {
-    let tag = format!(
-        "W/\"{}\"",
-        URL_SAFE_NO_PAD.encode(&file.metadata.sha256_hash()[..12])
-    );
-    let known = headers
-        .get(IF_NONE_MATCH)
-        .is_some_and(|known| known.as_bytes() == tag.as_bytes());
-    let mut response = if known {
-        StatusCode::NOT_MODIFIED.into_response()
-    } else {
-        ([(CONTENT_TYPE, file.metadata.mimetype().to_owned())], file.data).into_response()
-    };
     let cache = if path.starts_with(HASHED) {
         FOREVER
     } else {
         ASK_AGAIN
     };
-    response
-        .headers_mut()
-        .insert(CACHE_CONTROL, HeaderValue::from_static(cache));
-    if let Ok(tag) = HeaderValue::from_str(&tag) {
-        response.headers_mut().insert(ETAG, tag);
-    }
-    response
+    let kind = HeaderValue::try_from(file.metadata.mimetype());
+    let content = Content {
+        kind: kind.unwrap_or(HeaderValue::from_static("application/octet-stream")),
+        hash: file.metadata.sha256_hash(),
+        bytes: file.data,
+        cache,
+    };
+    content.answer(headers)
 }

@@ -33,7 +33,8 @@ impl Serve {
                 .map(|path| format!("storage.data_dir=\"{}\"", path.display())),
         );
         let config = sources.load()?;
-        telemetry::start(&config.log).map_err(|error| anyhow::anyhow!("logging cannot start: {error}"))?;
+        let log = telemetry::start(&config.log)
+            .map_err(|error| anyhow::anyhow!("logging cannot start: {error}"))?;
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .enable_all()
             .build()
@@ -59,6 +60,7 @@ impl Serve {
         });
         // What still runs on blocking threads is not waited for: everything that matters has been stopped above.
         runtime.shutdown_background();
+        drop(log);
         Ok(served?)
     }
 }

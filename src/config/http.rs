@@ -1,8 +1,8 @@
 //! The application's listener.
 
-use super::Error;
+use super::{Error, Network};
 use serde::{Deserialize, Serialize};
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 /// Longer than this no handler may take: clients and proxies in between give up as well.
@@ -22,15 +22,19 @@ pub struct Http {
     /// Further origins that may open live sockets, such as `http://localhost:5173` of a development server. The host
     /// that was asked is always one.
     pub allowed_origins: Vec<String>,
-    /// Proxies whose `X-Forwarded-For` is believed, by address. Empty: the peer's own address counts.
-    pub trusted_proxies: Vec<IpAddr>,
+    /// Proxies whose `X-Forwarded-For` is believed, by address or range (`10.0.0.7`, `10.0.0.0/8`). Empty: the peer's own
+    /// address counts, so behind a proxy all people would be one address to every limit.
+    pub trusted_proxies: Vec<Network>,
     /// Requests get an answer within so long, or 504.
     pub request_timeout_ms: u64,
     /// A live socket from which nothing came for so long, not even an answer to a ping, is closed. The server pings three
     /// times as often.
     pub live_idle_ms: u64,
-    /// Connections at a time; further ones wait in the system's queue.
+    /// Connections at a time, live sockets included; further ones wait in the system's queue.
     pub max_connections: usize,
+    /// Connections of one address (IPv6: of its /64) at a time; further ones are closed. Trusted proxies may have all.
+    /// Offices and mobile networks share addresses.
+    pub max_connections_per_address: usize,
     /// Largest request body, in bytes.
     pub max_body_bytes: usize,
 }
@@ -45,6 +49,7 @@ impl Default for Http {
             request_timeout_ms: 10_000,
             live_idle_ms: 60_000,
             max_connections: 10_000,
+            max_connections_per_address: 2_000,
             max_body_bytes: 64 * 1024,
         }
     }
@@ -78,8 +83,16 @@ impl Http {
                 ),
             ));
         }
-        if self.max_connections == 0 {
-            return Err(Error::value("http.max_connections", "must be at least 1"));
+        for (key, value) in [
+            ("http.max_connections", self.max_connections),
+            (
+                "http.max_connections_per_address",
+                self.max_connections_per_address,
+            ),
+        ] {
+            if value == 0 {
+                return Err(Error::value(key, "must be at least 1"));
+            }
         }
         if self.max_body_bytes < mitalk_actors::Limits::default().rooms.sdp_bytes {
             return Err(Error::value(

@@ -8,8 +8,9 @@ use std::path::{Path, PathBuf};
 
 /// Environment variables that configure a key start like this.
 pub const ENVIRONMENT_PREFIX: &str = "MITALK_";
-/// Variables with that prefix that are no keys: flags of the command line that may come from the environment.
-const OTHER_VARIABLES: [&str; 3] = ["config", "admin_token", "admin_url"];
+/// Between levels of a key in a variable's name. Every key has one: variables with the prefix and without this are not
+/// ours, such as `MITALK_SERVICE_HOST` and `MITALK_PORT`, which Kubernetes gives to the pods beside a service of that name.
+const LEVEL: &str = "__";
 /// The file that is read when none is named and it exists.
 const DEFAULT_FILE: &str = "mitalk.toml";
 /// Names less alike than this are no typing error of each other.
@@ -76,8 +77,8 @@ fn read(path: &Path) -> Result<String, Error> {
 
 fn environment() -> Env {
     Env::prefixed(ENVIRONMENT_PREFIX)
-        .ignore(&OTHER_VARIABLES)
-        .split("__")
+        .filter(|name| name.as_str().contains(LEVEL))
+        .split(LEVEL)
 }
 
 /// One `--set`, as a source of its own, so that errors can name it.

@@ -24,6 +24,7 @@ pub(super) fn examine(config: &Config, running: bool) -> Vec<Finding> {
         ));
     }
     findings.push(browsers(config));
+    findings.extend(proxies(config));
     findings.extend(files(config.http.max_connections as u64));
     findings
 }
@@ -69,6 +70,18 @@ fn browsers(config: &Config) -> Finding {
             "set http.public_url to what people open: browsers give the microphone only to https:// and localhost",
         ),
     }
+}
+
+/// This binary speaks no TLS, so `https` is a proxy's.
+fn proxies(config: &Config) -> Option<Finding> {
+    let http = &config.http;
+    (http.public_url.starts_with("https:") && http.trusted_proxies.is_empty()).then(|| {
+        Finding::error(
+            "people come through a proxy, and http.trusted_proxies does not name it",
+            "set http.trusted_proxies to the proxy's address or network, such as [\"10.0.0.0/8\"], and let it write \
+             X-Forwarded-For: else all people share one address's limits, 20 codes an hour among them",
+        )
+    })
 }
 
 fn is_localhost(host: &str) -> bool {

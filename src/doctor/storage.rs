@@ -3,8 +3,7 @@
 use super::Finding;
 use crate::config::Config;
 use crate::secrets::{self, Secrets};
-use crate::store::sqlite::{Metrics, Migrate, OpenError, Options, Store};
-use prometheus::Registry;
+use crate::store::sqlite::{OpenError, Seen, WrittenWith, look};
 use std::ffi::CString;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
@@ -14,22 +13,19 @@ const LOW_BYTES: u64 = 512 * 1024 * 1024;
 
 /// Whether a service has this database open now.
 pub(super) fn is_running(config: &Config) -> bool {
-    matches!(open(config), Some(Err(OpenError::InUse { .. })))
+    matches!(look(&config.storage.database()), Ok(Seen::Running))
 }
 
-pub(super) fn examine(config: &Config, running: bool) -> Vec<Finding> {
+pub(super) fn examine(config: &Config) -> Vec<Finding> {
     let directory = &config.storage.data_dir;
     let mut findings = vec![writable(directory)];
     if !directory.exists() {
         return findings;
     }
     findings.extend(room(directory));
-    findings.push(keys(directory));
-    findings.push(if running {
-        Finding::fine("the database is open in a running service")
-    } else {
-        database(config)
-    });
+    let seen = look(&config.storage.database());
+    findings.push(keys(directory, &seen));
+    findings.push(database(seen));
     findings
 }
 
@@ -94,38 +90,33 @@ fn free_bytes(directory: &Path) -> Option<u64> {
     (failed == 0).then(|| room.f_bavail.saturating_mul(room.f_frsize))
 }
 
-fn keys(directory: &Path) -> Finding {
-    if !directory.join(secrets::FILE).exists() {
-        return Finding::fine("the secrets will be made at the first start");
-    }
-    match Secrets::load(directory) {
-        Ok(_) => Finding::fine("the secrets are readable, for their owner only"),
+fn keys(directory: &Path, seen: &Result<Seen, OpenError>) -> Finding {
+    // What cannot be read without changing it says nothing of its keys.
+    let written = match seen {
+        Ok(Seen::Closed(written)) => written,
+        _ if directory.join(secrets::FILE).exists() => &WrittenWith::Unknown,
+        _ => &WrittenWith::Nothing,
+    };
+    match Secrets::check(directory, written) {
+        Ok(true) => Finding::fine("the secrets are readable, and not by everybody"),
+        Ok(false) => Finding::fine("the secrets will be made at the first start"),
         Err(error) => Finding::error("the secrets cannot be used", error.to_string()),
     }
 }
 
-fn database(config: &Config) -> Finding {
-    match open(config) {
-        None => Finding::fine("the database will be made at the first start"),
-        Some(Ok(())) => Finding::fine("the database opens and is of this release"),
-        Some(Err(error @ OpenError::Older { .. })) => Finding::warning(
+fn database(seen: Result<Seen, OpenError>) -> Finding {
+    match seen {
+        Ok(Seen::Nothing) => Finding::fine("the database will be made at the first start"),
+        Ok(Seen::Running) => Finding::fine("the database is open in a running service"),
+        Ok(Seen::Closed(_)) => Finding::fine("the database can be read and is of this release"),
+        Ok(Seen::Unclosed) => Finding::warning(
+            "the database was not closed properly, so it was not looked into",
+            "nothing is lost: the next start reads the log beside it. Keep the two files together",
+        ),
+        Err(error @ OpenError::Older { .. }) => Finding::warning(
             "the database is of an older release; serve brings it up to date",
             error.to_string(),
         ),
-        Some(Err(error)) => Finding::error("the database cannot be opened", error.to_string()),
+        Err(error) => Finding::error("the database cannot be opened", error.to_string()),
     }
-}
-
-/// Opens an existing database and closes it again.
-fn open(config: &Config) -> Option<Result<(), OpenError>> {
-    let path = config.storage.database();
-    if !path.exists() {
-        return None;
-    }
-    let metrics = Metrics::new(&Registry::new()).ok()?;
-    let options = Options {
-        migrate: Migrate::Refuse,
-        ..Options::default()
-    };
-    Some(Store::open(&path, &options, metrics).map(drop))
 }

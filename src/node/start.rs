@@ -6,9 +6,10 @@ use crate::config::{Config, Store as StoreKind};
 use crate::failpoints::Pointed;
 use crate::ops::{self, Operations};
 use crate::secrets::{self, Secrets};
-use crate::server::Server;
+use crate::server::{Connections, Server};
 use crate::sms;
 use crate::store::sqlite::{self, Migrate, Options, Store};
+use crate::telemetry;
 use mitalk_actors::id::Home;
 use mitalk_actors::{Mitalk, rooms};
 use mitalk_cluster::{Builder, LocalMembership, LocalTransport, NodeId, Ports, SystemClock};
@@ -96,21 +97,26 @@ impl Node {
     /// # Errors
     /// [`StartError`].
     pub async fn start(config: &Config) -> Result<Self, StartError> {
-        let app = listen(
-            "app",
-            "http.listen",
-            config.http.listen,
-            config.http.max_connections,
-        )
-        .await?;
+        let clients = Connections {
+            most: config.http.max_connections,
+            most_per_address: config.http.max_connections_per_address,
+            proxies: config.http.trusted_proxies.clone(),
+        };
+        // Operators' machines may share one address.
+        let operators = Connections {
+            most_per_address: config.http.max_connections,
+            ..clients.clone()
+        };
+        let app = listen("app", "http.listen", config.http.listen, clients).await?;
         let operations = listen(
             "operations",
             "operations.listen",
             config.operations.listen,
-            config.http.max_connections,
+            operators,
         )
         .await?;
         let registry = Registry::new();
+        telemetry::register(&registry)?;
         // CPU, memory, descriptors and threads of the process, under the names that every dashboard knows.
         #[cfg(target_os = "linux")]
         registry.register(Box::new(ProcessCollector::for_self()))?;
@@ -142,7 +148,8 @@ impl Node {
             data: config.storage.data_dir.clone(),
         };
         let drain = Duration::from_millis(config.operations.drain_timeout_ms);
-        let operations = Served::start(operations.server, Operations::new(config, parts).router(), drain);
+        let operator = Operations::new(config, parts);
+        let operations = Served::start(operations.server, operator.router(), drain);
         let app = Served::start(app.server, api.router(), drain);
         tracing::info!(
             app = addresses.app,
@@ -157,6 +164,7 @@ impl Node {
             mitalk,
             engine,
             app,
+            operator,
             operations,
             store,
             drain,
@@ -173,12 +181,10 @@ async fn listen(
     name: &'static str,
     key: &'static str,
     address: SocketAddr,
-    max_connections: usize,
+    connections: Connections,
 ) -> Result<Listening, StartError> {
     let failed = |source| StartError::Listen { address, key, source };
-    let server = Server::bind(name, address, max_connections)
-        .await
-        .map_err(failed)?;
+    let server = Server::bind(name, address, connections).await.map_err(failed)?;
     let address = server.address().map_err(failed)?;
     Ok(Listening { server, address })
 }

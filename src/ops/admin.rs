@@ -1,7 +1,7 @@
 //! The admin API: what operators do. The domain audits every action; its forms are [`crate::wire::admin`].
 
 use super::Operations;
-use crate::api::{Context, Error, Json, Path, Query, codes, derive_request};
+use crate::api::{Context, Error, Json, Path, Query, codes, request_id};
 use crate::wire::admin::{
     Account, Admit, AllowCount, AllowImport, Grant, Granted, InvitesOf, LiveRoom, LiveRooms, Phase, PhaseIs,
     Suspend, TestAccount, TestAccounts, TestAccountsMade, Waitlist,
@@ -18,10 +18,7 @@ use mitalk_actors::phase::Admits;
 use mitalk_actors::rooms::Card;
 use mitalk_cluster::Call;
 use serde::Deserialize;
-use std::convert::Infallible;
 
-/// The header that makes an action safe to repeat.
-const IDEMPOTENCY_KEY: &str = "idempotency-key";
 /// Stands for the caller in request ids: all operators share one token.
 const OPERATOR: &str = "operator";
 
@@ -49,22 +46,13 @@ pub(super) fn routes(test_admission: bool) -> Router<Operations> {
 struct Action(Call);
 
 impl FromRequestParts<Operations> for Action {
-    type Rejection = Infallible;
+    type Rejection = Error;
 
-    async fn from_request_parts(parts: &mut Parts, operations: &Operations) -> Result<Self, Infallible> {
+    async fn from_request_parts(parts: &mut Parts, operations: &Operations) -> Result<Self, Error> {
         let context = parts.extensions.get::<Context>().cloned().unwrap_or_default();
         let mut call = Call::within(operations.deadline()).trace(context.trace);
-        if let Some(key) = parts
-            .headers
-            .get(IDEMPOTENCY_KEY)
-            .and_then(|key| key.to_str().ok())
-        {
-            call = call.request(derive_request(&[
-                OPERATOR,
-                parts.method.as_str(),
-                parts.uri.path(),
-                key,
-            ]));
+        if let Some(id) = request_id(parts, OPERATOR)? {
+            call = call.request(id);
         }
         Ok(Self(call))
     }

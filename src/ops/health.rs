@@ -7,6 +7,7 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::{Extension, Json};
 use mitalk_media::{Link, Stats};
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 /// The media engine answers for its statistics within so long, or it is not well. Nor is it with a shard that was given up
@@ -37,7 +38,9 @@ pub(super) async fn readyz(
             .count()
     });
     let fault = media_fault(media.as_ref());
-    let ready = cluster.ready && !cluster.stopping && fault.is_none();
+    let stopping = cluster.stopping || operations.0.stopping.load(Ordering::Relaxed);
+    let ready = cluster.ready && !stopping && fault.is_none();
+    let fault = fault.or(stopping.then_some("stopping"));
     let reason = cluster.reason.or_else(|| fault.map(str::to_owned));
     let status = if ready {
         StatusCode::OK
@@ -51,7 +54,7 @@ pub(super) async fn readyz(
         shards: cluster.shards,
         entities: cluster.entities,
         media_sessions,
-        stopping: cluster.stopping,
+        stopping,
     };
     (status, Extension(Intended), Json(readiness))
 }

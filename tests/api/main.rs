@@ -9,6 +9,7 @@ mod bad_input;
 mod broken;
 mod documented;
 mod doors;
+mod edge;
 mod invites;
 mod live;
 mod live_ends;

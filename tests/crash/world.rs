@@ -41,6 +41,8 @@ resend_after_s = 1
 resend_after_max_s = 1
 per_number_and_day = 1000
 per_address_and_hour = 100000
+per_block_and_day = 100000
+per_day = 1000000
 [limits.rooms]
 grace_s = 1
 empty_stage_s = 1

@@ -3,7 +3,7 @@
 mod refresh_token;
 
 use super::{Mitalk, random_bits};
-use crate::caller::{Caller, Stranger};
+use crate::caller::{Caller, Stranger, network_of};
 use crate::error::{Trouble, refusal};
 use crate::id::{DeviceId, UserId};
 use crate::live::Revoked;
@@ -142,10 +142,7 @@ impl Mitalk {
     pub async fn send_code(&self, stranger: &Stranger, phone: &str) -> Result<CodeSent, Error> {
         let number = PhoneNumber::parse(phone).map_err(|_| Error::PhoneInvalid)?;
         let limits = &self.limits.codes;
-        let spent = self
-            .addresses
-            .spend(stranger.address, limits.per_address_and_hour, self.clock.boot());
-        spent.map_err(|retry_after| Error::CodeRateLimited { retry_after })?;
+        self.spend_code(stranger, &number)?;
         let key = self.secrets.phone_key(&number);
         let code = one_time_code();
         let hash = self.secrets.code_hashes(&key, &code)[0];
@@ -162,6 +159,20 @@ impl Mitalk {
             }),
             _ => Err(Trouble::Corrupt.into()),
         }
+    }
+
+    /// Takes one code from the budgets that many numbers share.
+    fn spend_code(&self, stranger: &Stranger, number: &PhoneNumber) -> Result<(), Error> {
+        let (limits, now) = (&self.limits.codes, self.clock.boot());
+        let address = network_of(stranger.address);
+        self.addresses
+            .spend(address, limits.per_address_and_hour, now)
+            .and_then(|()| {
+                self.blocks
+                    .spend(number.block().into(), limits.per_block_and_day, now)
+            })
+            .and_then(|()| self.all_codes.spend((), limits.per_day, now))
+            .map_err(|retry_after| Error::CodeRateLimited { retry_after })
     }
 
     /// Trades a code for a signed-in device; a first sign-in creates the account.

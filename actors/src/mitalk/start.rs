@@ -1,6 +1,7 @@
 //! Putting the domain together: entities, their effects, services and background jobs.
 
-use super::{Addresses, Core, Mitalk, Positions, sockets, waiting::PhaseCache};
+use super::budgets::{Budget, DAY, HOUR};
+use super::{Core, Mitalk, Positions, sockets, waiting::PhaseCache};
 use crate::effects::{Codes, LIVE, Late, Nothing, People};
 use crate::fanout::Fanout;
 use crate::handle::Handle;
@@ -132,7 +133,9 @@ impl Mitalk {
             home: parts.home,
             homes: parts.homes,
             allow_list: parts.allow_list,
-            addresses: Addresses::default(),
+            addresses: Budget::new(HOUR),
+            blocks: Budget::new(DAY),
+            all_codes: Budget::new(DAY),
             phase: PhaseCache::default(),
             jobs: OnceLock::new(),
         }));

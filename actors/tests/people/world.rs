@@ -43,6 +43,7 @@ pub(crate) fn limits() -> Limits {
     let mut limits = Limits::default();
     limits.codes.resend_after_s = 0;
     limits.codes.per_address_and_hour = 10_000;
+    limits.codes.per_block_and_day = 10_000;
     limits.waitlist.position_cache_ms = 0;
     limits
 }

@@ -26,6 +26,8 @@ const PINGS_WITHIN_IDLE: u32 = 3;
 const WRITE_TIMEOUT: Duration = Duration::from_secs(10);
 /// A client whose socket is closed has so long to say goodbye as well.
 const FAREWELL: Duration = Duration::from_secs(2);
+/// The answer to a client's close is tried for so long.
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
 /// When the node stops, clients come back spread over so long.
 pub(super) const MOVE_WITHIN: Duration = Duration::from_secs(2);
 
@@ -114,7 +116,8 @@ pub(super) async fn run(api: Api, context: Context, socket: WebSocket) {
 
 /// Waits for `hello` and attaches.
 async fn greet(api: &Api, client: &mut Client) -> Result<Session, End> {
-    let hello = tokio::time::timeout(HELLO_TIMEOUT, client.receive())
+    let allowance = Allowance::new(api.0.rates.per_socket_rps, api.0.rates.per_socket_burst);
+    let hello = tokio::time::timeout(HELLO_TIMEOUT, first(client, &allowance))
         .await
         .map_err(|_| End::NoHello)??;
     let Incoming::Message(ClientMessage::Hello { token, notices_after }) = hello else {
@@ -129,7 +132,7 @@ async fn greet(api: &Api, client: &mut Client) -> Result<Session, End> {
             live,
             stream,
             watched: VecDeque::new(),
-            allowance: Allowance::new(api.0.rates.per_socket_rps, api.0.rates.per_socket_burst),
+            allowance,
             heard: Instant::now(),
             pings: tokio::time::interval(api.0.http.live_idle() / PINGS_WITHIN_IDLE),
         }),
@@ -141,6 +144,17 @@ async fn greet(api: &Api, client: &mut Client) -> Result<Session, End> {
             } else {
                 error.into()
             })
+        }
+    }
+}
+
+/// The first thing that is no ping: some clients begin with one.
+async fn first(client: &mut Client, allowance: &Allowance) -> Result<Incoming, End> {
+    loop {
+        match client.receive().await? {
+            Incoming::Control if allowance.take() => {}
+            Incoming::Control => return Err(End::TooManyMessages),
+            other => return Ok(other),
         }
     }
 }
@@ -197,7 +211,7 @@ impl Session {
                         self.spend()?;
                         client.problem(&error).await
                     }
-                    Incoming::Pong => Ok(()),
+                    Incoming::Control => self.spend(),
                 }
             }
             () = tokio::time::sleep_until(self.expires) => Err(End::SignInAgain),
@@ -286,8 +300,8 @@ impl Session {
 enum Incoming {
     Message(ClientMessage),
     Bad(Error),
-    /// A sign of life.
-    Pong,
+    /// A ping, or a pong: a sign of life, which costs as much as any message.
+    Control,
 }
 
 /// The socket's two halves, with their bounds.
@@ -308,8 +322,13 @@ impl Client {
                 Err(error) => Incoming::Bad(Error::new(codes::MALFORMED_JSON).detail(error.to_string())),
             }),
             Some(Ok(Message::Binary(_))) => Err(End::NotText),
-            Some(Ok(Message::Ping(_) | Message::Pong(_))) => Ok(Incoming::Pong),
-            Some(Ok(Message::Close(_)) | Err(_)) | None => Err(End::Gone),
+            Some(Ok(Message::Ping(_) | Message::Pong(_))) => Ok(Incoming::Control),
+            Some(Ok(Message::Close(_))) => {
+                // The answer is queued already; browsers report a broken connection if it never goes out.
+                let _ = tokio::time::timeout(CLOSE_TIMEOUT, self.sender.close()).await;
+                Err(End::Gone)
+            }
+            Some(Err(_)) | None => Err(End::Gone),
         }
     }
 

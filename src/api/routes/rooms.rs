@@ -61,7 +61,7 @@ async fn hallway(
     post, path = "/v1/rooms", tag = "rooms",
     params(("Idempotency-Key" = Option<String>, Header, description = "A repeat with the same key gives the same room")),
     request_body = CreateRoom, responses((status = 201, body = RoomSnapshot, description = "Opened")),
-    extensions(("x-problems" = json!(["not_active", "idempotency_key_invalid"]))),
+    extensions(("x-problems" = json!(["not_active"]))),
 )]
 async fn create(
     State(api): State<Api>,

@@ -162,7 +162,7 @@ pub(super) fn open(path: &Path, options: &Options) -> Result<Opened, OpenError> 
     })
 }
 
-fn connect(path: &Path, access: OpenFlags) -> rusqlite::Result<Connection> {
+pub(super) fn connect(path: &Path, access: OpenFlags) -> rusqlite::Result<Connection> {
     // No mutex in SQLite: each connection stays on one thread.
     let connection = Connection::open_with_flags(path, access | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
     connection.busy_timeout(BUSY)?;
@@ -188,7 +188,7 @@ fn limit_size(connection: &Connection, max_bytes: Option<u64>) -> rusqlite::Resu
 }
 
 /// SQLite itself opens a text file without complaint until the first statement, and would truncate an empty-looking one.
-fn refuse_foreign_header(path: &Path) -> Result<(), OpenError> {
+pub(super) fn refuse_foreign_header(path: &Path) -> Result<(), OpenError> {
     const MAGIC: &[u8; 16] = b"SQLite format 3\0";
     let mut header = [0; MAGIC.len()];
     let mut file = match File::open(path) {
@@ -218,7 +218,7 @@ fn create_private(path: &Path) -> std::io::Result<()> {
 }
 
 /// A fresh file is marked as ours, another program's database is refused, a small file is read as a whole.
-fn check_identity(path: &Path, connection: &Connection) -> Result<(), OpenError> {
+pub(super) fn check_identity(path: &Path, connection: &Connection) -> Result<(), OpenError> {
     let sql = |error| explain(path, error);
     let id: i32 = connection
         .pragma_query_value(None, "application_id", |row| row.get(0))

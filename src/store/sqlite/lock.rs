@@ -14,11 +14,25 @@ pub(super) struct Lock {
 }
 
 impl Lock {
+    /// Whether a process has it, without taking it or making its file.
+    pub(super) fn is_taken(database: &Path) -> Result<bool, OpenError> {
+        let path = path(database);
+        let file = match File::open(&path) {
+            Ok(file) => file,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(false),
+            Err(source) => return Err(refused(&path, source)),
+        };
+        // Shared, and given back at once: two who look do not see each other.
+        match file.try_lock_shared() {
+            Ok(()) => Ok(false),
+            Err(TryLockError::WouldBlock) => Ok(true),
+            Err(TryLockError::Error(source)) => Err(refused(&path, source)),
+        }
+    }
+
     /// Takes it, or says who has it.
     pub(super) fn take(database: &Path) -> Result<Lock, OpenError> {
-        let mut name = database.as_os_str().to_owned();
-        name.push(".lock");
-        let path = PathBuf::from(name);
+        let path = path(database);
         let io = |source| refused(&path, source);
         let mut file = OpenOptions::new()
             .read(true)
@@ -49,6 +63,12 @@ impl Lock {
         writeln!(file, "{}", std::process::id()).map_err(io)?;
         Ok(Lock { _file: file })
     }
+}
+
+fn path(database: &Path) -> PathBuf {
+    let mut name = database.as_os_str().to_owned();
+    name.push(".lock");
+    PathBuf::from(name)
 }
 
 #[cfg(test)]

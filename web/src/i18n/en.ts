@@ -396,6 +396,7 @@ type Internal =
   | 'body_too_large'
   | 'unsupported_media_type'
   | 'idempotency_key_invalid'
+  | 'idempotency_key_reused'
   | 'too_many';
 type Wordless = Exclude<`problem.${Exclude<Problem['code'], Internal>}`, Key>;
 /** Does not compile while a code of the server has no words. */
