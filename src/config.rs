@@ -7,13 +7,11 @@
 //! known one; what can be checked without touching the machine is checked once, here, and the error names the key.
 //! The documentation of a key is its field's doc comment, also in `mitalk config print`: see [`docs`].
 //!
-//! It deliberately lacks secrets: those are files in the data directory (see [`crate::secrets`]); the few settings
-//! that may hold one are [`Hidden`].
+//! It deliberately lacks secrets: those are files in the data directory (see [`crate::secrets`]).
 
 mod auth;
 pub mod docs;
 mod error;
-mod hidden;
 mod http;
 mod load;
 mod log;
@@ -25,7 +23,6 @@ mod storage;
 
 pub use auth::Auth;
 pub use error::Error;
-pub use hidden::Hidden;
 pub use http::Http;
 pub use load::{ENVIRONMENT_PREFIX, Sources};
 pub use log::{Format, Log};

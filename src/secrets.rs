@@ -1,4 +1,4 @@
-//! The service's secrets: files in the data directory that nobody else may read, made on the first start.
+//! The service's secrets: files in the data directory that only their owner and group may read, made on the first start.
 //!
 //! `secrets.json` has the lookup key (never rotated, see [`mitalk_actors::secrets`]) and the master keys, newest first,
 //! from which everything else is derived; `admin-token` is what operators show. The files are written whole and synced

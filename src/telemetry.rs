@@ -8,7 +8,8 @@ use prometheus::core::{Collector, Desc};
 use prometheus::proto::MetricFamily;
 use prometheus::{IntCounter, Registry};
 use std::io::IsTerminal as _;
-use std::sync::OnceLock;
+use std::sync::{OnceLock, mpsc};
+use std::time::Duration;
 use tracing_appender::non_blocking::{ErrorCounter, NonBlockingBuilder, WorkerGuard};
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::util::{SubscriberInitExt as _, TryInitError};
@@ -16,15 +17,34 @@ use tracing_subscriber::util::{SubscriberInitExt as _, TryInitError};
 /// Lines that wait to be written, about 300 bytes each; further ones are lost.
 const WAITING_LINES: usize = 16_384;
 
+/// The last lines are tried for so long.
+const LAST_LINES: Duration = Duration::from_secs(2);
+
 /// Lines lost by this process. The log is the one thing that all nodes of a process share, and so is this.
 static LOST: OnceLock<ErrorCounter> = OnceLock::new();
 
-/// Starts logging to standard output for the whole process. What waits when the guard is dropped is written first, for a
-/// second at most.
+/// Started logging. Dropping it writes what waits, for [`LAST_LINES`] at most.
+#[must_use = "dropping it ends the log"]
+pub struct Logging(Option<WorkerGuard>);
+
+impl Drop for Logging {
+    fn drop(&mut self) {
+        let guard = self.0.take();
+        let (done, wait) = mpsc::channel();
+        // On a thread of its own: the guard complains on standard error, which may be the pipe that nobody reads.
+        std::thread::spawn(move || {
+            drop(guard);
+            let _ = done.send(());
+        });
+        let _ = wait.recv_timeout(LAST_LINES);
+    }
+}
+
+/// Starts logging to standard output for the whole process.
 ///
 /// # Errors
 /// If logging was started before.
-pub fn start(log: &Log) -> Result<WorkerGuard, TryInitError> {
+pub fn start(log: &Log) -> Result<Logging, TryInitError> {
     let filter = EnvFilter::try_new(&log.level).unwrap_or_else(|_| EnvFilter::new("info"));
     let terminal = std::io::stdout().is_terminal();
     let (writer, guard) = NonBlockingBuilder::default()
@@ -50,7 +70,7 @@ pub fn start(log: &Log) -> Result<WorkerGuard, TryInitError> {
             .finish()
             .try_init(),
     }?;
-    Ok(guard)
+    Ok(Logging(Some(guard)))
 }
 
 /// Lets operators see how many lines were lost.

@@ -129,6 +129,10 @@ impl Effects<User> for People {
                         .iter()
                         .for_each(|at| cast(&at.node, &Cast::ShutOut { user, device }));
                 }
+                user::Effect::ShutOutAll(devices) => {
+                    let said = Cast::ShutOutAll { user, devices };
+                    cluster.nodes().iter().for_each(|at| cast(&at.node, &said));
+                }
                 user::Effect::LetIn => {
                     cluster
                         .nodes()

@@ -77,8 +77,10 @@ pub enum Effect {
         /// Why.
         why: Evicted,
     },
-    /// All nodes refuse a device, or (absent) all of the account's, from now on.
-    ShutOut(Option<DeviceId>),
+    /// All nodes refuse a device from now on.
+    ShutOut(DeviceId),
+    /// All nodes refuse the account from now on, and these devices also when it is let in again.
+    ShutOutAll(Vec<DeviceId>),
     /// All nodes let the account in again.
     LetIn,
 }

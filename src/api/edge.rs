@@ -111,7 +111,7 @@ async fn answer(edge: &Edge, request: Request, next: Next, limit: Duration) -> R
     let guarded = AssertUnwindSafe(handled).catch_unwind();
     let error = match tokio::time::timeout(limit, guarded).await {
         Ok(Ok(response)) => return response,
-        // The panic hook has logged where.
+        // The panic hook has said where, on standard error.
         Ok(Err(_)) => codes::INTERNAL,
         Err(_) => codes::TIMED_OUT,
     };

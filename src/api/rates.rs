@@ -199,7 +199,7 @@ mod tests {
             let _ = limiter.check(&(1_000_000 + key));
         }
         assert!(
-            limiter.table.lock().contains_key(&(1_000_000 + LOOK_EVERY - 1)),
+            limiter.table.lock().keys().any(|key| *key >= 1_000_000),
             "there is room again"
         );
         assert!(limiter.table.lock().len() <= 100);

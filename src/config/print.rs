@@ -7,8 +7,7 @@ use std::fmt::Write as _;
 const WIDTH: usize = 100;
 
 impl Config {
-    /// TOML with every key, each under its documentation. Secrets are hidden. Reading it back gives the same
-    /// configuration, but for what is hidden.
+    /// TOML with every key, each under its documentation. Reading it back gives the same configuration.
     ///
     /// # Panics
     /// Never for values that serde wrote: every default and every loaded configuration is such.

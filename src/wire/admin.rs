@@ -44,7 +44,7 @@ fn yes() -> bool {
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct AllowImport {
-    /// At most 1,000 at a time.
+    /// At most 10,000 at a time, and what fits into a body: about 1,400 with the usual `http.max_body_bytes`.
     pub entries: Vec<AllowEntry>,
 }
 

@@ -2,7 +2,7 @@
 //!
 //! Text frames of JSON, at most 16 KiB from the client. The first message must be `hello` with an access token, within
 //! 5 seconds. `room` deltas of one room have consecutive `seq`; a client that sees a gap sends `watch` with the last one
-//! it has and gets what is missing, or a snapshot. Close codes: 4401 sign in again, 4403 suspended or revoked, 4408 no
+//! it has and gets what is missing, or a snapshot. Close codes: 4401 sign in again (also: the device was signed out), 4403 suspended, 4408 no
 //! hello in time, 4409 opened elsewhere, 4429 too many messages, 1001 nothing was heard for a minute, 1003 not text,
 //! 1012 the server restarts, 1013 too slow or not available now (come back with back-off).
 

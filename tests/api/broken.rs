@@ -94,11 +94,11 @@ impl Writer {
     }
 }
 
-fn log_says(server: &Server, what: &[&str]) -> Result<()> {
-    let log = server.log();
-    let found = log.iter().any(|line| what.iter().all(|word| line.contains(word)));
-    ensure!(found, "no line of the log says {what:?}: {log:#?}");
-    Ok(())
+/// Waits for a line with all of these words: the log is written by a thread of its own.
+async fn log_says(server: &Server, what: &[&str]) {
+    let says = |line: &String| what.iter().all(|word| line.contains(word));
+    let said = async || server.log().iter().any(says).then_some(());
+    until(&format!("a line of the log that says {what:?}"), said).await;
 }
 
 /// A file system of its own for the data, in memory.
@@ -151,11 +151,11 @@ async fn a_full_disk_is_named_and_writing_resumes_when_there_is_room() -> Result
     disk.fill()?;
     let code = writer.write_until_refused().await?;
     assert_eq!(code, "store_unavailable");
-    log_says(&server, &["disk is full", "free some space"])?;
+    log_says(&server, &["disk is full", "free some space"]).await;
     writer.check().await.context("reads go on")?;
     std::fs::remove_file(disk.filler())?;
     writer.write_until_accepted().await;
-    log_says(&server, &["the store can write again"])?;
+    log_says(&server, &["the store can write again"]).await;
     writer.check_after_restart(server).await
 }
 
@@ -199,7 +199,7 @@ async fn a_database_at_its_configured_size_refuses_writes_and_is_whole_without_t
     };
     let code = refused.downcast_ref::<Error>().and_then(Error::code);
     ensure!(code.is_some_and(|code| REFUSED.contains(&code)), "{refused:#}");
-    log_says(&server, &["storage.max_bytes"])?;
+    log_says(&server, &["storage.max_bytes"]).await;
     for person in &people {
         assert_eq!(person.client.me().await?.id, person.id, "reads go on");
     }
@@ -221,7 +221,7 @@ async fn a_disk_that_fails_loses_nothing_acknowledged() -> Result<()> {
     // Every write beyond this fails in the middle of a commit, as on a disk with broken blocks.
     server.limit_files(log + 8_192)?;
     writer.write_until_refused().await?;
-    log_says(&server, &["the store cannot write", "the disk fails", "check it"])?;
+    log_says(&server, &["the store cannot write", "the disk fails", "check it"]).await;
     server.limit_files(libc::RLIM_INFINITY)?;
     writer.write_until_accepted().await;
     writer.check_after_restart(server).await

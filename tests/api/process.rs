@@ -93,6 +93,9 @@ async fn file_environment_and_flags_win_in_this_order() -> Result<()> {
         "[media]\nthreads = 2\nmax_sessions = 22\n[log]\nlevel = \"warn\"\n",
     )?;
     let variables = [
+        // What Kubernetes tells its pods of a service that is called `mitalk`.
+        ("MITALK_SERVICE_HOST", "10.0.0.1"),
+        ("MITALK_PORT", "tcp://10.0.0.1:80"),
         ("MITALK_MEDIA__THREADS", "3"),
         ("MITALK_MEDIA__MAX_SESSIONS", "33"),
     ];

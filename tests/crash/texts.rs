@@ -51,13 +51,18 @@ impl Texts {
 
     /// A code is sent at most once. Another message may be repeated, but only as the very same one under its key.
     pub(crate) fn no_unkeyed_repeat(&self) -> Result<()> {
-        let mut by_key = BTreeMap::new();
+        let (mut by_key, mut codes) = (BTreeMap::new(), BTreeSet::new());
         for line in self.all()? {
             ensure!(!line.key.is_empty(), "a message without a key: {line:?}");
+            // Each sending of a code has a key of its own, so it is the code that shows a repeat.
+            let fresh = line
+                .code
+                .as_ref()
+                .is_none_or(|code| codes.insert((line.to.clone(), code.clone())));
+            ensure!(fresh, "a code was sent twice: {line:?}");
             let Some(before) = by_key.insert(line.key.clone(), line.clone()) else {
                 continue;
             };
-            ensure!(line.code.is_none(), "a code was sent twice: {line:?}");
             ensure!(
                 before == line,
                 "one key for two messages: {before:?} and {line:?}"

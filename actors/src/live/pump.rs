@@ -27,8 +27,11 @@ pub(crate) enum Cast {
     },
     /// A socket has to give way.
     Close { user: UserId, socket: SocketId },
-    /// A device, or the whole account, is refused from now on.
-    ShutOut { user: UserId, device: Option<DeviceId> },
+    /// A device is refused from now on.
+    ShutOut { user: UserId, device: DeviceId },
+    /// The account is refused from now on, and these devices also when it is let in again. One word, because two may
+    /// arrive in either order and sockets are told why they close.
+    ShutOutAll { user: UserId, devices: Vec<DeviceId> },
     /// The account is let in again.
     LetIn { user: UserId },
 }
@@ -173,7 +176,14 @@ impl Service for Pump {
                     sink.close(super::CloseReason::OpenedElsewhere);
                 }
             }
-            Cast::ShutOut { user, device } => self.sockets.revoke(user, device, self.clock.boot()),
+            Cast::ShutOut { user, device } => self.sockets.revoke(user, Some(device), self.clock.boot()),
+            Cast::ShutOutAll { user, devices } => {
+                let now = self.clock.boot();
+                self.sockets.revoke(user, None, now);
+                for device in devices {
+                    self.sockets.revoke(user, Some(device), now);
+                }
+            }
             Cast::LetIn { user } => self.sockets.restore(user),
         }
         Ok(vec![])

@@ -261,16 +261,15 @@ pub(super) fn suspend(state: &State, suspended: bool, cx: &Context) -> Result<De
     })
 }
 
-/// The account first, so that its sockets are told the right reason. Each device by itself too: when the account is let in
-/// again, its tokens of before still do not count.
+/// Each device by itself too: when the account is let in again, its tokens of before still do not count.
 fn shut_out_all(decision: Decision<User>, state: &State, account: &Account, cx: &Context) -> Decision<User> {
     let decision = presence::put_out(decision, state, None);
-    let devices = account.devices.iter().map(|device| Some(device.id));
-    std::iter::once(None)
-        .chain(devices)
-        .fold(decision, |decision, device| {
-            devices::shut_out(decision, device, cx)
-        })
+    let devices: Vec<_> = account.devices.iter().map(|device| device.id).collect();
+    let rows = std::iter::once(None).chain(devices.iter().copied().map(Some));
+    rows.fold(decision, |decision, device| {
+        decision.send(devices::token_row(device, true, cx))
+    })
+    .effect(Effect::ShutOutAll(devices))
 }
 
 /// The number is another account's, so nobody can sign in to this one again: it is stopped, and its handle free.

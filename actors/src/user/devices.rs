@@ -149,7 +149,7 @@ pub(super) fn open(
     {
         decision = decision.event(Event::Device(Change::Revoked(unused.id)));
         decision = presence::put_out(decision, state, Some(unused.id));
-        decision = shut_out(decision, Some(unused.id), cx);
+        decision = shut_out(decision, unused.id, cx);
     }
     Ok(decision)
 }
@@ -200,17 +200,18 @@ pub(super) fn revoke(state: &State, id: DeviceId, cx: &Context) -> Result<Decisi
 fn signed_out(state: &State, id: DeviceId, reply: Reply, cx: &Context) -> Decision<User> {
     let decision = Decision::reply(reply).event(Event::Device(Change::Revoked(id)));
     let decision = presence::put_out(decision, state, Some(id));
-    shut_out(decision, Some(id), cx)
+    shut_out(decision, id, cx)
 }
 
-/// From now on the access tokens of a device (absent: of all) count no more: said to all nodes at once by the effect, and to
-/// those that start later, or missed it, by the row.
-pub(super) fn shut_out(decision: Decision<User>, device: Option<DeviceId>, cx: &Context) -> Decision<User> {
+/// From now on the access tokens of a device count no more: said to all nodes at once by the effect, and to those that start
+/// later, or missed it, by the row.
+fn shut_out(decision: Decision<User>, device: DeviceId, cx: &Context) -> Decision<User> {
     decision
-        .send(token_row(device, true, cx))
+        .send(token_row(Some(device), true, cx))
         .effect(Effect::ShutOut(device))
 }
 
+/// Whether the access tokens of a device, or (absent) of all, are refused.
 pub(super) fn token_row(device: Option<DeviceId>, shut_out: bool, cx: &Context) -> Outgoing {
     let row = tables::ShutOut {
         user: me(cx),

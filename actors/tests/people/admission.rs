@@ -2,6 +2,7 @@
 
 use crate::world::{World, call, until};
 use mitalk_actors::id::Home;
+use mitalk_actors::live::Revoked;
 use mitalk_actors::operator::{AllowedNumber, Error, Person};
 use mitalk_actors::person::{NoticeKind, Standing, Ticket};
 use mitalk_actors::phase::Admits;
@@ -241,13 +242,10 @@ async fn a_suspended_person_is_shut_out() {
         .await
         .unwrap();
     let let_in = async || {
-        world
-            .mitalk
-            .revoked(caller.user, caller.device)
-            .is_none()
-            .then_some(())
+        let device = world.mitalk.revoked(caller.user, caller.device);
+        (device == Some(Revoked::Device)).then_some(())
     };
-    until("let in again", let_in).await;
+    until("let in again, but not on the old device", let_in).await;
     assert_eq!(world.sign_in(1).await.standing, Standing::Active);
     let nobody = world.mitalk.account(call(), Person::Phone(number_text(9))).await;
     assert_eq!(nobody, Err(Error::PersonNotFound));

@@ -121,6 +121,12 @@ pub enum OpenError {
         /// Its refusal.
         source: std::io::Error,
     },
+    /// No write-ahead log is possible there, such as on a network's file system.
+    #[error("{path}: this file system allows no write-ahead log; put the data directory on a local disk")]
+    NoLog {
+        /// The database.
+        path: PathBuf,
+    },
     /// SQLite refused.
     #[error("{path}: {source}")]
     Sql {
@@ -148,7 +154,9 @@ pub(super) fn open(path: &Path, options: &Options) -> Result<Opened, OpenError> 
     let mut writer = connect(path, read_write).map_err(sql)?;
     // Before anything is set: journal_mode would be written into somebody else's file.
     check_identity(path, &writer)?;
-    configure_writer(&writer).map_err(sql)?;
+    if !configure_writer(&writer).map_err(sql)? {
+        return Err(OpenError::NoLog { path: path.into() });
+    }
     schema::bring_up(path, &mut writer, options.migrate)?;
     limit_size(&writer, options.max_bytes).map_err(sql)?;
     let readers = (0..options.readers.max(1))
@@ -172,12 +180,14 @@ pub(super) fn connect(path: &Path, access: OpenFlags) -> rusqlite::Result<Connec
     Ok(connection)
 }
 
-fn configure_writer(connection: &Connection) -> rusqlite::Result<()> {
-    connection.pragma_update(None, "journal_mode", "WAL")?;
+/// False if SQLite cannot keep a write-ahead log there: readers would then hold the writer up.
+fn configure_writer(connection: &Connection) -> rusqlite::Result<bool> {
+    let mode: String = connection.pragma_update_and_check(None, "journal_mode", "WAL", |row| row.get(0))?;
     // FULL, not NORMAL: in WAL mode only FULL syncs the log at every commit, and an answer promises just that.
     connection.pragma_update(None, "synchronous", "FULL")?;
     connection.pragma_update(None, "foreign_keys", true)?;
-    connection.pragma_update(None, "journal_size_limit", LOG_LIMIT_BYTES)
+    connection.pragma_update(None, "journal_size_limit", LOG_LIMIT_BYTES)?;
+    Ok(mode == "wal")
 }
 
 fn limit_size(connection: &Connection, max_bytes: Option<u64>) -> rusqlite::Result<()> {
@@ -293,6 +303,28 @@ mod tests {
             Ok(_) => panic!("{} was opened", path.display()),
             Err(error) => error,
         }
+    }
+
+    /// A killed process loses nothing even without these; a machine without power does.
+    #[test]
+    fn each_commit_is_synced_into_a_log() {
+        let (path, _directory) = database();
+        let writer = open(&path, &Options::default()).unwrap().writer;
+        let number = |name| {
+            writer
+                .pragma_query_value(None, name, |row| row.get::<_, i64>(0))
+                .unwrap()
+        };
+        assert_eq!(number("synchronous"), 2, "FULL");
+        let mode: String = writer
+            .pragma_query_value(None, "journal_mode", |row| row.get(0))
+            .unwrap();
+        assert_eq!(mode, "wal");
+        let memory = Connection::open_in_memory().unwrap();
+        assert!(
+            !configure_writer(&memory).unwrap(),
+            "where there is no log it is refused"
+        );
     }
 
     #[test]
