@@ -309,7 +309,8 @@ pub struct TooLarge {
 }
 
 impl Limits {
-    /// Checks what is stored with an account: the defaults are also the most, by the size of the largest account.
+    /// Checks what is stored with an account: the defaults are also the most, by the size of the largest account. Titles of rooms do not
+    /// count: notices keep only so much of them.
     ///
     /// # Errors
     /// The first field that is too large. Those of rooms are checked where rooms are.

@@ -15,6 +15,7 @@ use crate::number::{PhoneKey, SealedNumber};
 use crate::person::NoticeKind;
 use crate::phone::{self, Phone};
 use crate::ports::{Batch, Delivered, EventKey, EventSource, Mark, Message, Sms, SmsError, SmsMessage};
+use crate::room::{self, Room, Scene, Visibility};
 use crate::user::{self, Origin, User};
 use futures::{StreamExt, stream};
 use mitalk_cluster::store::Event;
@@ -41,6 +42,9 @@ const LOOK: Duration = Duration::from_secs(1);
 const FIRST_RETRY: Duration = Duration::from_millis(200);
 const LAST_RETRY: Duration = Duration::from_secs(30);
 const DEADLINE: Duration = Duration::from_secs(10);
+/// Tries of a text message, about a quarter of an hour: a number that the provider never takes must not hold up the others
+/// for good.
+const TRIES: u32 = 40;
 /// Followers told at once.
 const AT_ONCE: usize = 16;
 /// Pages of walks that wait for the job; a page that finds no room is told again by its timer.
@@ -63,13 +67,16 @@ enum Failed {
 
 impl From<Trouble> for Failed {
     fn from(trouble: Trouble) -> Self {
-        Self::Later(trouble.to_string(), trouble.retry_after())
+        match trouble.retry_after() {
+            Some(wait) => Self::Later(trouble.to_string(), Some(wait)),
+            None => Self::Never(trouble.to_string()),
+        }
     }
 }
 
 impl From<mitalk_cluster::StoreError> for Failed {
     fn from(error: mitalk_cluster::StoreError) -> Self {
-        Self::Later(error.to_string(), None)
+        Trouble::from(error).into()
     }
 }
 
@@ -118,12 +125,17 @@ impl Consumer {
     /// Deals with one event until that is recorded.
     async fn deal(&self, group: &str, topic: &str, delivered: Delivered) {
         let event = &delivered.event;
-        let mut delay = FIRST_RETRY;
+        let (mut delay, mut tries) = (FIRST_RETRY, 0);
         let mut dealt = event.sequence <= delivered.recorded;
         loop {
             let failed = match self.step(group, topic, &delivered, &mut dealt).await {
                 Ok(()) => return self.mitalk.metrics.event(group, "dealt_with"),
                 Err(failed) => failed,
+            };
+            tries += 1;
+            let failed = match failed {
+                Failed::Later(why, _) if group == MESSAGES && tries >= TRIES && !dealt => Failed::Never(why),
+                other => other,
             };
             let (why, wait) = match failed {
                 Failed::Later(why, wait) => (why, wait.unwrap_or(delay).max(delay)),
@@ -271,11 +283,26 @@ impl Consumer {
         what: impl FnOnce(String) -> NoticeKind<UserId>,
         event: &Event,
     ) -> Result<(), Failed> {
-        let Some(card) = self.mitalk.reads.live_room(room).await? else {
+        let Some(scene) = self.live_room(room).await? else {
             return Ok(());
         };
-        self.notify(to, what(card.settings.title), Origin::of(&event.id()))
+        self.notify(to, what(scene.settings.title), Origin::of(&event.id()))
             .await
+    }
+
+    /// A room by its home: the event of a young room may be here before its row is in the read table. Absent: it is over.
+    async fn live_room(&self, room: RoomId) -> Result<Option<Scene>, Failed> {
+        let look = room::Command::Look;
+        let asked = self
+            .mitalk
+            .cluster
+            .ask::<Room>(&room.to_string(), look, Call::within(DEADLINE))
+            .await;
+        match asked {
+            Ok(room::Reply::View(view)) => Ok(Some(view.scene).filter(|scene| !scene.ended)),
+            Ok(_) => Ok(None),
+            Err(error) => skipped(error).map(|()| None),
+        }
     }
 
     async fn notify(&self, to: UserId, what: NoticeKind<UserId>, origin: Origin) -> Result<(), Failed> {
@@ -310,13 +337,14 @@ impl Consumer {
     async fn tell_page(&self, walk: &Walk) -> Result<(), Failed> {
         let limit = self.mitalk.limits.notices.fanout_per_second as usize;
         let followers = self.mitalk.reads.followers(walk.by, walk.after, limit).await?;
-        // A room that is over already is no news.
-        let card = self.mitalk.reads.live_room(walk.room).await?;
-        let last = followers.last().copied().filter(|_| card.is_some());
-        if let Some(card) = card {
+        // A room that is over already, or closed meanwhile, is no news.
+        let scene = self.live_room(walk.room).await?;
+        let scene = scene.filter(|scene| scene.settings.visibility != Visibility::Closed);
+        let last = followers.last().copied().filter(|_| scene.is_some());
+        if let Some(scene) = scene {
             let what = NoticeKind::RoomStarted {
                 room: walk.room,
-                title: card.settings.title,
+                title: scene.settings.title,
                 by: walk.by,
             };
             let told = followers
@@ -324,7 +352,12 @@ impl Consumer {
                 .map(|follower| self.notify(follower, what.clone(), walk.origin));
             let told: Vec<_> = stream::iter(told).buffer_unordered(AT_ONCE).collect().await;
             // One that failed: the whole page again, those who know are not told twice.
-            told.into_iter().collect::<Result<(), _>>()?;
+            for failed in told.into_iter().filter_map(Result::err) {
+                match failed {
+                    Failed::Later(..) => return Err(failed),
+                    Failed::Never(why) => tracing::error!(%why, "a follower is not told"),
+                }
+            }
         }
         self.ask_fanout(
             walk.room,

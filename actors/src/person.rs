@@ -6,6 +6,11 @@
 use crate::id::{RoomId, UserId};
 use mitalk_cluster::Timestamp;
 use serde::{Deserialize, Serialize};
+use unicode_segmentation::UnicodeSegmentation;
+
+/// Bytes of a room's title in a notice: 60 characters of most scripts. An account keeps 32 notices within its 64 KiB,
+/// and titles may have twice as many.
+const TITLE_BYTES: usize = 240;
 
 /// Where an account stands.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -195,6 +200,19 @@ impl<P> NoticeKind<P> {
                 Some(by)
             }
         }
+    }
+
+    /// With a title that an account can keep, cut between characters as people see them.
+    pub(crate) fn bounded(mut self) -> Self {
+        if let Self::StageInvitation { title, .. }
+        | Self::Pinged { title, .. }
+        | Self::RoomStarted { title, .. } = &mut self
+        {
+            let ends = title.grapheme_indices(true).map(|(at, text)| at + text.len());
+            let fits = ends.take_while(|end| *end <= TITLE_BYTES).last();
+            title.truncate(fits.unwrap_or(0));
+        }
+        self
     }
 
     /// The same with another form of the person.

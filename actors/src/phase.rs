@@ -1,7 +1,7 @@
 //! The phase: who becomes active on sign-up. One global entity, set by an operator; each change is audited.
 //!
 //! The rule itself is the pure [`entrance`], exactly the table of product.md. Opening to everybody also calls everybody
-//! who waits. The allow-list is rows behind a port, not state; what operators do to it is only recorded here.
+//! who waits; any other phase stops what is still being called. The allow-list is rows behind a port, not state; what operators do to it is only recorded here.
 
 use crate::events::{Actor, Audit, Message};
 use crate::id::Home;
@@ -74,6 +74,8 @@ pub enum Phase {}
 pub struct State {
     admits: Admits,
     since: Timestamp,
+    /// Counts the changes, for waitlists: what an older one says is obsolete.
+    changes: u64,
 }
 
 /// What is asked of it.
@@ -137,7 +139,7 @@ impl Entity for Phase {
         Ok(match command {
             Command::Read => Decision::reply(Reply { admits: state.admits }),
             Command::Set { admits, .. } if admits == state.admits => Decision::reply(Reply { admits }),
-            Command::Set { admits, homes } => set(admits, &homes, cx),
+            Command::Set { admits, homes } => set(state, admits, &homes, cx),
             Command::RecordAllowList { action, count } => Decision::reply(Reply { admits: state.admits })
                 .event(Event::Recorded)
                 .send(Audit::new(Actor::Operator, &action).count(count).outgoing()),
@@ -148,23 +150,23 @@ impl Entity for Phase {
         if let Event::Changed { admits, at } = event {
             state.admits = *admits;
             state.since = *at;
+            state.changes += 1;
         }
     }
 }
 
-fn set(admits: Admits, homes: &[Home], cx: &Context) -> Decision<Phase> {
+fn set(state: &State, admits: Admits, homes: &[Home], cx: &Context) -> Decision<Phase> {
     let audit = Audit::new(Actor::Operator, "phase_set").value(admits.as_str());
     let decision = Decision::reply(Reply { admits })
         .event(Event::Changed { admits, at: cx.now })
         .send(audit.outgoing());
-    if admits != Admits::Open {
-        return decision;
-    }
+    let change = state.changes + 1;
+    let command = match admits {
+        Admits::Open => waitlist::Command::Open { change },
+        Admits::ClosedTest | Admits::Employees => waitlist::Command::Hold { change },
+    };
     homes.iter().fold(decision, |decision, home| {
-        decision.send(Outgoing::to::<Waitlist>(
-            home.as_str(),
-            &waitlist::Command::AdmitAll,
-        ))
+        decision.send(Outgoing::to::<Waitlist>(home.as_str(), &command))
     })
 }
 
@@ -213,10 +215,16 @@ mod tests {
         assert_eq!(phase.messages::<Audit>().len(), 1);
         phase.ask(set(Admits::Open)).unwrap();
         assert_eq!(phase.messages::<Audit>().len(), 2);
-        assert_eq!(
-            phase.commands::<Waitlist>().len(),
-            1,
-            "everybody who waits is called"
+        let commands = phase.commands::<Waitlist>();
+        assert!(
+            matches!(
+                commands[..],
+                [
+                    (_, waitlist::Command::Hold { change: 1 }),
+                    (_, waitlist::Command::Open { change: 2 })
+                ]
+            ),
+            "everybody who waits is called, once: {commands:?}"
         );
     }
 }

@@ -179,7 +179,7 @@ impl Entity for User {
             C::Notices { before, limit } => notices::list(state, before, limit),
             C::ReadNotices { up_to } => notices::read(state, up_to),
 
-            C::Attach { socket, most } => presence::attach(state, socket, most, cx),
+            C::Attach { socket, most, again } => presence::attach(state, socket, most, again, cx),
             C::Detach { socket } => Ok(presence::detach(state, socket)),
             C::ClaimRoom(claim) => presence::claim(state, claim),
             C::ReleaseRoom { session } => Ok(presence::release(state, session)),

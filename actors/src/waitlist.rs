@@ -61,6 +61,8 @@ pub struct State {
     /// Called, ever.
     admitted: u64,
     rate: Option<Rate>,
+    /// The newest change of the phase that was heard of.
+    phase_change: u64,
     recent: VecDeque<(UserId, u64)>,
 }
 
@@ -78,8 +80,18 @@ pub enum Command {
         /// How many.
         count: u64,
     },
-    /// The phase is open: admit everybody who waits.
+    /// As `Open`, from before changes of the phase were counted; obsolete once one was heard of.
     AdmitAll,
+    /// The phase is open: admit everybody who waits.
+    Open {
+        /// Which change of the phase says so; one before the newest is obsolete.
+        change: u64,
+    },
+    /// The phase is not open (any more): nobody else is called until an operator says so again.
+    Hold {
+        /// Which change of the phase says so.
+        change: u64,
+    },
     /// An operator admits so many per hour; 0 stops it.
     SetRate {
         /// How many.
@@ -155,6 +167,8 @@ pub enum Event {
         /// How many.
         count: u64,
     },
+    /// The phase changed so many times.
+    PhaseChanged(u64),
     /// Only said to the audit.
     Recorded,
 }
@@ -184,6 +198,14 @@ impl Entity for Waitlist {
                     .event(Event::Recorded)
                     .send(audit)
             }
+            Command::Open { change } | Command::Hold { change } if change <= state.phase_change => {
+                Decision::reply(state.view(cx.now))
+            }
+            Command::Open { change } => {
+                owe(state, u64::MAX, Late::default(), cx).event(Event::PhaseChanged(change))
+            }
+            Command::Hold { change } => hold(state, change, cx),
+            Command::AdmitAll if state.phase_change > 0 => Decision::reply(state.view(cx.now)),
             Command::AdmitAll => owe(state, u64::MAX, Late::default(), cx),
             Command::SetRate { per_hour } => set_rate(state, per_hour, cx),
             Command::RateDue => rate_due(state, cx),
@@ -228,6 +250,7 @@ impl Entity for Waitlist {
                     rate.given += count;
                 }
             }
+            Event::PhaseChanged(change) => state.phase_change = change,
             Event::Recorded => {}
         }
     }
@@ -354,6 +377,26 @@ fn called(state: &State, answered: u64, count: u64, empty: bool, cx: &Context) -
         return decision;
     }
     call(decision, state.head + u32::from(next), state.calls + 1, owed, cx)
+}
+
+/// What a block is calling just now, it calls; the rate of another phase is not this one's.
+fn hold(state: &State, change: u64, cx: &Context) -> Decision<Waitlist> {
+    let view = Reply {
+        owed: 0,
+        rate_per_hour: 0,
+        ..state.view(cx.now)
+    };
+    let decision = Decision::reply(view)
+        .event(Event::PhaseChanged(change))
+        .event(Event::Owed {
+            owed: 0,
+            late_until: Timestamp::default(),
+        });
+    if state.rate.is_none() {
+        return decision;
+    }
+    let (per_hour, at) = (0, cx.now);
+    decision.event(Event::RateSet { per_hour, at })
 }
 
 fn set_rate(state: &State, per_hour: u32, cx: &Context) -> Decision<Waitlist> {

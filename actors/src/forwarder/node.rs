@@ -7,7 +7,7 @@
 //! die with it and the node takes no more joins.
 
 use super::actor::{Envelope, Forwarder, Message, Start};
-use super::gate::Gate;
+use super::gate::{Gate, Permit};
 use super::ledger::Ledger;
 use super::link::Links;
 use super::metrics::Metrics;
@@ -139,7 +139,7 @@ impl Forwarders {
                 Some(running) => running,
                 None => self.begin(room).await?,
             };
-            match cast(&self.0, &running, message) {
+            match cast(&self.0, &running, running.gate.enter(), message) {
                 Ok(()) => return Ok(()),
                 Err(Some(back)) => {
                     self.forget(room, running.actor.get_id());
@@ -151,10 +151,10 @@ impl Forwarders {
         Err(Refusal::Unavailable("the forwarder stops".into()))
     }
 
-    /// Hands a message to the room's forwarder if there is one.
+    /// Hands what its home or an account says to the room's forwarder, if there is one.
     pub(super) fn deliver_if_running(&self, room: RoomId, message: Message) {
         if let Some(running) = self.find(room)
-            && cast(&self.0, &running, message).is_err()
+            && cast(&self.0, &running, running.gate.enter_reserved(), message).is_err()
         {
             tracing::debug!(%room, "a letter to a forwarder was lost");
         }
@@ -236,8 +236,13 @@ impl Forwarders {
 }
 
 /// Casts if the mailbox has room. The message comes back if the actor is gone.
-fn cast(shared: &Shared, running: &Running, message: Message) -> Result<(), Option<Message>> {
-    let Some(permit) = running.gate.enter() else {
+fn cast(
+    shared: &Shared,
+    running: &Running,
+    permit: Option<Permit>,
+    message: Message,
+) -> Result<(), Option<Message>> {
+    let Some(permit) = permit else {
         shared.metrics.refused.inc();
         return Err(None);
     };

@@ -62,7 +62,7 @@ impl Replica {
             }
             _ => None,
         };
-        apply(&mut self.view.scene, &mut self.view.passing, &change);
+        apply(&mut self.view.scene, &mut self.view.passing, version, &change);
         self.view.version = version;
         let hands = u32::try_from(self.view.scene.hands.len()).unwrap_or(u32::MAX);
         let told = Told {

@@ -6,6 +6,7 @@
 use super::token::Generation;
 use crate::id::{DeviceId, SessionId, UserId};
 use crate::person::Brief;
+use crate::room::Version;
 use mitalk_media::SessionKey;
 use std::collections::HashMap;
 use tokio::time::Instant;
@@ -22,6 +23,10 @@ pub(super) struct Person {
     /// same token comes again.
     pub(super) before: Option<Generation>,
     pub(super) link: Link,
+    /// Came without a token to an open microphone: not heard until the home has it muted.
+    pub(super) hushed: bool,
+    /// The replica's version when they came in: later removals concern them.
+    pub(super) since: Version,
     /// When the person's account last confirmed that they are here.
     pub(super) claimed: Option<Instant>,
 }
@@ -143,6 +148,8 @@ mod tests {
             generation: Generation(key),
             before: None,
             link: Link::There,
+            hushed: false,
+            since: Version::default(),
             claimed: None,
         }
     }

@@ -209,7 +209,10 @@ impl Mitalk {
             offered: held,
         };
         let account = self.ask_account::<Error>(user, sign_up, stranger.call()).await?;
-        self.settle_waiting(account, &stranger.call()).await?;
+        // The code is spent: what can be settled when they next look must not cost them another one.
+        if let Err(error) = self.settle_waiting(account, &stranger.call()).await {
+            tracing::warn!(%error, "who signed in comes in later");
+        }
         let name = verify.device_name.as_deref();
         let verified = self.open_device(user, name, stranger.call()).await?;
         self.metrics.signed_in(verified.standing);

@@ -126,6 +126,9 @@ impl Mitalk {
         }
         let most = self.limits.notices.following;
         if self.reads.follow_counts(caller.user).await?.following >= most {
+            if !self.reads.followed_among(caller.user, &[whom]).await?.is_empty() {
+                return Ok(());
+            }
             return Err(Error::FollowingTooMany { most });
         }
         self.set_follow(caller, whom, true).await

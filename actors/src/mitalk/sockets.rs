@@ -19,6 +19,8 @@ const DEADLINE: Duration = Duration::from_secs(10);
 const AT_ONCE: usize = 16;
 /// After an account or the store did not answer.
 const RETRY: Duration = Duration::from_millis(500);
+/// Tries to tell an account that a socket is gone.
+const DETACH_TRIES: usize = 3;
 /// Shut-out devices are remembered for longer than any access token lives.
 const REVOKED_FOR: Duration = Duration::from_secs(60 * 60);
 /// How often it is read who was shut out: what a node was not told, because it or the account's died in that moment, it
@@ -54,7 +56,7 @@ impl Mitalk {
         notices_after: u64,
     ) -> Result<LiveSession, Error> {
         let call = caller.plain_call();
-        let attach = self.attach_command(&sink);
+        let attach = self.attach_command(&sink, false);
         let session = LiveSession {
             core: self.clone(),
             sink,
@@ -112,7 +114,7 @@ impl Mitalk {
         Ok(())
     }
 
-    fn attach_command(&self, sink: &LiveSink) -> user::Command {
+    fn attach_command(&self, sink: &LiveSink, again: bool) -> user::Command {
         let node = self.cluster.node().clone();
         user::Command::Attach {
             socket: SocketAt {
@@ -121,6 +123,7 @@ impl Mitalk {
                 device: sink.device(),
             },
             most: self.limits.live.per_account,
+            again,
         }
     }
 
@@ -226,13 +229,38 @@ impl Mitalk {
     }
 
     async fn reattach(&self, sink: LiveSink) {
-        let attach = self.attach_command(&sink);
+        // A pass takes a while: sockets end and devices come back meanwhile.
+        let of_person = self.sockets.of(sink.user());
+        let newest = of_person.iter().rfind(|other| other.device() == sink.device());
+        if newest.is_none_or(|newest| newest.id() != sink.id()) {
+            return;
+        }
+        let attach = self.attach_command(&sink, true);
         let asked = self
             .cluster
             .ask::<User>(&sink.user().to_string(), attach, Call::within(DEADLINE))
             .await;
         if let Err(error) = asked {
             tracing::debug!(%error, "socket not attached anew");
+        }
+        if self.sockets.sink(sink.user(), sink.id()).is_none() {
+            self.detach(&sink).await;
+        }
+    }
+
+    /// If all tries fail the account says things to a socket that is gone, until the device's next one takes its place.
+    async fn detach(&self, sink: &LiveSink) {
+        for _ in 0..DETACH_TRIES {
+            let detach = user::Command::Detach { socket: sink.id() };
+            let user = sink.user().to_string();
+            match self
+                .cluster
+                .ask::<User>(&user, detach, Call::within(DEADLINE))
+                .await
+            {
+                Err(error) if error.retryable() => tokio::time::sleep(RETRY).await,
+                _ => return,
+            }
         }
     }
 }
@@ -257,14 +285,7 @@ impl Drop for LiveSession {
         let Ok(runtime) = tokio::runtime::Handle::try_current() else {
             return;
         };
-        runtime.spawn(async move {
-            let detach = user::Command::Detach { socket: sink.id() };
-            // If it fails the account learns it when it says something to the socket, or passivates.
-            let _ = core
-                .cluster
-                .ask::<User>(&sink.user().to_string(), detach, Call::within(DEADLINE))
-                .await;
-        });
+        runtime.spawn(async move { core.detach(&sink).await });
     }
 }
 

@@ -129,6 +129,11 @@ impl<'a> Draft<'a> {
         }
     }
 
+    /// The row goes out before events: who hears of them may look for it.
+    fn first(&mut self, row: tables::LiveRoom) {
+        self.outbox.insert(0, tables::Change::LiveRoom(row).outgoing());
+    }
+
     /// The longest on stage whose network is there, else the longest on stage.
     fn settle_moderator(&mut self) {
         let Some(scene) = self.state.live_scene() else {
@@ -163,7 +168,7 @@ impl<'a> Draft<'a> {
         if scene.ended {
             if !ended_before {
                 let row = tables::LiveRoom::Remove { room: scene.room };
-                self.outbox.push(tables::Change::LiveRoom(row).outgoing());
+                self.first(row);
                 self.effects.extend([Effect::List(None), Effect::Release]);
             }
             return;
@@ -176,7 +181,7 @@ impl<'a> Draft<'a> {
             let card = Box::new(Card::of(scene, self.state.version(), self.state.told_audience()));
             if row_changed {
                 let row = tables::LiveRoom::Put(card.clone());
-                self.outbox.push(tables::Change::LiveRoom(row).outgoing());
+                self.first(row);
             }
             self.effects.push(Effect::List(Some(card)));
         }

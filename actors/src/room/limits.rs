@@ -24,6 +24,9 @@ pub(super) const PINGS_REMEMBERED: usize = 150;
 /// The longest tick that a configuration may ask for.
 const MAX_TICK_MS: u64 = 60_000;
 
+/// Removals that a view tells, for forwarders that missed them.
+pub(super) const REMOVALS_REMEMBERED: usize = 64;
+
 /// Bounds of a room. With the greatest values the encoded state stays below the cluster's 64 KiB (tested).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Limits {

@@ -122,6 +122,9 @@ pub struct Passing {
     pub away: BTreeSet<UserId>,
     /// People in the audience, over all forwarders.
     pub audience: u32,
+    /// Who was removed lately, and by which change, oldest first: a forwarder that missed the change learns it from a view.
+    #[serde(default)]
+    pub removed: Vec<(UserId, Version)>,
 }
 
 /// Orders everything that the home of a room tells: activations of the home first, then the changes of one activation.
@@ -264,8 +267,8 @@ impl Scene {
     }
 }
 
-/// Applies a change; the only code that does.
-pub(crate) fn apply(scene: &mut Scene, passing: &mut Passing, change: &Change) {
+/// Applies the change of that version; the only code that does.
+pub(crate) fn apply(scene: &mut Scene, passing: &mut Passing, version: Version, change: &Change) {
     match change {
         Change::Settings(settings) => scene.settings = settings.clone(),
         Change::LinkRenewed(times) => scene.link = *times,
@@ -286,7 +289,13 @@ pub(crate) fn apply(scene: &mut Scene, passing: &mut Passing, change: &Change) {
             scene.banned.insert(*user);
             scene.pinged.retain(|ping| ping.user != *user);
         }
-        Change::Out(_, Out::Removed) => {} // who may come back may do so to a closed room, too
+        // Who may come back may do so to a closed room, too.
+        Change::Out(user, Out::Removed) => {
+            if passing.removed.len() >= super::limits::REMOVALS_REMEMBERED {
+                passing.removed.remove(0);
+            }
+            passing.removed.push((*user, version));
+        }
         Change::Away(user, true) => {
             passing.away.insert(*user);
         }

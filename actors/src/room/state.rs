@@ -168,8 +168,12 @@ impl State {
         if let Change::Seated(seat) = change {
             opened.next_number = opened.next_number.max(seat.number + 1);
         }
-        apply(&mut opened.scene, &mut self.live.passing, change);
         self.live.sequence += 1;
+        let version = Version {
+            activation: self.activations,
+            sequence: self.live.sequence,
+        };
+        apply(&mut opened.scene, &mut self.live.passing, version, change);
     }
 
     fn tick(&mut self) {

@@ -87,7 +87,7 @@ impl Effects<Room> for Homes {
         let Ok(room) = id.key.parse::<RoomId>() else {
             return;
         };
-        for effect in effects {
+        for effect in in_one_letter(effects) {
             match effect {
                 Effect::Tell { to, changes } => self.tell(&to, room, Body::Told(changes)),
                 Effect::Cut { to, at, user, cut } => self.tell(&to, room, Body::Cut { at, user, cut }),
@@ -97,6 +97,27 @@ impl Effects<Room> for Homes {
             }
         }
     }
+}
+
+/// What a batch of commands tells the same nodes goes in one letter: letters keep no order among themselves, and one that
+/// is overtaken costs a whole view.
+fn in_one_letter(effects: Vec<Effect>) -> Vec<Effect> {
+    let mut merged = Vec::<Effect>::with_capacity(effects.len());
+    for effect in effects {
+        let Effect::Tell { to, changes } = effect else {
+            merged.push(effect);
+            continue;
+        };
+        let last = merged.iter_mut().rev().find_map(|earlier| match earlier {
+            Effect::Tell { to, changes } => Some((to, changes)),
+            _ => None,
+        });
+        match last {
+            Some((before, earlier)) if *before == to => earlier.extend(changes),
+            _ => merged.push(Effect::Tell { to, changes }),
+        }
+    }
+    merged
 }
 
 /// Told about shards.
@@ -184,5 +205,40 @@ async fn scan(homes: &Homes, reads: &dyn Reads, hallway: &hallway::Service) -> b
             homes.keep_what_is_shown(hallway);
             return true;
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::room::{Change, Version};
+
+    #[test]
+    fn a_batch_is_told_in_one_letter_and_in_order() {
+        let tell = |to: To, sequence| Effect::Tell {
+            to,
+            changes: vec![(
+                Version {
+                    activation: 1,
+                    sequence,
+                },
+                Change::Audience(sequence),
+            )],
+        };
+        let some = || To::Nodes(vec![NodeId::new("a")]);
+        let effects = vec![
+            tell(To::Everybody, 1),
+            Effect::Keep,
+            tell(To::Everybody, 2),
+            tell(some(), 3),
+            tell(To::Everybody, 4),
+        ];
+        let letters = in_one_letter(effects)
+            .into_iter()
+            .filter_map(|effect| match effect {
+                Effect::Tell { changes, .. } => Some(changes.iter().map(|(at, _)| at.sequence).collect()),
+                _ => None,
+            });
+        assert_eq!(letters.collect::<Vec<Vec<_>>>(), [vec![1, 2], vec![3], vec![4]]);
     }
 }

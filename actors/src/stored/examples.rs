@@ -181,6 +181,7 @@ fn active_user() -> Model<User> {
                 device: device(1),
             },
             most: 3,
+            again: true,
         },
     ];
     let (room, title, by) = (room_id(), String::from("Bridges"), user(5));

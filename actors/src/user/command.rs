@@ -207,6 +207,9 @@ pub enum Command {
         socket: SocketAt,
         /// Sockets of an account; the oldest makes room.
         most: usize,
+        /// It was attached before, and the account may have forgotten it: nothing gives way to it.
+        #[serde(default)]
+        again: bool,
     },
     /// It is gone. Memory only.
     Detach {

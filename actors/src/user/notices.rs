@@ -94,7 +94,7 @@ pub(super) fn add(
     let notice = Notice {
         seq: account.notice_seq + 1,
         at: cx.now,
-        what,
+        what: what.bounded(),
     };
     let row = Row::Notice(tables::NoticeOf {
         user: me(cx),

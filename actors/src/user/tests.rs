@@ -345,6 +345,7 @@ fn a_socket_gives_way_to_the_same_devices_next_one() {
                 device: device(on),
             },
             most: 2,
+            again: false,
         }
     };
     let closed = |account: &Model<User>| {
@@ -361,6 +362,18 @@ fn a_socket_gives_way_to_the_same_devices_next_one() {
     account.ask(socket(3, 1)).unwrap();
     account.ask(socket(4, 3)).unwrap();
     assert_eq!(closed(&account), 2, "the same device's, then the oldest");
+    let attached = account.state.live.sockets.clone();
+    for (n, on) in [(1, 1), (2, 2), (5, 3)] {
+        let Command::Attach { socket, most, .. } = socket(n, on) else {
+            panic!("attach")
+        };
+        let again = true;
+        account.ask(Command::Attach { socket, most, again }).unwrap();
+    }
+    assert_eq!(
+        account.state.live.sockets, attached,
+        "nothing gives way to a repeat"
+    );
     assert!(User::pinned(&account.state), "sockets are only known here");
 }
 
@@ -495,8 +508,14 @@ fn the_largest_account_fits_into_its_row() {
             .unwrap();
         account.ask(Command::Followed { by: user(n + 1) }).unwrap();
     }
+    // The most bytes that a room takes for a character.
+    let settings = crate::room::Settings {
+        title: "\u{1F1E9}\u{1F1EA}".repeat(limits.rooms.title_chars),
+        ..crate::room::Settings::default()
+    };
+    let title = settings.checked(&crate::room::Limits::default()).unwrap().title;
     for n in 0..KEPT_NOTICES as u64 {
-        let (room, title) = (RoomId::new(Home::default(), 1), text(limits.rooms.title_chars));
+        let (room, title) = (RoomId::new(Home::default(), 1), title.clone());
         let what = NoticeKind::StageInvitation {
             room,
             title,

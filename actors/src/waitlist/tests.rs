@@ -201,7 +201,7 @@ proptest! {
         prop_assert_eq!(now, expected, "exactly N more, or all");
         prop_assert_eq!(u64::from(world.waiting()), u64::from(people) - now);
 
-        world.waitlist.ask(Command::AdmitAll).unwrap();
+        world.waitlist.ask(Command::Open { change: 1 }).unwrap();
         world.settle();
         prop_assert_eq!(world.active(people).len() as u32, people);
         prop_assert_eq!(world.waiting(), 0);
@@ -318,4 +318,33 @@ fn a_rate_calls_as_many_as_it_says() {
     );
     waitlist.ask(Command::SetRate { per_hour: 0 }).unwrap();
     assert!(waitlist.timers().is_empty());
+}
+
+#[test]
+fn a_phase_that_is_left_calls_nobody_else_whatever_is_repeated_late() {
+    let mut waitlist = Model::<Waitlist>::new(Home::default().as_str());
+    for n in 0..200 {
+        let user = UserId::new(Home::default(), n);
+        waitlist.ask(Command::Take { user }).unwrap();
+    }
+    waitlist.ask(Command::SetRate { per_hour: 360 }).unwrap();
+    assert_eq!(waitlist.ask(Command::Open { change: 1 }).unwrap().owed, 200);
+    waitlist.ask(Command::Hold { change: 2 }).unwrap();
+    // The row of the first change, once more.
+    waitlist.ask(Command::Open { change: 1 }).unwrap();
+    waitlist.advance(Duration::from_secs(3600));
+    waitlist.fire_timers();
+    // The call that was under way has done its work.
+    let (call, count, empty) = (1, 64, false);
+    waitlist.ask(Command::Called { call, count, empty }).unwrap();
+    let shown = waitlist.ask(Command::Show).unwrap();
+    assert_eq!((shown.owed, shown.rate_per_hour), (0, 0));
+    assert_eq!(
+        waitlist
+            .commands::<Block>()
+            .iter()
+            .filter(|(_, command)| { matches!(command, block::Command::Call { .. }) })
+            .count(),
+        1
+    );
 }

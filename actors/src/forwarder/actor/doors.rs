@@ -9,13 +9,12 @@ use crate::forwarder::token::{Claims, Generation};
 use crate::forwarder::watchers::Watcher;
 use crate::id::{DeviceId, SessionId, UserId};
 use crate::person::Brief;
-use crate::room::{Command, Cut, Scene};
+use crate::room::{Command, Scene};
 use crate::rooms::{Joined, LeftWhy};
 use crate::secrets;
 use crate::user::Evicted;
 use mitalk_media::{Rights, SessionKey};
 use std::time::Duration;
-use tokio::time::Instant;
 
 /// Joins that the media engine may be answering for one room.
 const ARRIVING: usize = 1_024;
@@ -90,13 +89,7 @@ impl Local {
             });
         };
         let scene = &replica.view.scene;
-        let arrival = Arrival {
-            user,
-            has_place: self.roster.has(user),
-            has_link: self.has_link(scene, join),
-            follows_moderator: join.follows_moderator,
-            cut: self.cut_of(user),
-        };
+        let arrival = self.arrival(scene, join);
         match admit(scene, arrival)? {
             Verdict::Welcome => {}
             Verdict::LookWhomTheyFollow => return Ok(Err(scene.moderators().collect())),
@@ -111,6 +104,29 @@ impl Local {
             return Err(Refusal::Overloaded);
         }
         Ok(Ok(resumes))
+    }
+
+    fn arrival(&self, scene: &Scene, join: &Join) -> Arrival {
+        let user = join.person.id;
+        Arrival {
+            user,
+            has_place: self.roster.has(user),
+            has_link: self.has_link(scene, join),
+            follows_moderator: join.follows_moderator,
+            cut: self.cut_of(user),
+        }
+    }
+
+    /// The room may have changed while the engine answered: who was banned meanwhile does not come in.
+    fn still_welcome(&self, join: &Join) -> Result<(), Refusal> {
+        let Some(replica) = &self.replica else {
+            return Ok(());
+        };
+        let scene = &replica.view.scene;
+        match admit(scene, self.arrival(scene, join))? {
+            Verdict::Welcome => Ok(()),
+            Verdict::LookWhomTheyFollow => Err(Refusal::Social),
+        }
     }
 
     fn has_link(&self, scene: &Scene, join: &Join) -> bool {
@@ -144,6 +160,7 @@ impl Local {
         if newest {
             self.latest.remove(&user);
         }
+        let result = result.and_then(|sdp| self.still_welcome(&arriving.join).map(|()| sdp));
         match result {
             Ok(sdp) if newest => self.admit(key, arriving, sdp),
             Ok(_) => {
@@ -151,7 +168,7 @@ impl Local {
                 drop(arriving.reply.send(Err(Refusal::Moved)));
             }
             Err(refusal) => {
-                // After a time-out the engine may still make the session.
+                // After a time-out the engine may still make the session; after a ban it has.
                 self.close_session(key);
                 self.count_join("failed");
                 drop(arriving.reply.send(Err(refusal)));
@@ -173,6 +190,10 @@ impl Local {
             .as_ref()
             .is_some_and(|replica| replica.view.scene.holds(user));
         let resumed = resumes.is_some() && (self.roster.has(user) || holds);
+        let still_hushed = self.roster.get(user).is_some_and(|person| person.hushed);
+        // Who comes without a resume token may have another microphone in hand: it starts switched off.
+        let hushed = (!resumed || still_hushed) && self.has_open_microphone(user);
+        let since = self.replica.as_ref().map(|replica| replica.view.version);
         let brief = self.introduce(join.person);
         let person = Person {
             brief,
@@ -182,6 +203,8 @@ impl Local {
             generation,
             before: resumes,
             link: Link::There,
+            hushed,
+            since: since.unwrap_or_default(),
             claimed: None,
         };
         self.shared.ledger.enter(self.room, &person);
@@ -190,8 +213,8 @@ impl Local {
         } else {
             self.shared.metrics.people.inc();
         }
-        if !resumed {
-            self.mute_newcomer(user);
+        if hushed {
+            self.errand(Command::Mute { by: user, user });
         }
         self.set_rights(user);
         self.reconcile(user);
@@ -243,18 +266,6 @@ impl Local {
         }
         if earlier.device != device {
             self.tell_left(earlier.brief.id, earlier.device, LeftWhy::MovedDevice);
-        }
-    }
-
-    /// Who comes without a resume token may have another microphone in hand: it starts switched off.
-    fn mute_newcomer(&mut self, user: UserId) {
-        let unmuted = self
-            .replica
-            .as_ref()
-            .and_then(|replica| replica.view.scene.seat(user));
-        if unmuted.is_some_and(|seat| !seat.muted) {
-            self.cuts.entry(user).or_insert((Cut::Mute, Instant::now()));
-            self.errand(Command::Mute { by: user, user });
         }
     }
 

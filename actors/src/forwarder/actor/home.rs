@@ -42,6 +42,8 @@ pub(super) struct HomeLink {
     /// Carried out one after the other.
     errands: VecDeque<Command>,
     errand_runs: bool,
+    /// The newest answered report: when it was sent, and the home's version then.
+    pub(super) settled: Option<(Instant, Version)>,
 }
 
 impl HomeLink {
@@ -56,6 +58,7 @@ impl HomeLink {
             owed: Version::default(),
             errands: VecDeque::new(),
             errand_runs: false,
+            settled: None,
         }
     }
 }
@@ -107,7 +110,7 @@ impl Local {
         for brief in names {
             self.names.learn(brief);
         }
-        // Cuts of before are committed by now, or never will be.
+        // Cuts of before were decided before the question, so the view has them, or they were refused.
         self.cuts.retain(|_, (_, since)| *since >= asked_at);
         let ended = view.scene.ended;
         self.home.owed = view.version;
@@ -118,15 +121,14 @@ impl Local {
         }
         let here: Vec<_> = self.roster.users().collect();
         for user in here {
-            if self
-                .replica
-                .as_ref()
-                .is_some_and(|replica| replica.view.scene.banned.contains(&user))
-            {
-                self.expel(user, LeftWhy::Banned);
-            } else {
-                self.set_rights(user);
+            if let Some(why) = self.put_out_meanwhile(user) {
+                self.expel(user, why);
+                continue;
             }
+            if !self.has_open_microphone(user) {
+                self.unhush(user);
+            }
+            self.set_rights(user);
         }
         self.show_everything();
         let early = std::mem::take(&mut self.home.early);
@@ -177,6 +179,9 @@ impl Local {
         match *change {
             Change::Seated(room::Seat { user, .. }) | Change::Unseated(user) => {
                 self.cuts.remove(&user);
+                if !self.has_open_microphone(user) {
+                    self.unhush(user);
+                }
                 self.set_rights(user);
             }
             Change::Out(user, out) => {
@@ -193,6 +198,7 @@ impl Local {
 
     pub(super) fn tick_home(&mut self, now: Instant) {
         self.run_errand();
+        self.settle_cuts();
         let Some(replica) = &self.replica else {
             if self.roster.len() > 0 {
                 self.register();
@@ -251,7 +257,9 @@ impl Local {
         match reply {
             Ok(Reply::Reported { known, version }) => {
                 self.home.heard = Instant::now();
-                if !known {
+                if known {
+                    self.home.settled = self.home.reported_at.map(|sent| (sent, version));
+                } else {
                     self.register();
                 }
                 // Looked at by the next tick: what was told before the answer may still be in the mailbox.
@@ -269,7 +277,8 @@ impl Local {
             return;
         }
         if self.home.errands.len() >= ERRANDS {
-            self.home.errands.pop_front();
+            // The first is being carried out.
+            self.home.errands.remove(1);
         }
         self.home.errands.push_back(command);
         self.run_errand();
@@ -294,8 +303,11 @@ impl Local {
             Some(Command::Leave { .. } | Command::Mute { .. })
         );
         let failed = reply.is_err_and(|error| error.retryable());
-        if !(failed && kept) {
-            self.home.errands.pop_front();
+        if failed && kept {
+            return;
+        }
+        if let Some(Command::Mute { user, .. }) = self.home.errands.pop_front() {
+            self.hush_decided(user);
         }
         if !failed {
             self.run_errand();

@@ -25,7 +25,9 @@ const RELEASE_TRIES: usize = 3;
 
 impl Local {
     pub(super) fn cut_of(&self, user: UserId) -> Option<Cut> {
-        self.cuts.get(&user).map(|(cut, _)| *cut)
+        let hushed = self.roster.get(user).is_some_and(|person| person.hushed);
+        let cut = self.cuts.get(&user).map(|(cut, _)| *cut);
+        cut.or(hushed.then_some(Cut::Mute))
     }
 
     pub(super) fn rights(&self, user: UserId) -> Rights {
@@ -67,6 +69,62 @@ impl Local {
             Cut::Mute | Cut::MoveBack => self.set_rights(user),
             Cut::Out(Out::Removed) => self.expel(user, LeftWhy::Removed),
             Cut::Out(Out::Banned) => self.expel(user, LeftWhy::Banned),
+        }
+    }
+
+    /// The home has decided about the mute of somebody who came without a token. Until the replica shows it, a cut holds.
+    pub(super) fn hush_decided(&mut self, user: UserId) {
+        if self.unhush(user) && self.has_open_microphone(user) {
+            self.cuts.entry(user).or_insert((Cut::Mute, Instant::now()));
+        }
+    }
+
+    /// True if they were hushed.
+    pub(super) fn unhush(&mut self, user: UserId) -> bool {
+        let Some(person) = self.roster.get_mut(user).filter(|person| person.hushed) else {
+            return false;
+        };
+        person.hushed = false;
+        self.shared.ledger.enter(self.room, person);
+        true
+    }
+
+    /// By the replica.
+    pub(super) fn has_open_microphone(&self, user: UserId) -> bool {
+        let scene = self.replica.as_ref().map(|replica| &replica.view.scene);
+        scene
+            .and_then(|scene| scene.seat(user))
+            .is_some_and(|seat| !seat.muted)
+    }
+
+    /// Who was put out by a change that only the view tells.
+    pub(super) fn put_out_meanwhile(&self, user: UserId) -> Option<LeftWhy> {
+        let (view, person) = (&self.replica.as_ref()?.view, self.roster.get(user)?);
+        if view.scene.banned.contains(&user) {
+            return Some(LeftWhy::Banned);
+        }
+        let later = |(who, at): &(UserId, Version)| *who == user && *at > person.since;
+        view.passing.removed.iter().any(later).then_some(LeftWhy::Removed)
+    }
+
+    /// A cut acts before it is decided. Once the home has answered a report that was sent after it, it is decided, and at
+    /// that version all that was taken has been told: what is left was refused, and is given back.
+    pub(super) fn settle_cuts(&mut self) {
+        let Some((sent, version)) = self.home.settled else {
+            return;
+        };
+        if self
+            .replica
+            .as_ref()
+            .is_none_or(|replica| replica.view.version < version)
+        {
+            return;
+        }
+        self.home.settled = None;
+        let refused = self.cuts.iter().filter(|(_, (_, since))| *since < sent);
+        for user in refused.map(|(user, _)| *user).collect::<Vec<_>>() {
+            self.cuts.remove(&user);
+            self.set_rights(user);
         }
     }
 
@@ -205,6 +263,12 @@ impl Local {
             .copied()
             .collect();
         for seat in stage {
+            if !seat.muted && self.roster.get(seat.user).is_some_and(|person| person.hushed) {
+                self.errand(Command::Mute {
+                    by: seat.user,
+                    user: seat.user,
+                });
+            }
             self.reconcile(seat.user);
         }
         let old = |person: &&Person| {

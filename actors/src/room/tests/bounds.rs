@@ -85,7 +85,8 @@ fn the_fullest_room_fits_its_row() {
     };
     assert_eq!(limits.validate(), Ok(()));
     let mut home = Home::opened(limits.clone());
-    let wide = "中".repeat(limits::MAX_CHARACTERS);
+    // The most bytes that are taken for a character.
+    let wide = "\u{1F1E9}\u{1F1EA}".repeat(limits::MAX_CHARACTERS);
     let patch = Patch {
         title: Some(wide.clone()),
         topics: Some(vec![wide; limits.topics]),

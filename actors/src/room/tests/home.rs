@@ -25,6 +25,8 @@ pub(in crate::room) struct Home {
     pub(in crate::room) now: Timestamp,
     pub(in crate::room) effects: Vec<Effect>,
     pub(in crate::room) rows: usize,
+    /// Where the newest decision's rows go.
+    pub(in crate::room) targets: Vec<Target>,
     pub(in crate::room) commits: usize,
     /// Whose accounts were told that they were on stage with somebody.
     pub(in crate::room) credited: Vec<UserId>,
@@ -39,6 +41,7 @@ impl Home {
             now: Timestamp(1_000_000),
             effects: vec![],
             rows: 0,
+            targets: vec![],
             commits: 0,
             credited: vec![],
             replica: None,
@@ -83,6 +86,7 @@ impl Home {
         }
         self.commits += usize::from(decision.events.iter().any(Room::durable) || !decision.outbox.is_empty());
         self.rows += decision.outbox.len();
+        self.targets = decision.outbox.iter().map(|row| row.target.clone()).collect();
         let targets = decision.outbox.iter().map(|row| &row.target);
         self.credited.extend(targets.filter_map(|target| match target {
             Target::Entity(account) => account.key.parse::<UserId>().ok(),
@@ -109,7 +113,7 @@ impl Home {
                 return;
             }
             assert_eq!(*version, replica.version.next(), "changes are told without a gap");
-            apply(&mut replica.scene, &mut replica.passing, change);
+            apply(&mut replica.scene, &mut replica.passing, *version, change);
             replica.version = *version;
         }
     }

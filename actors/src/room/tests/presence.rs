@@ -2,7 +2,7 @@
 
 use super::home::{Home, node, user};
 use crate::room::*;
-use mitalk_cluster::Timestamp;
+use mitalk_cluster::{Target, Timestamp};
 
 #[test]
 fn a_take_over_keeps_what_is_committed_and_drops_whom_nobody_reports() {
@@ -134,4 +134,26 @@ fn versions_cross_as_one_number() {
         sequence: u32::MAX,
     };
     assert!(greatest.as_u64() < 1 << 53, "a JavaScript number holds it");
+}
+
+#[test]
+fn a_view_tells_who_was_removed() {
+    let mut home = Home::opened(Limits::default());
+    let before = home.state.version();
+    let (by, user) = (user(1), user(5));
+    home.ask(Command::Remove { by, user }).unwrap();
+    let removed = home.state.view().unwrap().passing.removed;
+    assert!(
+        matches!(removed[..], [(who, at)] if who == user && at > before),
+        "a forwarder that missed the change must put them out"
+    );
+}
+
+#[test]
+fn the_row_of_a_room_goes_out_before_the_event_that_it_was_started() {
+    let mut home = Home::new();
+    home.open(1, Limits::default()).unwrap();
+    let place = |found: fn(&Target) -> bool| home.targets.iter().position(found).unwrap();
+    let row = place(|target| matches!(target, Target::Table(_)));
+    assert!(row < place(|target| matches!(target, Target::Topic(_))));
 }

@@ -1,10 +1,12 @@
 //! What goes wrong on our side: a forwarder that fails, a store that is gone.
 
 use super::world::{Ask, World, titled, until, user};
+use crate::forwarder::{self, Body, Letter};
 use crate::limits;
 use crate::ports::Reads;
-use crate::room::Refusal;
+use crate::room::{Cut, Out, Refusal, Version};
 use crate::rooms::{Error, LeftWhy, Moderation};
+use mitalk_cluster::wire;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn audio_goes_on_over_a_forwarder_that_fails() {
@@ -206,4 +208,26 @@ async fn a_room_that_is_over_leaves_the_hallway_although_its_row_was_read_before
     assert!(world.rooms.0.hallway.put(card));
     let listed = || world.rooms.live().iter().any(|card| card.room == room);
     until!("the hallway has it no more", !listed());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_right_that_was_cut_but_not_taken_is_given_back() {
+    let world = World::new().await;
+    let (room, host) = world.host(1, titled("t")).await;
+    let guest = world.guest(2, room).await;
+    // As a home cuts for a ban that it then refuses: the moderator was none any more when it was decided.
+    let letter = Letter {
+        room,
+        body: Body::Cut {
+            at: Version::from_u64(world.snapshot(&host, room).await.seq),
+            user: user(2),
+            cut: Cut::Out(Out::Banned),
+        },
+    };
+    let (cluster, payload) = (&world.cluster, wire::encode(&letter));
+    cluster.cast_at(cluster.node(), forwarder::SERVICE, payload);
+    until!("it acts at once", world.ears.is_closed(guest.ear).await);
+    until!("they may come in again", {
+        world.join(&guest.caller, room, None).await.is_ok()
+    });
 }
