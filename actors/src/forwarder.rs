@@ -9,7 +9,7 @@
 //! - The home can be gone: audio goes on by the replica. After [`limits::Rooms::orphan_s`](crate::limits::Rooms) without it
 //!   nobody new is let in.
 //! - Whoever can hear is in the roster. A lost network keeps its place for the grace; a removed or banned person's session
-//!   is closed at once and their resume token refused.
+//!   is closed at once and their resume token refused by this forwarder, as long as it runs.
 //!
 //! **Restart policy** ([`node`]): a forwarder that fails is started again at once with its people and sockets from the
 //! ledger, and asks the home for everything; media sessions never notice. After five failures within a minute the

@@ -98,7 +98,7 @@ pub struct Profile {
 pub struct Invites {
     /// What an active person starts with.
     pub quota: u32,
-    /// Most that anybody can have left to give.
+    /// Most that an operator's grant leaves anybody with; what is earned or comes back may be on top.
     pub quota_max: u32,
     /// A pending invite expires after so long.
     pub lifetime_s: u64,

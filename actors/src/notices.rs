@@ -335,7 +335,7 @@ impl Consumer {
     }
 
     async fn tell_page(&self, walk: &Walk) -> Result<(), Failed> {
-        let limit = self.mitalk.limits.notices.fanout_per_second as usize;
+        let limit = self.mitalk.limits.notices.fanout_per_second.max(1) as usize;
         let followers = self.mitalk.reads.followers(walk.by, walk.after, limit).await?;
         // A room that is over already, or closed meanwhile, is no news.
         let scene = self.live_room(walk.room).await?;

@@ -56,7 +56,7 @@ pub(crate) enum Request {
     Snapshot {
         user: UserId,
     },
-    /// The audience, in no particular order.
+    /// The audience by id, as far as it is listed.
     Audience,
     Names {
         users: Vec<UserId>,

@@ -8,7 +8,7 @@ use crate::id::{DeviceId, SessionId, UserId};
 use crate::person::Brief;
 use crate::room::Version;
 use mitalk_media::SessionKey;
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use tokio::time::Instant;
 
 /// A person and their session.
@@ -61,7 +61,8 @@ impl Person {
 /// See the [module](self).
 #[derive(Debug, Default)]
 pub(super) struct Roster {
-    people: HashMap<UserId, Person>,
+    /// By id, so that lists of the audience are stable.
+    people: BTreeMap<UserId, Person>,
     by_key: HashMap<SessionKey, UserId>,
 }
 

@@ -2,7 +2,7 @@
 //!
 //! A token is bound to person, device, room and one session generation by a MAC under a cluster key with its id, so any
 //! node can check it and none has to remember it. That it is used once, and not after a removal, is the forwarder's
-//! to know ([`Spent`]). It counts as used when the client that showed it is connected, because an answer may be lost.
+//! to know ([`Spent`]), as long as it runs. It counts as used when the client that showed it is connected, because an answer may be lost.
 //! It gives no right by itself: the place is the person's, and the room says what that is worth.
 
 use crate::id::{DeviceId, RoomId, UserId};

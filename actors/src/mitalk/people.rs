@@ -231,7 +231,7 @@ impl Mitalk {
     }
 
     fn page(&self, limit: usize) -> usize {
-        limit.clamp(1, self.limits.notices.page)
+        limit.clamp(1, self.limits.notices.page.max(1))
     }
 
     /// A page of `limit` people out of one more, if there is one more.

@@ -86,7 +86,13 @@ pub(super) fn check(
         .as_ref()
         .filter(|code| cx.now < code.expires_at)
         .ok_or(Refusal::Expired)?;
-    if code.wrong >= limits.tries {
+    let wrong_today = state.wrong.iter().filter(|at| **at > cx.now - DAY).count();
+    let wrong_today = u32::try_from(wrong_today).unwrap_or(u32::MAX);
+    let left = limits
+        .tries
+        .saturating_sub(code.wrong)
+        .min(limits.wrong_tries_per_day.saturating_sub(wrong_today));
+    if left == 0 {
         return Err(Refusal::TriesUsedUp);
     }
     if hashes
@@ -95,9 +101,7 @@ pub(super) fn check(
     {
         return Ok(Checked::Fits);
     }
-    Ok(Checked::Wrong {
-        left: limits.tries - code.wrong - 1,
-    })
+    Ok(Checked::Wrong { left: left - 1 })
 }
 
 fn too_many(next: Timestamp, cx: &Context) -> Refusal {

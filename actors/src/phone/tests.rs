@@ -121,6 +121,16 @@ fn guessing_over_many_codes_ends() {
         phone.advance(Duration::from_secs(900));
     }
     assert_eq!(guesses, Codes::default().wrong_tries_per_day);
+
+    // Also if the last code is fresh when the day's tries are used up.
+    let mut phone = self::phone();
+    let mut guesses = 0;
+    for (code, tries) in [(1, 4), (2, 5), (3, 5), (4, 5), (5, 5)] {
+        phone.ask(send(code)).unwrap();
+        guesses += (0..tries).filter(|_| phone.ask(verify(99, 1)).is_ok()).count();
+        phone.advance(Duration::from_secs(900));
+    }
+    assert_eq!(guesses, Codes::default().wrong_tries_per_day as usize);
 }
 
 #[test]

@@ -4,7 +4,7 @@
 //! What follows: somebody on stage always moderates; an empty stage starts its clock; the hallway's row changes with
 //! what it shows; forwarders are told every change once, in order.
 
-use super::scene::{Change, HandDown, Role, Seat};
+use super::scene::{Change, HandDown, Role, Scene, Seat};
 use super::state::{Event, State};
 use super::{Card, Effect, Reply, Room};
 use crate::events::{Actor, Audit, Message as _, Notices};
@@ -173,8 +173,10 @@ impl<'a> Draft<'a> {
             }
             return;
         }
-        let listed_before = self.before.scene().map(|b| (&b.settings, &b.stage, &b.pinged));
-        let row_changed = listed_before != Some((&scene.settings, &scene.stage, &scene.pinged));
+        let row_changed = self
+            .before
+            .scene()
+            .is_none_or(|before| !looks_same(before, scene));
         let size_changed = self.before.told_audience() != self.state.told_audience();
         let taken_over = !self.before.is_active();
         if row_changed || size_changed || taken_over {
@@ -186,6 +188,18 @@ impl<'a> Draft<'a> {
             self.effects.push(Effect::List(Some(card)));
         }
     }
+}
+
+/// To the hallway, which does not show who is muted.
+fn looks_same(before: &Scene, after: &Scene) -> bool {
+    let seats = |scene: &Scene| {
+        scene
+            .stage
+            .iter()
+            .map(|seat| (seat.user, seat.role))
+            .collect::<Vec<_>>()
+    };
+    before.settings == after.settings && before.pinged == after.pinged && seats(before) == seats(after)
 }
 
 /// A person as the doer of something, for the audit.

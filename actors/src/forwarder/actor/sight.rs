@@ -13,7 +13,7 @@ use std::collections::BTreeSet;
 
 /// Changes that wait for a name; more and everybody gets a snapshot instead.
 const UNSHOWN: usize = 256;
-/// People of the audience who are listed; more are counted only.
+/// People of the audience who are listed, the first by id; more are counted only.
 const AUDIENCE_LISTED: usize = crate::ports::MANY;
 
 impl Local {

@@ -157,3 +157,14 @@ fn the_row_of_a_room_goes_out_before_the_event_that_it_was_started() {
     let row = place(|target| matches!(target, Target::Table(_)));
     assert!(row < place(|target| matches!(target, Target::Topic(_))));
 }
+
+#[test]
+fn a_microphone_is_no_news_for_the_hallway() {
+    let mut home = Home::opened(Limits::default());
+    let (rows, user) = (home.rows, user(1));
+    for _ in 0..3 {
+        home.ask(Command::Unmute { user }).unwrap();
+        home.ask(Command::Mute { by: user, user }).unwrap();
+    }
+    assert_eq!(home.rows, rows);
+}
