@@ -16,8 +16,8 @@ const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; i
     base-uri 'none'; form-action 'self'; frame-ancestors 'none'";
 /// What pages may ask the browser for: the microphone, and the screen to stay on while somebody talks.
 const PERMISSIONS: &str = "microphone=(self), screen-wake-lock=(self), autoplay=(self), camera=(), geolocation=(), payment=(), usb=()";
-/// Two years, where the service is reached by TLS.
-const STRICT_TRANSPORT: &str = "max-age=63072000; includeSubDomains";
+/// Two years, where the service is reached by TLS. For its own host only: those below it may be other people's.
+const STRICT_TRANSPORT: &str = "max-age=63072000";
 
 /// The layer; its state says whether people reach the service by TLS.
 pub(super) async fn secure(State(tls): State<bool>, request: Request, next: Next) -> Response {

@@ -22,8 +22,9 @@ const INDEX: &str = "index.html";
 const HASHED: &str = "assets/";
 const FOREVER: &str = "public, max-age=31536000, immutable";
 const ASK_AGAIN: &str = "no-cache";
-/// Paths that are not the app's, whether they exist or not.
-const API: &str = "v1/";
+/// Names that are not the app's, whether there is something behind them or not. Those of the operations listener among them:
+/// a probe of the wrong port must not find everything well.
+const RESERVED: [&str; 5] = ["v1", "admin", "healthz", "readyz", "metrics"];
 
 const NOT_BUILT: &str = "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\"><title>Mi Talk</title>\
 <h1>The web app is not in this build</h1>\
@@ -34,7 +35,11 @@ const NOT_BUILT: &str = "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\
 /// Answers whatever no route took.
 pub(super) async fn serve(method: Method, uri: Uri, headers: HeaderMap) -> Response {
     let path = uri.path().trim_start_matches('/');
-    if path.starts_with(API) {
+    if path
+        .split('/')
+        .next()
+        .is_some_and(|name| RESERVED.contains(&name))
+    {
         return Error::new(codes::NOT_FOUND).into_response();
     }
     if method != Method::GET && method != Method::HEAD {

@@ -337,3 +337,25 @@ async fn no_code_goes_to_numbers_that_are_somebodys_income() -> Result<()> {
     server.stop().await?;
     Ok(())
 }
+
+#[tokio::test]
+async fn a_probe_of_the_wrong_port_finds_nothing_well() -> Result<()> {
+    let server = Server::open(&[]).await?;
+    let status = async |path: &str| {
+        let url = format!("{}/{path}", server.app.trim_end_matches('/'));
+        anyhow::Ok(reqwest::get(url).await?.status().as_u16())
+    };
+    for path in [
+        "healthz",
+        "readyz",
+        "metrics",
+        "v1",
+        "v1/nothing",
+        "admin/v1/phase",
+    ] {
+        assert_eq!(status(path).await?, 404, "{path}");
+    }
+    assert_eq!(status("r/some-room").await?, 200, "the app's own paths");
+    server.stop().await?;
+    Ok(())
+}
