@@ -23,7 +23,7 @@ const LAST_LINES: Duration = Duration::from_secs(2);
 /// Lines lost by this process. The log is the one thing that all nodes of a process share, and so is this.
 static LOST: OnceLock<ErrorCounter> = OnceLock::new();
 
-/// Started logging. Dropping it writes what waits, for [`LAST_LINES`] at most.
+/// Started logging. Dropping it writes what waits, for two seconds at most.
 #[must_use = "dropping it ends the log"]
 pub struct Logging(Option<WorkerGuard>);
 
