@@ -1,4 +1,4 @@
-//! The real `mitalk serve` as a process of its own, on free ports and in an empty directory; and people on it, in [`people`].
+//! The real `mitalk serve` as a process of its own, on free ports and in an empty directory; and people on it, in `people`.
 
 mod people;
 
