@@ -102,15 +102,7 @@ impl Consumer {
                 }
                 Ok(batch) => {
                     for delivered in each_once(batch) {
-                        // W3C traceparent: its second part is what a request and all that follows it have in common.
-                        let trace_id = delivered
-                            .event
-                            .trace
-                            .as_str()
-                            .split('-')
-                            .nth(1)
-                            .unwrap_or_default();
-                        let span = tracing::info_span!("event", group, trace_id);
+                        let span = tracing::info_span!("event", group, trace_id = delivered.event.trace.id());
                         self.deal(group, topic, delivered).instrument(span).await;
                     }
                 }

@@ -28,6 +28,12 @@ impl Trace {
     pub fn as_str(&self) -> &str {
         &self.0
     }
+
+    /// The `trace-id` part, empty where nobody traces: what a request and all that follows from it have in common in the
+    /// logs, over nodes, entities and the outbox.
+    pub fn id(&self) -> &str {
+        self.0.split('-').nth(1).unwrap_or_default()
+    }
 }
 
 /// How a command is to be carried out.

@@ -185,6 +185,16 @@ pub enum Target {
     Table(String),
 }
 
+impl Target {
+    /// The name of its topic or table, or the kind of the entity: never whose it is.
+    pub fn name(&self) -> &str {
+        match self {
+            Self::Topic(name) | Self::Table(name) => name,
+            Self::Entity(id) => id.kind.as_str(),
+        }
+    }
+}
+
 /// A row for the outbox.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Outgoing {

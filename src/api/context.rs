@@ -52,13 +52,6 @@ impl Context {
     }
 }
 
-impl Context {
-    /// The trace's id, for logs: what all that follows from a request has in common, over nodes and the outbox.
-    pub fn trace_id(&self) -> &str {
-        self.trace.as_str().split('-').nth(1).unwrap_or_default()
-    }
-}
-
 impl Default for Context {
     fn default() -> Self {
         Self {

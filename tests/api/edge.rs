@@ -4,6 +4,7 @@ use anyhow::{Context as _, Result, bail};
 use futures::{SinkExt as _, StreamExt as _};
 use mitalk::client::{AdminClient, Client};
 use mitalk_tests::server::{PATIENCE, Server, code, mitalk, until};
+use reqwest::Method;
 use std::io::{BufRead as _, BufReader};
 use std::process::Stdio;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -356,6 +357,41 @@ async fn a_probe_of_the_wrong_port_finds_nothing_well() -> Result<()> {
         assert_eq!(status(path).await?, 404, "{path}");
     }
     assert_eq!(status("r/some-room").await?, 200, "the app's own paths");
+    server.stop().await?;
+    Ok(())
+}
+
+/// What a request causes can be found by its trace: at the edge, at its entities, in the outbox and at whoever consumes it.
+#[tokio::test]
+async fn a_trace_goes_through_entities_outbox_and_events() -> Result<()> {
+    let server = Server::open(&["log.level=debug"]).await?;
+    let person = server.person("+4915112346595", "Traced").await?;
+    let trace = "0af7651916cd43dd8448eb211c80319c";
+    let answer = person
+        .client
+        .request(Method::POST, &["v1", "invites"])
+        .header("traceparent", format!("00-{trace}-b7ad6b7169203331-01"))
+        .header("x-request-id", "traced-request")
+        .header("idempotency-key", "traced")
+        .json(&serde_json::json!({"to": "phone", "phone": "+4915112346596"}))
+        .send()
+        .await?;
+    assert!(answer.status().is_success(), "{answer:?}");
+    let about = |what: &str| {
+        let log = server.log();
+        log.iter()
+            .any(|line| line.contains(trace) && line.contains(what))
+            .then_some(())
+    };
+    for step in [
+        "traced-request",
+        "\"kind\":\"user\"",
+        "\"kind\":\"invite\"",
+        "\"to\":\"mitalk.invites.v1\"",
+        "\"message\":\"text message\"",
+    ] {
+        until(step, async || about(step)).await;
+    }
     server.stop().await?;
     Ok(())
 }

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use tokio::sync::oneshot;
+use tracing::Instrument as _;
 
 use super::ServiceError;
 use super::entity::Asked;
@@ -83,6 +84,18 @@ async fn ask_node(shared: &Shared, node: &NodeId, command: &Command, deadline: D
 
 /// Gives an outbox row to its target; true once the target has it for certain.
 pub(super) async fn deliver(shared: &Shared, id: &EntityId, row: OutboxRow) -> bool {
+    let to = row.target.name().to_owned();
+    let span = tracing::info_span!("outbox", from = %id.kind, sequence = row.sequence, to, trace_id = row.trace.id());
+    async {
+        let delivered = hand_over(shared, id, row).await;
+        tracing::debug!(delivered, "outbox row");
+        delivered
+    }
+    .instrument(span)
+    .await
+}
+
+async fn hand_over(shared: &Shared, id: &EntityId, row: OutboxRow) -> bool {
     let OutboxRow {
         sequence,
         target,
@@ -165,7 +178,15 @@ impl Inbound for Answering {
                     trace,
                     deadline,
                 };
-                let outcome = ask_here(&self.0, command).await;
+                let span =
+                    tracing::info_span!("command", kind = %command.id.kind, trace_id = command.trace.id());
+                let outcome = async {
+                    let outcome = ask_here(&self.0, command).await;
+                    tracing::debug!(outcome = outcome.label(), "command");
+                    outcome
+                }
+                .instrument(span)
+                .await;
                 self.0
                     .metrics
                     .commands
