@@ -23,10 +23,18 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 use tokio::task::JoinHandle;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-/// The drain's parts may take so much longer than configured, all together, before the process ends anyway.
+/// Audio, operators and the store have so long to end, beyond what the domain may take, before the process ends anyway.
 const STOP_MARGIN: Duration = Duration::from_secs(10);
+/// An operator's request under way when everything else has stopped is waited for so long.
+const LAST_LOOK: Duration = Duration::from_secs(2);
+
+/// Something did not stop in time and was given up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("not everything stopped within {0:?}, and the rest was given up; nothing acknowledged is lost")]
+pub struct Unfinished(pub Duration);
 
 /// Where everything is.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -51,7 +59,10 @@ pub struct Node {
     operator: Operations,
     operations: Served,
     store: Store,
+    /// What clients get to leave.
     drain: Duration,
+    /// What the domain takes at most to hand over what it has.
+    hand_over: Duration,
 }
 
 impl Node {
@@ -60,27 +71,31 @@ impl Node {
         &self.addresses
     }
 
-    /// Stops everything in order. Whatever does not stop in time is given up.
-    pub async fn stop(self) {
-        let limit = self.drain + STOP_MARGIN;
-        if tokio::time::timeout(limit, self.stop_in_order()).await.is_err() {
-            tracing::error!(limit_s = limit.as_secs(), "not everything stopped in time");
-        }
-    }
-
-    async fn stop_in_order(self) {
+    /// Stops everything in order. Clients have the drain's time to leave, all together; the domain and the store have
+    /// times of their own, which no client can use up.
+    ///
+    /// # Errors
+    /// [`Unfinished`] if some of it was given up.
+    pub async fn stop(self) -> Result<(), Unfinished> {
         self.operator.stopping();
+        let until = Instant::now() + self.drain;
         self.api.drain(self.drain).await;
-        self.app.stop().await;
-        // Operators see to the end how far it is.
-        self.mitalk.stop().await;
-        let engine = self.engine;
-        // It joins its threads.
-        let _ = tokio::task::spawn_blocking(move || engine.shutdown()).await;
-        self.operations.stop().await;
-        // Tasks that were cut short may still have a handle: the file is closed under them.
-        let store = self.store;
-        let _ = tokio::task::spawn_blocking(move || store.close()).await;
+        self.app.stop(until).await;
+        let limit = self.hand_over + STOP_MARGIN;
+        let inside = async move {
+            // Operators see to the end how far it is.
+            self.mitalk.stop().await;
+            let engine = self.engine;
+            // It joins its threads.
+            let _ = tokio::task::spawn_blocking(move || engine.shutdown()).await;
+            self.operations.stop(Instant::now() + LAST_LOOK).await;
+            // Tasks that were cut short may still have a handle: the file is closed under them.
+            let store = self.store;
+            let _ = tokio::task::spawn_blocking(move || store.close()).await;
+        };
+        tokio::time::timeout(limit, inside)
+            .await
+            .map_err(|_| Unfinished(limit))
     }
 }
 
@@ -91,15 +106,18 @@ struct Served {
 }
 
 impl Served {
-    fn start(server: Server, router: Router, drain: Duration) -> Self {
+    fn start(server: Server, router: Router) -> Self {
         let stop = CancellationToken::new();
-        let task = tokio::spawn(server.serve(router, stop.clone(), drain));
+        let task = tokio::spawn(server.serve(router, stop.clone()));
         Self { stop, task }
     }
 
-    async fn stop(self) {
+    /// Lets requests under way finish, at the latest at `until`; what is not done then is cut.
+    async fn stop(mut self, until: Instant) {
         self.stop.cancel();
-        // It can only have panicked, and the panic is in the log.
-        let _ = self.task.await;
+        // Otherwise it can only have panicked, and the panic is in the log.
+        if tokio::time::timeout_at(until, &mut self.task).await.is_err() {
+            self.task.abort();
+        }
     }
 }

@@ -87,8 +87,8 @@ impl Server {
         self.listener.local_addr()
     }
 
-    /// Serves until `stop`, then lets requests under way finish for `drain` and cuts the rest.
-    pub async fn serve(self, router: Router, stop: CancellationToken, drain: Duration) {
+    /// Serves until `stop`, then lets requests under way finish; dropping it cuts them.
+    pub async fn serve(self, router: Router, stop: CancellationToken) {
         let mut connections = JoinSet::new();
         let permits = Arc::new(Semaphore::new(self.connections.most));
         let guests = Guests::new(self.connections.most_per_address, self.connections.proxies);
@@ -125,14 +125,7 @@ impl Server {
             connections.spawn(connection(stream, peer, router.clone(), stop.clone()));
         }
         drop(self.listener);
-        let ended = async { while connections.join_next().await.is_some() {} };
-        if tokio::time::timeout(drain, ended).await.is_err() {
-            tracing::info!(
-                listener = self.name,
-                "cutting connections that did not end in time"
-            );
-        }
-        connections.shutdown().await;
+        while connections.join_next().await.is_some() {}
     }
 }
 

@@ -379,8 +379,7 @@ impl Cluster {
     pub async fn shutdown(self) {
         self.shared.stopping.store(true, Ordering::Relaxed);
         let _gone = self.root.cast(supervisor::Msg::Drain);
-        let limit =
-            Duration::from_millis(self.shared.config.drain_ms) + self.shared.config.store_timeout() * 2;
+        let limit = self.shared.config.shutdown_limit();
         if tokio::time::timeout(limit, self.ended()).await.is_err() {
             self.root.stop(None);
         }

@@ -49,7 +49,7 @@ impl Serve {
             signals.next().await;
             tracing::info!("stopping; a second signal ends at once");
             tokio::select! {
-                () = node.stop() => {}
+                stopped = node.stop() => stopped?,
                 () = signals.next() => {
                     tracing::warn!("ended at once");
                     std::process::exit(INTERRUPTED);

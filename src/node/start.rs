@@ -147,10 +147,9 @@ impl Node {
             media: engine.candidates(),
             data: config.storage.data_dir.clone(),
         };
-        let drain = Duration::from_millis(config.operations.drain_timeout_ms);
         let operator = Operations::new(config, parts);
-        let operations = Served::start(operations.server, operator.router(), drain);
-        let app = Served::start(app.server, api.router(), drain);
+        let operations = Served::start(operations.server, operator.router());
+        let app = Served::start(app.server, api.router());
         tracing::info!(
             app = addresses.app,
             operations = addresses.operations,
@@ -167,7 +166,8 @@ impl Node {
             operator,
             operations,
             store,
-            drain,
+            drain: Duration::from_millis(config.operations.drain_timeout_ms),
+            hand_over: config.cluster.shutdown_limit(),
         })
     }
 }
@@ -268,7 +268,9 @@ async fn start_domain(
         media: (engine.handle(), events),
         metrics: room_metrics,
     };
-    Ok(Mitalk::start(parts).await?)
+    let mitalk = Mitalk::start(parts).await?;
+    mitalk.metrics().register(registry)?;
+    Ok(mitalk)
 }
 
 /// Waits until the node owns its shards, so that the first client is not turned away; a node of many whose shards others

@@ -93,6 +93,11 @@ impl Config {
         Ok(())
     }
 
+    /// The longest that [`Cluster::shutdown`](crate::Cluster::shutdown) takes: the drain, and the last words to the store.
+    pub fn shutdown_limit(&self) -> Duration {
+        Duration::from_millis(self.drain_ms) + self.store_timeout() * 2
+    }
+
     pub(crate) fn ttl(&self) -> Duration {
         Duration::from_millis(self.ttl_ms)
     }
