@@ -23,10 +23,13 @@ use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-/// The largest message from a client, in bytes.
+/// The largest message from a client, in bytes; a larger one ends the socket with 1009.
 const MAX_MESSAGE_BYTES: usize = 16 * 1024;
-/// What may wait in the socket's own buffer before the writer waits, in bytes; snapshots of a full stage take 30 KiB.
-const WRITE_BUFFER_BYTES: usize = 256 * 1024;
+/// A message beyond this is not even taken in: the connection breaks.
+const HARD_LIMIT_BYTES: usize = 4 * MAX_MESSAGE_BYTES;
+/// What may wait in the socket's own buffer before the writer waits, in bytes. One frame above it could never be sent: a
+/// moderator's snapshot of a full stage and a full queue of hands, every text as long as it may be, fits (tested).
+const WRITE_BUFFER_BYTES: usize = 1024 * 1024;
 
 /// The live sockets of this listener.
 pub(super) struct Sockets {
@@ -80,8 +83,8 @@ pub(super) async fn connect(
     let place = api.0.sockets.places.clone().try_acquire_owned();
     let place = place.map_err(|_| Error::new(codes::OVERLOADED).retry_after(session::MOVE_WITHIN))?;
     let upgrade = upgrade
-        .max_message_size(MAX_MESSAGE_BYTES)
-        .max_frame_size(MAX_MESSAGE_BYTES)
+        .max_message_size(HARD_LIMIT_BYTES)
+        .max_frame_size(HARD_LIMIT_BYTES)
         .max_write_buffer_size(WRITE_BUFFER_BYTES);
     Ok(upgrade.on_upgrade(move |socket: WebSocket| async move {
         let tasks = api.0.sockets.tasks.clone();
@@ -91,4 +94,61 @@ pub(super) async fn connect(
         gauge.dec();
         drop(place);
     }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::wire::live::ServerMessage;
+    use crate::wire::people::PersonBrief;
+    use crate::wire::rooms::{Hand, HandRaising, Role, RoomSnapshot, StageMember, Visibility};
+    use mitalk_actors::limits;
+
+    /// A person whose every text is as long as it may be, in characters that take most bytes as JSON.
+    fn longest() -> PersonBrief {
+        let (profile, wide) = (limits::Profile::default(), "\u{1}");
+        PersonBrief {
+            id: "de-0123456789abcdefghijklmnop".to_owned(),
+            name: wide.repeat(profile.name_chars),
+            handle: Some("h".repeat(30)),
+            headline: wide.repeat(profile.headline_chars),
+        }
+    }
+
+    #[test]
+    fn the_largest_snapshot_fits_into_the_write_buffer() {
+        let rooms = limits::Rooms::default();
+        let member = StageMember {
+            person: longest(),
+            role: Role::Moderator,
+            number: u32::MAX,
+            muted: false,
+            away: false,
+        };
+        let hand = Hand {
+            person: longest(),
+            raised_at_ms: u64::MAX,
+        };
+        let room = RoomSnapshot {
+            id: "de-0123456789abcdefghijklmnop".to_owned(),
+            seq: u64::MAX,
+            title: "\u{1}".repeat(rooms.title_chars),
+            topics: vec!["\u{1}".repeat(rooms.topic_chars); rooms.topics],
+            language: None,
+            visibility: Visibility::Closed,
+            link_key: Some("k".repeat(64)),
+            hand_raising: HandRaising::Everyone,
+            stage: vec![member; rooms.stage],
+            hands: vec![hand; rooms.hands],
+            hand_count: u32::MAX,
+            my_hand: None,
+            invited_to_stage: false,
+            my_role: Some(Role::Moderator),
+            audience_count: u32::MAX,
+            started_at_ms: u64::MAX,
+            ended: false,
+        };
+        let text = serde_json::to_string(&ServerMessage::RoomSnapshot { room }).unwrap();
+        assert!(text.len() < WRITE_BUFFER_BYTES, "{} bytes", text.len());
+    }
 }

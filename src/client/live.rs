@@ -87,6 +87,14 @@ impl Live {
         Ok(self.0.send(Message::text(text)).await.map_err(Box::new)?)
     }
 
+    /// Sends any bytes, for tests of bad input.
+    ///
+    /// # Errors
+    /// [`LiveError::Socket`].
+    pub async fn send_binary(&mut self, bytes: &'static [u8]) -> Result<(), LiveError> {
+        Ok(self.0.send(Message::binary(bytes)).await.map_err(Box::new)?)
+    }
+
     /// The next message of the server. Dropping the future loses nothing.
     ///
     /// # Errors

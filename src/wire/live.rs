@@ -4,7 +4,7 @@
 //! 5 seconds. `room` deltas of one room have consecutive `seq`; a client that sees a gap sends `watch` with the last one
 //! it has and gets what is missing, or a snapshot. Close codes: 4401 sign in again (also: the device was signed out), 4403 suspended, 4408 no
 //! hello in time, 4409 opened elsewhere, 4429 too many messages, 1001 nothing was heard for a minute, 1003 not text,
-//! 1012 the server restarts, 1013 too slow or not available now (come back with back-off).
+//! 1009 a message too large, 1012 the server restarts, 1013 too slow or not available now (come back with back-off).
 
 use super::people::{Me, Notice, PersonBrief, Ticket};
 use super::problem::Problem;

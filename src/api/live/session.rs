@@ -4,6 +4,7 @@ use super::super::problem::Error;
 use super::super::rates::Allowance;
 use super::super::tokens::Claims;
 use super::super::{Api, Context, codes};
+use super::MAX_MESSAGE_BYTES;
 use crate::wire::live::{ClientMessage, ServerMessage};
 use axum::extract::ws::{CloseFrame, Message, WebSocket};
 use futures::stream::{SplitSink, SplitStream};
@@ -45,6 +46,7 @@ enum End {
     TooManyMessages,
     TooSlow,
     NotText,
+    TooLarge,
     Unavailable,
     Restart,
 }
@@ -56,6 +58,7 @@ impl End {
             Self::Gone => (1000, "gone"),
             Self::Idle => (1001, "idle"),
             Self::NotText => (1003, "not_text"),
+            Self::TooLarge => (1009, "too_large"),
             Self::Restart => (1012, "restart"),
             Self::TooSlow => (1013, "too_slow"),
             Self::Unavailable => (1013, "unavailable"),
@@ -314,6 +317,7 @@ struct Client {
 impl Client {
     async fn receive(&mut self) -> Result<Incoming, End> {
         match self.receiver.next().await {
+            Some(Ok(Message::Text(text))) if text.len() > MAX_MESSAGE_BYTES => Err(End::TooLarge),
             Some(Ok(Message::Text(text))) => Ok(match serde_json::from_str(&text) {
                 Ok(message) => Incoming::Message(message),
                 Err(error) if error.is_data() => {
