@@ -7,7 +7,7 @@ mod admin;
 mod health;
 
 use crate::api::{Api, Context, Edge, Error, Limiter, Metrics, bearer, codes, edge};
-use crate::config::Config;
+use crate::config::{Config, Http};
 use axum::Router;
 use axum::extract::{Request, State};
 use axum::http::{StatusCode, header};
@@ -88,7 +88,11 @@ impl Operations {
     /// Everything that the operations listener serves.
     pub(crate) fn router(&self) -> Router {
         let outermost = Arc::new(Edge {
-            http: self.0.config.http.clone(),
+            // Nobody stands before this listener: what a peer says of where it comes from counts nothing.
+            http: Http {
+                trusted_proxies: Vec::new(),
+                ..self.0.config.http.clone()
+            },
             api: "/admin/",
             audited: true,
             addresses: Limiter::new(RATE_RPS, RATE_RPS, REMEMBERED),

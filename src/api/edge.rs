@@ -66,7 +66,7 @@ pub(crate) async fn edge(State(edge): State<Arc<Edge>>, mut request: Request, ne
         .extensions_mut()
         .insert(BodyLimit(edge.http.max_body_bytes));
 
-    let trace_id = context.trace_id();
+    let trace_id = context.trace.id();
     let span = tracing::info_span!("request", id = %context.request_id, trace_id, %method, route);
     let limiter = if is_api { &edge.addresses } else { &edge.files };
     let mut response = match limiter.check(&network_of(context.address)) {
@@ -130,15 +130,12 @@ async fn keyed(edge: &Edge, request: Request) -> Result<(Request, Keyed), Error>
 /// Writes the problem document where one is due, and the headers that every response has.
 fn finished(response: Response, context: &Context) -> Response {
     let mut response = match response.extensions().get::<Error>() {
-        Some(error) => error.response(context.language, &context.request_id),
-        None if is_bare_error(&response) => {
-            let mut problem = Error::new(codes::of_status(response.status()))
-                .response(context.language, &context.request_id);
-            if let Some(allow) = response.headers().get(ALLOW) {
-                problem.headers_mut().insert(ALLOW, allow.clone());
-            }
-            problem
-        }
+        Some(error) => problem(error, &response, context),
+        None if is_bare_error(&response) => problem(
+            &Error::new(codes::of_status(response.status())),
+            &response,
+            context,
+        ),
         None => response,
     };
     let unauthorized = response.status() == StatusCode::UNAUTHORIZED;
@@ -150,6 +147,15 @@ fn finished(response: Response, context: &Context) -> Response {
         headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
     }
     response
+}
+
+/// The document in place of `response`, with the one header that says what to do instead.
+fn problem(error: &Error, response: &Response, context: &Context) -> Response {
+    let mut problem = error.response(context.language, &context.request_id);
+    if let Some(allow) = response.headers().get(ALLOW) {
+        problem.headers_mut().insert(ALLOW, allow.clone());
+    }
+    problem
 }
 
 fn is_bare_error(response: &Response) -> bool {

@@ -7,7 +7,7 @@ use super::{Api, codes, live, routes};
 use crate::wire::live::{ClientMessage, ServerMessage};
 use crate::wire::problem::Problem;
 use std::collections::BTreeMap;
-use utoipa::openapi::path::{Operation, PathItem};
+use utoipa::openapi::path::{Operation, ParameterIn, PathItem};
 use utoipa::openapi::schema::Schema;
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::openapi::{ContentBuilder, OpenApi, Ref, RefOr, Response, ResponseBuilder};
@@ -146,6 +146,9 @@ fn add_problems(operation: &mut Operation) {
     } else {
         &[]
     });
+    if has_query(operation) {
+        all.push("unprocessable");
+    }
 
     let mut by_status: BTreeMap<u16, Vec<String>> = BTreeMap::new();
     for code in all.into_iter().filter_map(codes::find) {
@@ -161,6 +164,12 @@ fn add_problems(operation: &mut Operation) {
             .responses
             .insert(status.to_string(), RefOr::T(problem(&lines.join("\n"))));
     }
+}
+
+fn has_query(operation: &Operation) -> bool {
+    operation.parameters.iter().flatten().any(
+        |parameter| matches!(parameter, RefOr::T(parameter) if parameter.parameter_in == ParameterIn::Query),
+    )
 }
 
 fn problem(description: &str) -> Response {
@@ -217,6 +226,11 @@ mod tests {
                     );
                 }
                 assert!(operation.responses.responses.contains_key("429"), "{path}");
+                let checked = has_query(operation) || operation.request_body.is_some();
+                assert!(
+                    !checked || operation.responses.responses.contains_key("422"),
+                    "{path}"
+                );
             }
         }
         assert!(seen.len() > 30, "{seen:?}");

@@ -7,7 +7,7 @@
 use super::codes;
 use super::packed::Content;
 use super::problem::Error;
-use axum::http::header::CONTENT_TYPE;
+use axum::http::header::{ALLOW, CONTENT_TYPE};
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 use rust_embed::{EmbeddedFile, RustEmbed};
@@ -43,7 +43,8 @@ pub(super) async fn serve(method: Method, uri: Uri, headers: HeaderMap) -> Respo
         return Error::new(codes::NOT_FOUND).into_response();
     }
     if method != Method::GET && method != Method::HEAD {
-        return Error::new(codes::METHOD_NOT_ALLOWED).into_response();
+        // RFC 9110, 15.5.6: it must say what is allowed.
+        return ([(ALLOW, "GET, HEAD")], Error::new(codes::METHOD_NOT_ALLOWED)).into_response();
     }
     let asked = if path.is_empty() { INDEX } else { path };
     if let Some(file) = App::get(asked) {

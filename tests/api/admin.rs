@@ -44,6 +44,12 @@ async fn health_readiness_and_metrics() -> Result<()> {
         "mitalk_api_requests_total",
         "mitalk_api_request_seconds_bucket",
         "mitalk_api_live_sockets",
+        "mitalk_cluster_commit_seconds_bucket",
+        "mitalk_log_lost_lines_total",
+        "mitalk_media_sessions",
+        "mitalk_people_sign_ins_total",
+        "mitalk_rooms_forwarders",
+        "mitalk_store_commits_total",
     ] {
         assert!(metrics.contains(name), "{name} is missing");
     }

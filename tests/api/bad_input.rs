@@ -93,7 +93,8 @@ async fn every_kind_of_bad_request_has_its_problem() -> Result<()> {
         "method_not_allowed",
     )
     .await?;
-    refused(post(&["index.html"]), 405, "method_not_allowed").await?;
+    let (headers, _) = refused(post(&["index.html"]), 405, "method_not_allowed").await?;
+    assert_eq!(headers.allow.as_deref(), Some("GET, HEAD"));
     refused(
         post(&["v1", "rooms"]).body("title=x"),
         415,
