@@ -1,6 +1,8 @@
 //! The process: configuration, ports, the lock on the data, signals, and the commands that ask nobody.
 
 use anyhow::{Context as _, Result};
+use mitalk::wire::admin::Phase;
+use mitalk::wire::invites::InviteRequest;
 use mitalk_tests::server::{PATIENCE, Server, mitalk, until};
 use std::path::Path;
 use std::process::Output;
@@ -207,7 +209,7 @@ async fn a_damaged_database_or_secrets_file_is_refused_and_kept() -> Result<()> 
 async fn it_starts_at_once_stops_cleanly_and_keeps_secrets_private() -> Result<()> {
     use std::os::unix::fs::PermissionsExt as _;
     let started = Instant::now();
-    let server = Server::start(&[]).await?;
+    let server = Server::start(&["log.level=debug"]).await?;
     // Two seconds are asked for on a machine of its own; here the figure is for people to look at.
     eprintln!("up after {:?}", started.elapsed());
     for file in ["secrets.json", "admin-token"] {
@@ -216,21 +218,35 @@ async fn it_starts_at_once_stops_cleanly_and_keeps_secrets_private() -> Result<(
             .mode();
         assert_eq!(mode & 0o777, 0o600, "{file}");
     }
-    let person = server.sign_in("+4915112346311").await?;
+    server.admin.set_phase(Phase::Open).await?;
+    let person = server.person("+4915112346311", "Somebody Unmistakable").await?;
+    let refreshed = person.client.refresh(&person.tokens.refresh_token).await?;
+    let invite = InviteRequest::Phone {
+        phone: "+4915112346312".to_owned(),
+    };
+    person.client.invite(&invite, "key").await?;
+    server.admin.account("+4915112346311").await?;
     let token = std::fs::read_to_string(server.directory.path().join("data/admin-token"))?;
-    let log = server.log().join("\n");
+    let stopping = Instant::now();
+    // All of it: lines come by another thread and a pipe.
+    let log = server.stopped_log().await?.join("\n");
+    eprintln!("stopped after {:?}", stopping.elapsed());
+    assert!(
+        log.contains("stopped") && log.contains("\"level\":\"DEBUG\""),
+        "{log}"
+    );
     for secret in [
-        "4915112346311",
         "15112346311",
+        "15112346312",
+        "Somebody Unmistakable",
         token.trim(),
         &person.tokens.refresh_token,
         &person.tokens.access_token,
+        &refreshed.refresh_token,
+        &refreshed.access_token,
     ] {
         assert!(!log.contains(secret), "the log has {secret}");
     }
-    let stopping = Instant::now();
-    server.stop().await?;
-    eprintln!("stopped after {:?}", stopping.elapsed());
     Ok(())
 }
 

@@ -235,6 +235,18 @@ impl Server {
         Ok(self.directory)
     }
 
+    /// Stops it properly and gives all that it ever logged.
+    ///
+    /// # Errors
+    /// It does not end in time, or not well.
+    pub async fn stopped_log(self) -> Result<Vec<String>> {
+        let mut lines = self.lines.clone();
+        self.stop().await?;
+        // The reader ends with the pipe, and drops its end.
+        while lines.changed().await.is_ok() {}
+        Ok(lines.borrow().clone())
+    }
+
     /// Kills it, so that nothing is put in order, and gives its directory back.
     ///
     /// # Errors
