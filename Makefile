@@ -79,7 +79,8 @@ bench: web/dist/index.html ## benchmarks: ratios against a baseline of the same 
 	@$(NEED) rust
 	cargo bench --workspace
 
-fmt: ## format everything
+fmt: web/node_modules/.installed ## format everything
+	@$(NEED) rust
 	cargo fmt --all
 	cd web && npm run --silent fmt
 

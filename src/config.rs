@@ -101,6 +101,9 @@ impl Config {
         self.media
             .validate()
             .map_err(|error| Error::value("media", error))?;
+        self.limits
+            .check()
+            .map_err(|error| Error::value("limits", error))?;
         self.cluster
             .check()
             .map_err(|error| Error::value("cluster", error))?;

@@ -21,13 +21,17 @@ need_rust() {
 }
 
 need_node() {
-  have node && have npm || { lack "Node.js 20 or newer with npm" "install it from your system's packages or https://nodejs.org"; return; }
-  local major; major=$(node -p 'process.versions.node.split(".")[0]')
-  [ "$major" -ge 20 ] || lack "Node.js 20 or newer (found $(node --version))" "update Node.js"
+  local wanted="Node.js 20.19, 22.12 or newer"
+  have node && have npm || { lack "$wanted, with npm" "install it from your system's packages or https://nodejs.org"; return; }
+  # What the bundler runs on.
+  node -e 'const [major, minor] = process.versions.node.split(".").map(Number);
+    process.exit((major === 20 && minor >= 19) || (major === 22 && minor >= 12) || major > 22 ? 0 : 1)' \
+    || lack "$wanted (found $(node --version))" "update Node.js"
 }
 
 need_browser() {
-  have chromium || have google-chrome || apt_install chromium \
+  [ -n "${CHROMIUM:-}" ] || have chromium || have chromium-browser || have google-chrome || have google-chrome-stable \
+    || apt_install chromium \
     || lack "Chromium" "install the package 'chromium'; the browser tests drive it"
 }
 

@@ -76,8 +76,8 @@ table! {
         "耗时过长；操作可能仍已完成";
 
     // signing in
-    PHONE_INVALID: "phone_invalid", UNPROCESSABLE_ENTITY, "That is not a phone number with its country code",
-        "这不是带国家代码的电话号码";
+    PHONE_INVALID: "phone_invalid", UNPROCESSABLE_ENTITY, "That is not a mobile number with its country code",
+        "这不是带国家代码的手机号码";
     CODE_RATE_LIMITED: "code_rate_limited", TOO_MANY_REQUESTS, "Wait before asking for another code",
         "请稍候再获取新的验证码";
     CODE_WRONG: "code_wrong", UNAUTHORIZED, "That code does not fit", "验证码不正确";

@@ -25,6 +25,7 @@ pub(super) fn examine(config: &Config, running: bool) -> Vec<Finding> {
     }
     findings.push(browsers(config));
     findings.extend(proxies(config));
+    findings.extend(texts(config));
     findings.extend(files(config.http.max_connections as u64));
     findings
 }
@@ -80,6 +81,17 @@ fn proxies(config: &Config) -> Option<Finding> {
             "people come through a proxy, and http.trusted_proxies does not name it",
             "set http.trusted_proxies to the proxy's address or network, such as [\"10.0.0.0/8\"], and let it write \
              X-Forwarded-For: else all people share one address's limits, 20 codes an hour among them",
+        )
+    })
+}
+
+/// One-time codes in a log are fine on a developer's machine and nowhere else.
+fn texts(config: &Config) -> Option<Finding> {
+    config.http.public_url.starts_with("https:").then(|| {
+        Finding::error(
+            "one-time codes are printed to the log, and nobody gets a text message",
+            "whoever reads the log can sign in as anybody: keep the log and this service to people you trust; sending text \
+             messages is not built yet",
         )
     })
 }

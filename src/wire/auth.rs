@@ -8,7 +8,7 @@ use utoipa::ToSchema;
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct CodeRequest {
-    /// The phone number in E.164 (`+4915112345678`); spaces and hyphens are tolerated.
+    /// A mobile number in E.164 (`+4915112345678`); spaces and hyphens are tolerated.
     pub phone: String,
 }
 
@@ -44,7 +44,8 @@ pub struct Tokens {
     pub access_token: String,
     /// Ask for a new one shortly before.
     pub access_expires_in_s: u64,
-    /// Single use: each refresh returns a new one; using an old one again signs the device out.
+    /// Single use: each refresh returns a new one. Using an older one signs the device out; only the one just before counts
+    /// once more as long as the newest was never used, because its answer may have been lost.
     pub refresh_token: String,
 }
 

@@ -70,7 +70,8 @@ async fn verify(
 
 /// Trades the newest refresh token for new tokens.
 ///
-/// Using an older one again signs the device out: somebody has a copy.
+/// Using an older one signs the device out, because somebody has a copy; only the one just before counts once more as long
+/// as the newest was never used.
 #[utoipa::path(
     post, path = "/v1/auth/refresh", tag = "auth", security(()),
     request_body = RefreshRequest, responses((status = 200, body = Tokens, description = "New tokens")),
