@@ -191,7 +191,7 @@ impl Worker {
                 let key = purpose.key;
                 let wanted = !purpose.rights.is_closed() && !reply.is_closed();
                 let answer = if wanted {
-                    self.shard.join(*purpose, &offer, now, wire)
+                    self.shard.join(*purpose, *offer, now, wire)
                 } else {
                     Err(Error::NoSuchSession)
                 };
@@ -209,7 +209,7 @@ impl Worker {
                 offer,
                 reply,
             } => {
-                let _ = reply.send(self.shard.restart(session, &offer, now, wire));
+                let _ = reply.send(self.shard.restart(session, *offer, now, wire));
             }
             Command::Stats { reply } => {
                 let _ = reply.send(self.shard.stats(now));
@@ -271,7 +271,7 @@ impl Command {
     ) -> Self {
         Self::Join {
             purpose: Box::new(purpose),
-            offer,
+            offer: Box::new(offer),
             reply,
         }
     }

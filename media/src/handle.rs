@@ -164,7 +164,7 @@ fn candidates(config: &Config, sockets: &[UdpSocket]) -> Result<Vec<SocketAddr>,
 }
 
 impl Handle {
-    /// Answers an offer and makes the session. Takes 0.5 ms of the shard's time.
+    /// Answers an offer and makes the session. Reads the offer here and now, and takes 0.4 ms of the shard's time.
     ///
     /// # Errors
     /// `Overloaded`, `Full`, `SessionExists`, `BadOffer`, `Stopped`; `NoSuchSession` if it was told to leave meanwhile.
@@ -191,12 +191,13 @@ impl Handle {
     }
 
     /// Answers an offer with new ICE credentials for a session: same DTLS association, same SSRCs. The old
-    /// credentials stop working.
+    /// credentials stop working. The m-lines and SSRCs have to be those of the join.
     ///
     /// # Errors
-    /// `Overloaded`, `NoSuchSession`, `BadOffer`, `Stopped`.
+    /// `Overloaded`, `NoSuchSession`, `BadOffer`, `Stopped`. With any of them the session goes on as it was; should it not
+    /// be able to, it ends by `Gone(Failed)`.
     pub async fn restart(&self, session: SessionKey, offer: String) -> Result<Answer, Error> {
-        let offer = offer::check(&offer)?;
+        let offer = Box::new(offer::check_restart(&offer)?);
         let shard = self.directory.with(session, |entry| entry.shard)?;
         let (reply, answer) = oneshot::channel();
         self.shards[shard].send(Command::Restart {

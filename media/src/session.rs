@@ -21,7 +21,7 @@ mod sdp;
 use crate::dtls::{Factory, Keys};
 use crate::egress::{ExtensionIds, Listener, Member, Slot};
 use crate::metrics::Dropped;
-use crate::offer::Offer;
+use crate::offer::{Offer, Shape};
 use crate::rights;
 use crate::stun::{Class, Message};
 use crate::wire::Wire;
@@ -32,15 +32,15 @@ use sdp::with_candidates;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-use str0m::change::SdpOffer;
 use str0m::config::DtlsCert;
 use str0m::media::{MediaAdded, Mid};
 use str0m::net::{Protocol, Receive};
 use str0m::rtp::{Extension, RtpPacket};
 use str0m::{Candidate, Event, Input, Output, Rtc, RtcConfig};
 
-/// A client is lost after this long without an authenticated packet: RFC 7675 has consent checked every 4 to 6 s.
-pub(crate) const SILENT_AFTER: Duration = Duration::from_secs(7);
+/// A client is lost after this long without an authentic sign of life. RFC 7675 has it check its consent every 4 to 6 s:
+/// one check and its answer may get lost. (Its RTCP is authentic, too, but str0m alone can tell, and it tells nobody.)
+pub(crate) const SILENT_AFTER: Duration = Duration::from_secs(11);
 /// ICE and DTLS take 30 ms on a good day; who needs longer than this will not come.
 pub(crate) const CONNECT_WITHIN: Duration = Duration::from_secs(30);
 /// How often we check a path that works. str0m's 3 s find a dead peer sooner; here [`SILENT_AFTER`] does that.
@@ -87,7 +87,8 @@ pub(crate) struct Session {
     keys: Keys,
     gate: Gate,
     slots: Vec<Slot>,
-    slot_count: usize,
+    /// Of the join: what a restart may not change.
+    shape: Shape,
     payload_type: u8,
     extensions: ExtensionIds,
     joined_at: Instant,
@@ -104,7 +105,7 @@ impl Session {
     pub(crate) fn new(
         setup: &Setup,
         purpose: Purpose,
-        offer: &Offer,
+        offer: Offer,
         now: Instant,
     ) -> Result<(Self, String), Error> {
         let (mut rtc, keys) = setup.factory.build(rtc_config(setup), now);
@@ -126,7 +127,7 @@ impl Session {
             keys,
             gate: Gate::new(now),
             slots: Vec::new(),
-            slot_count: offer.slots,
+            shape: offer.shape.clone(),
             payload_type: 0,
             extensions: ExtensionIds::default(),
             joined_at: now,
@@ -140,23 +141,23 @@ impl Session {
     /// Answers an ICE restart.
     ///
     /// # Errors
-    /// [`Error::BadOffer`]; the session goes on as it was if nothing but the offer's form was wrong.
-    pub(crate) fn restart(&mut self, setup: &Setup, offer: &Offer) -> Result<String, Error> {
-        if offer.slots != self.slot_count {
-            let what = "an ICE restart must offer the same m-lines as the join";
+    /// [`Error::BadOffer`]. The session goes on as it was if the offer's m-lines or SSRCs are not the join's. What str0m
+    /// refuses after that ends it ([`Gone::Failed`]): str0m has taken the new credentials by then, and we have not.
+    pub(crate) fn restart(&mut self, setup: &Setup, offer: Offer) -> Result<String, Error> {
+        if !offer.shape.continues(&self.shape) {
+            let what = "an ICE restart must offer the same m-lines, in the same order, and SSRCs as the join";
             return Err(Error::BadOffer(what.to_owned()));
         }
-        self.negotiate(setup, offer)
+        let answered = self.negotiate(setup, offer);
+        if answered.is_err() {
+            self.abort();
+        }
+        answered
     }
 
-    fn negotiate(&mut self, setup: &Setup, offer: &Offer) -> Result<String, Error> {
-        let refused = |what: String| Error::BadOffer(format!("the SDP cannot be answered: {what}"));
-        let parsed = SdpOffer::from_sdp_string(&offer.sdp).map_err(|e| refused(e.to_string()))?;
-        let answer = self
-            .rtc
-            .sdp_api()
-            .accept_offer(parsed)
-            .map_err(|e| refused(e.to_string()))?;
+    fn negotiate(&mut self, setup: &Setup, offer: Offer) -> Result<String, Error> {
+        let answer = self.rtc.sdp_api().accept_offer(offer.sdp);
+        let answer = answer.map_err(|e| Error::BadOffer(format!("the SDP cannot be answered: {e}")))?;
         let ours = self.rtc.direct_api().local_ice_credentials();
         self.paths.restart(&ours.pass, &offer.password);
         self.ufrag = ours.ufrag;
@@ -317,7 +318,7 @@ impl Session {
     /// The way to send to this client, once ICE, DTLS and SDP are through. Comes once.
     pub(crate) fn take_listener(&mut self, member: Member) -> Option<Listener> {
         let to = self.paths.target()?;
-        if self.slots.len() < self.slot_count {
+        if self.slots.len() < self.shape.slots() {
             return None;
         }
         Some(Listener {
@@ -328,6 +329,21 @@ impl Session {
             extensions: self.extensions,
             slots: std::mem::take(&mut self.slots),
         })
+    }
+
+    /// How many streams str0m keeps for SSRCs that the client may have named, and for its slots.
+    #[cfg(test)]
+    pub(crate) fn streams(&mut self, named: impl IntoIterator<Item = u32>, rids: &[&str]) -> usize {
+        let mids = self.shape.mids();
+        let mut api = self.rtc.direct_api();
+        let receiving = named
+            .into_iter()
+            .filter(|ssrc| api.stream_rx(&(*ssrc).into()).is_some());
+        let receiving = receiving.count();
+        let layers = rids.iter().map(|rid| Some((*rid).into())).chain([None]);
+        let pairs = layers.flat_map(|layer| mids.iter().map(move |mid| (mid.as_str().into(), layer)));
+        let sending = pairs.filter(|(mid, rid)| api.stream_tx_by_mid(*mid, *rid).is_some());
+        receiving + sending.count()
     }
 
     /// How the session ended, if it has.

@@ -37,6 +37,8 @@ use timers::Timers;
 const TALKING_TICK: Duration = Duration::from_millis(10);
 /// No session is looked at more often without input: str0m may ask for the very moment it was just given.
 const MIN_TICK: Duration = Duration::from_millis(1);
+/// Sessions looked at per turn: 2.5 ms of work. A crowd that joined together is due together.
+const TICKS_PER_TURN: usize = 256;
 
 pub(crate) struct Shard {
     setup: Setup,
@@ -87,7 +89,7 @@ impl Shard {
     pub(crate) fn join(
         &mut self,
         purpose: Purpose,
-        offer: &Offer,
+        offer: Offer,
         now: Instant,
         wire: &mut impl Wire,
     ) -> Result<Answer, Error> {
@@ -123,14 +125,15 @@ impl Shard {
         Ok(Answer { sdp })
     }
 
-    /// Answers an ICE restart; the old ufrag leads nowhere from now on.
+    /// Answers an ICE restart; the old ufrag leads nowhere from now on. A refused one changes nothing, or ends the session
+    /// ([`Session::restart`]).
     ///
     /// # Errors
     /// `NoSuchSession`, `BadOffer`.
     pub(crate) fn restart(
         &mut self,
         key: SessionKey,
-        offer: &Offer,
+        offer: Offer,
         now: Instant,
         wire: &mut impl Wire,
     ) -> Result<Answer, Error> {
@@ -309,9 +312,12 @@ impl Shard {
         self.counts.ended[why as usize] += 1;
     }
 
-    /// Does what is due.
+    /// Does what is due, as much of it as one turn takes: [`Shard::due`] says whether there is more.
     pub(crate) fn tick(&mut self, now: Instant, wire: &mut impl Wire) {
-        while let Some(member) = self.timers.pop(now) {
+        for _ in 0..TICKS_PER_TURN {
+            let Some(member) = self.timers.pop(now) else {
+                break;
+            };
             self.guarded(member, |session, _| session.tick(now, wire));
             self.settle(member, now, wire);
         }

@@ -20,12 +20,12 @@ const COMMANDS: usize = 1024;
 pub(crate) enum Command {
     Join {
         purpose: Box<Purpose>,
-        offer: Offer,
+        offer: Box<Offer>,
         reply: oneshot::Sender<Result<Answer, Error>>,
     },
     Restart {
         session: SessionKey,
-        offer: Offer,
+        offer: Box<Offer>,
         reply: oneshot::Sender<Result<Answer, Error>>,
     },
     Stats {

@@ -3,7 +3,8 @@
 //! str0m finds a packet's stream by its SSRC or, for a new one, by the MID that it carries, *before* it checks the tag:
 //! one packet that anybody made moves the microphone to another SSRC, and the client's own packets find nothing any more.
 //! And it remembers each SSRC for ever. So the first packet of an SSRC is authenticated here, and there are few of them.
-//! From then on this costs a look at an array.
+//! From then on this costs a look at an array. (The join's offer may name SSRCs as well, two at most, and no other offer
+//! does: [`crate::offer`].)
 //!
 //! Invariants
 //! - str0m sees RTP on at most [`MAX_SSRCS`] SSRCs, each of which has sent a packet that was made with the client's keys.

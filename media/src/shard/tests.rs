@@ -292,22 +292,100 @@ fn an_ice_restart_from_a_new_address_keeps_keys_and_sequence() {
     );
 }
 
+/// Whatever is refused is refused before str0m knows of it: the old credentials go on working, and so does the audio.
 #[test]
 fn a_restart_must_fit_the_session() {
     let mut world = World::new(9);
-    let three = world.join(Rights::Listen, 3);
+    let (speaker, listener) = (world.join(SPEAK(7), 3), world.join(Rights::Listen, 3));
     world.run(MS(500));
-    let mut other = World::new(10);
-    let two = other.join(Rights::Listen, 2);
-    let offer = crate::offer::check(&other.peers[two].client.offer()).unwrap();
-    let refused = world
-        .shard
-        .restart(world.key(three), &offer, world.now, &mut world.network.wire);
-    assert!(matches!(refused, Err(Error::BadOffer(_))), "{refused:?}");
+    world.speak(speaker, Some(20));
+    world.run(MS(500));
+    let good = world.fresh_offer(speaker);
+    let ssrc = world.peers[speaker].client.ssrc();
+    let foreign = {
+        let mut other = World::new(10);
+        let two = other.join(Rights::Listen, 2);
+        other.fresh_offer(two)
+    };
+    let turned = good
+        .replace("a=sendonly", "a=turned")
+        .replacen("a=recvonly", "a=sendonly", 1)
+        .replacen("a=turned", "a=recvonly", 1);
+    for (what, offer) in [
+        ("a slot less", foreign),
+        (
+            "another mid",
+            good.replace("a=mid:3", "a=mid:9").replace("1 2 3", "1 2 9"),
+        ),
+        ("mids in another order", swapped(&good)),
+        ("another direction", turned),
+        (
+            "another SSRC",
+            good.replace(&format!("a=ssrc:{ssrc}"), "a=ssrc:4711"),
+        ),
+    ] {
+        let offer = crate::offer::check_restart(&offer).unwrap();
+        let refused = world.offer_restart(speaker, offer);
+        assert!(matches!(refused, Err(Error::BadOffer(_))), "{what}: {refused:?}");
+        world.run(MS(SILENT_AFTER.as_millis() as u64 / 2));
+        assert_eq!(world.speakers_heard(listener), [7], "{what}");
+    }
+    assert_eq!(world.shard.counts.restarts, 0);
+    let offer = crate::offer::check_restart(&good).unwrap();
     let unknown = world
         .shard
-        .restart(SessionKey(999), &offer, world.now, &mut world.network.wire);
+        .restart(SessionKey(999), offer, world.now, &mut world.network.wire);
     assert_eq!(unknown, Err(Error::NoSuchSession));
+    world.assert_clean();
+    world.restart(speaker).unwrap();
+    world.run(MS(500));
+    assert_eq!(world.speakers_heard(listener), [7]);
+}
+
+/// The first two slots change places.
+fn swapped(offer: &str) -> String {
+    offer
+        .replace("a=mid:1", "a=mid:x")
+        .replace("a=mid:2", "a=mid:1")
+        .replace("a=mid:x", "a=mid:2")
+}
+
+/// str0m takes the new credentials before it looks at the m-lines: what it refuses then cannot go on.
+#[test]
+fn a_restart_that_str0m_refuses_ends_the_session() {
+    let mut world = World::new(15);
+    let person = world.join(Rights::Listen, 3);
+    world.run(MS(500));
+    world.events();
+    let good = world.fresh_offer(person);
+    let mut offer = crate::offer::check_restart(&good).unwrap();
+    offer.sdp = crate::offer::check_restart(&swapped(&good)).unwrap().sdp;
+    let refused = world.offer_restart(person, offer);
+    assert!(matches!(refused, Err(Error::BadOffer(_))), "{refused:?}");
+    let (session, why) = (world.key(person), Gone::Failed);
+    world.run(MS(5));
+    assert_eq!(world.events(), [SessionEvent::Gone { session, why }]);
+    assert_eq!((world.shard.len(), world.shard.by_ufrag.len()), (0, 0));
+}
+
+/// People who joined together are due together, and somebody else's audio must not wait for all of them.
+#[test]
+fn a_turn_looks_at_a_bounded_number_of_sessions() {
+    let mut world = World::new(16);
+    let crowd = TICKS_PER_TURN + 40;
+    for _ in 0..crowd {
+        let person = world.join(Rights::Listen, 1);
+        world.cut(person, true);
+    }
+    world.now += CONNECT_WITHIN;
+    world.shard.tick(world.now, &mut world.network.wire);
+    assert_eq!(world.shard.len(), crowd - TICKS_PER_TURN);
+    assert!(
+        world.shard.due().is_some_and(|due| due <= world.now),
+        "the rest is due at once"
+    );
+    world.shard.tick(world.now, &mut world.network.wire);
+    assert_eq!(world.shard.len(), 0);
 }
 
 #[test]

@@ -147,3 +147,50 @@ fn checks_are_bounded_once_they_are_authentic() {
     assert!(dropped(&world, Dropped::TooFast) - before >= 790);
     world.assert_clean();
 }
+
+/// Each of these lines made str0m keep a stream for ever, and each restart brought new ones: an hour of them, from one
+/// account, and the thread did nothing else any more.
+#[test]
+fn a_thousand_hostile_offers_make_no_stream() {
+    let (mut world, cheat, listener) = world(45, Rights::Listen);
+    let rids = ["a", "b", "c"];
+    let hostile = |offer: String, round: u32| {
+        let sources: String = (0..200)
+            .map(|n| format!("a=ssrc:{} cname:a\r\n", named(round, n)))
+            .collect();
+        let layers = "a=rid:a recv\r\na=rid:b recv\r\na=rid:c recv\r\na=simulcast:recv a;b;c\r\n";
+        offer.replace("a=recvonly\r\n", &format!("a=recvonly\r\n{sources}{layers}"))
+    };
+    fn named(round: u32, n: u32) -> u32 {
+        1_000_000 + round * 200 + n
+    }
+    let streams = |world: &mut World, peer: usize| {
+        let member = world.shard.by_key[&world.key(peer)];
+        let session = world.shard.sessions[member.0 as usize].as_mut().unwrap();
+        let own = world.peers[peer].client.ssrc();
+        let all = (0..=1000).flat_map(|round| (0..200).map(move |n| named(round, n)));
+        session.streams(all.chain([own]), &rids)
+    };
+    let before = streams(&mut world, cheat);
+    assert_eq!(before, 1 + 3, "the microphone and three slots");
+    for round in 0..1000 {
+        world.restart_with(cheat, |offer| hostile(offer, round)).unwrap();
+        if round % 50 == 0 {
+            world.run(MS(20));
+        }
+    }
+    assert_eq!(streams(&mut world, cheat), before);
+    let joined = world.join_with(Rights::Listen, 3, |offer| hostile(offer, 1000));
+    world.run(MS(500));
+    assert_eq!(streams(&mut world, joined), before);
+    let own = world.peers[cheat].client.ssrc();
+    let more = world.fresh_offer(cheat).replace(
+        &format!("a=ssrc:{own} cname:light"),
+        &(0..900)
+            .map(|n| format!("a=ssrc:{n} cname:a\r\n"))
+            .collect::<String>(),
+    );
+    assert!(matches!(crate::offer::check(&more), Err(Error::BadOffer(_))));
+    assert_eq!(world.speakers_heard(listener), [7]);
+    world.assert_clean();
+}

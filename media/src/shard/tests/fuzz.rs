@@ -101,7 +101,8 @@ fn malformed_offers_are_refused_without_a_panic() {
         } else {
             mutate(&mut rng, &mut text);
         }
-        let Ok(offer) = crate::offer::check(&String::from_utf8_lossy(&text)) else {
+        let text = String::from_utf8_lossy(&text);
+        let (Ok(offer), Ok(again)) = (crate::offer::check(&text), crate::offer::check_restart(&text)) else {
             continue;
         };
         let key = SessionKey(1_000_000 + n as u64);
@@ -115,12 +116,12 @@ fn malformed_offers_are_refused_without_a_panic() {
         answered += usize::from(
             world
                 .shard
-                .join(purpose, &offer, world.now, &mut world.network.wire)
+                .join(purpose, offer, world.now, &mut world.network.wire)
                 .is_ok(),
         );
         let _ = world
             .shard
-            .restart(world.key(person), &offer, world.now, &mut world.network.wire);
+            .restart(world.key(person), again, world.now, &mut world.network.wire);
         world.shard.leave(key, world.now, &mut world.network.wire);
     }
     println!("{answered} of {OFFERS} malformed offers were still good enough");

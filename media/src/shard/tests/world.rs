@@ -149,7 +149,7 @@ impl World {
         let offer = offer::check(&tamper(client.offer())).unwrap();
         let answer = self
             .shard
-            .join(purpose, &offer, self.now, &mut self.network.wire)
+            .join(purpose, offer, self.now, &mut self.network.wire)
             .unwrap();
         client.accept(&answer.sdp, self.now).unwrap();
         let address = self.fresh_address();
@@ -168,15 +168,37 @@ impl World {
     }
 
     pub(super) fn restart(&mut self, peer: usize) -> Result<(), Error> {
+        self.restart_with(peer, |offer| offer)
+    }
+
+    /// Restarts ICE with an offer that was tampered with and is answered all the same.
+    pub(super) fn restart_with(
+        &mut self,
+        peer: usize,
+        tamper: impl FnOnce(String) -> String,
+    ) -> Result<(), Error> {
         let client = &mut self.peers[peer].client;
         client.restart(&mut self.rng);
-        let offer = offer::check(&client.offer())?;
-        let key = self.key(peer);
-        let answer = self
-            .shard
-            .restart(key, &offer, self.now, &mut self.network.wire)?;
+        let offer = offer::check_restart(&tamper(client.offer()))?;
+        let answer = self.offer_restart(peer, offer)?;
         self.peers[peer].client.accept(&answer.sdp, self.now).unwrap();
         Ok(())
+    }
+
+    /// A restart that the client itself does not go along with.
+    pub(super) fn offer_restart(&mut self, peer: usize, offer: offer::Offer) -> Result<Answer, Error> {
+        let key = self.key(peer);
+        self.shard.restart(key, offer, self.now, &mut self.network.wire)
+    }
+
+    /// The client's offer with other credentials.
+    pub(super) fn fresh_offer(&self, peer: usize) -> String {
+        let offer = self.peers[peer].client.offer();
+        let renewed = |line: &str| match line.strip_prefix("a=ice-pwd:") {
+            Some(_) => "a=ice-pwd:another-password-of-24-characters".to_owned(),
+            None => line.to_owned(),
+        };
+        offer.lines().map(|line| renewed(line) + "\r\n").collect()
     }
 
     pub(super) fn speak(&mut self, peer: usize, level: Option<u8>) {
