@@ -6,6 +6,8 @@
 //! Invariants
 //! - A packet whose sender may not speak at that moment changes nothing and goes nowhere.
 //! - Nobody is sent their own voice: their slot's sequence stands still meanwhile, so they see no gap.
+//! - What is known of a speaker's loudness outlives their sessions: it is kept under the stage number, which the caller
+//!   gives to one person and never again.
 //!
 //! Lacks: several shards per room and other nodes (a later issue), and merging of frames.
 
@@ -28,6 +30,9 @@ pub(crate) const MAX_SLOTS: usize = 4;
 const BURST_PACKETS: u16 = 60;
 /// Packets per second that one person may send for long: 10 ms packets and some.
 const PACKETS_PER_SECOND: u16 = 120;
+
+/// Voices that a room remembers: more than any stage holds, so that it takes a crowd of speakers to be forgotten.
+const MAX_VOICES: usize = 256;
 
 /// A speaker's packet, decrypted.
 #[derive(Clone, Copy, Debug)]
@@ -65,7 +70,6 @@ struct Said<'a> {
 /// Somebody with a microphone m-line.
 struct Speaker {
     rights: Arc<rights::Cell>,
-    voice: Voice,
     /// With the right to speak, nobody may make us send thousands of packets a second to everybody.
     allowance: Bucket,
 }
@@ -73,6 +77,7 @@ struct Speaker {
 /// The audio of one room on one shard.
 pub(crate) struct Room {
     speakers: HashMap<Member, Speaker>,
+    voices: HashMap<StageNumber, Voice>,
     mixes: [Option<Mix>; MAX_SLOTS],
 }
 
@@ -80,6 +85,7 @@ impl Room {
     pub(crate) fn new() -> Self {
         Self {
             speakers: HashMap::new(),
+            voices: HashMap::new(),
             mixes: [const { None }; MAX_SLOTS],
         }
     }
@@ -93,7 +99,6 @@ impl Room {
     pub(crate) fn enter(&mut self, member: Member, rights: Arc<rights::Cell>, now: Instant) {
         let speaker = Speaker {
             rights,
-            voice: Voice::new(now),
             allowance: Bucket::new(BURST_PACKETS, PACKETS_PER_SECOND, now),
         };
         self.speakers.insert(member, speaker);
@@ -150,7 +155,7 @@ impl Room {
             return Verdict::NoOpus;
         };
         let dbov = voice::level_dbov(packet.level, packet.payload, samples);
-        speaker.voice.hear(dbov, samples, now);
+        self.voice(number, now).hear(dbov, samples, now);
         let said = Said {
             member,
             number,
@@ -161,8 +166,18 @@ impl Room {
         self.forward(&said, now, wire)
     }
 
+    /// What is known of a speaker. Who was silent for longest is forgotten for somebody new.
+    fn voice(&mut self, number: StageNumber, now: Instant) -> &mut Voice {
+        if self.voices.len() >= MAX_VOICES && !self.voices.contains_key(&number) {
+            let oldest = self.voices.iter().min_by_key(|(_, voice)| voice.packet_at());
+            let oldest = oldest.map(|(number, _)| *number);
+            oldest.map(|oldest| self.voices.remove(&oldest));
+        }
+        self.voices.entry(number).or_insert_with(|| Voice::new(now))
+    }
+
     fn forward(&mut self, said: &Said<'_>, now: Instant, wire: &mut impl Wire) -> Verdict {
-        let voice = |member: Member| self.speakers.get(&member).map(|speaker| &speaker.voice);
+        let voice = |number: StageNumber| self.voices.get(&number);
         let (mut sent, mut late) = (0, false);
         for mix in self.mixes.iter_mut().flatten() {
             let Some(slot) = mix.take(said.member, said.number, voice, now) else {
@@ -188,9 +203,10 @@ impl Room {
         let mut busy = false;
         for mix in self.mixes.iter_mut().flatten() {
             let over = |member: Member| {
-                self.speakers.get(&member).is_none_or(|speaker| {
-                    speaker.rights.speaks_as().is_none() || speaker.voice.has_stopped(now)
-                })
+                let speaker = self.speakers.get(&member);
+                let number = speaker.and_then(|speaker| speaker.rights.speaks_as());
+                let voice = number.and_then(|number| self.voices.get(&number));
+                voice.is_none_or(|voice| voice.has_stopped(now))
             };
             busy |= mix.release_if(over, wire);
         }

@@ -4,6 +4,9 @@
 //! rises and falls, and who claims "loud" without end sinks below everybody who talks. Who merely imitates the
 //! ups and downs of speech ranks like somebody who speaks; rights, not levels, keep people quiet.
 //!
+//! The history begins with the first packet and belongs to the person, not to a session ([`crate::room`] keeps it under
+//! their stage number): nobody gets a better one by joining again. A newcomer is believed until there is enough of it.
+//!
 //! Two figures, since people pause between words and also stop:
 //! - the **rank** is the lesser of an average with a fast attack and the loudest of the last packets. A newcomer is loud
 //!   within three packets, and who has just gone quiet ranks low at once; otherwise the next quieter one loses the slot
@@ -36,6 +39,10 @@ const RECENT: usize = 3;
 
 /// History is this long: longer than a breath, shorter than a monologue.
 const HISTORY_S: f32 = 3.0;
+/// A newcomer's history says nothing for so long: a word may well be of one loudness ...
+const BELIEVED_S: f32 = 0.5;
+/// ... and counts in full after this, when speech has risen and fallen.
+const KNOWN_S: f32 = 1.0;
 /// Speech peaks this far above its own mean, pauses included; often 15 dB, in noise still 7.
 const LIVELY_DB: f32 = 6.0;
 /// A voice without any ups and downs ranks this much lower: below the quietest speech.
@@ -48,8 +55,11 @@ pub(crate) struct Voice {
     recent: [f32; RECENT],
     peak: f32,
     mean: f32,
+    /// How much of their audio `peak` and `mean` are made of, [`HISTORY_S`] at most.
+    known_s: f32,
     heard_at: Instant,
-    packet_at: Instant,
+    /// When the last packet came; `None` before the first.
+    packet_at: Option<Instant>,
     /// How long the last packet lasts: when the next one is due.
     lasts: Duration,
 }
@@ -61,8 +71,9 @@ impl Voice {
             recent: [FLOOR_DBOV; RECENT],
             peak: FLOOR_DBOV,
             mean: FLOOR_DBOV,
+            known_s: 0.0,
             heard_at: now,
-            packet_at: now,
+            packet_at: None,
             lasts: Duration::ZERO,
         }
     }
@@ -72,18 +83,23 @@ impl Voice {
         let dbov = dbov.clamp(FLOOR_DBOV, 0.0);
         let lasts = Duration::from_secs(1) * samples / opus::CLOCK_HZ;
         // By time, not by packet: a flood moves the averages no faster, and a pause no further than a packet.
-        let step = now
-            .saturating_duration_since(self.packet_at)
-            .min(lasts * 3 / 2)
-            .as_secs_f32();
-        (self.packet_at, self.lasts) = (now, lasts);
+        let since = self
+            .packet_at
+            .map_or(lasts, |at| now.saturating_duration_since(at));
+        let step = since.min(lasts * 3 / 2).as_secs_f32();
+        (self.packet_at, self.lasts) = (Some(now), lasts);
         if dbov > FLOOR_DBOV {
             self.heard_at = now;
         }
-        let towards = |from: f32, seconds: f32| from + (dbov - from) * step / (seconds + step);
-        self.average = towards(self.average, if dbov > self.average { ATTACK_S } else { DECAY_S });
-        self.mean = towards(self.mean, HISTORY_S);
-        self.peak = towards(self.peak, HISTORY_S).max(dbov);
+        let seconds = if dbov > self.average { ATTACK_S } else { DECAY_S };
+        self.average += (dbov - self.average) * step / (seconds + step);
+        // The first packet is all of the history, the second half of it, and so on until the window is full.
+        self.known_s = (self.known_s + step).min(HISTORY_S);
+        let share = step / self.known_s.max(step);
+        if share > 0.0 {
+            self.mean += (dbov - self.mean) * share;
+            self.peak = (self.peak + (dbov - self.peak) * share).max(dbov);
+        }
         self.recent.rotate_left(1);
         self.recent[RECENT - 1] = dbov;
     }
@@ -101,7 +117,8 @@ impl Voice {
 
     fn monotony(&self) -> f32 {
         let liveliness = ((self.peak - self.mean) / LIVELY_DB).clamp(0.0, 1.0);
-        (1.0 - liveliness) * MONOTONE_DB
+        let known = ((self.known_s - BELIEVED_S) / (KNOWN_S - BELIEVED_S)).clamp(0.0, 1.0);
+        (1.0 - liveliness) * known * MONOTONE_DB
     }
 
     /// Whether the last packet was above the floor.
@@ -109,9 +126,15 @@ impl Voice {
         self.recent[RECENT - 1] > FLOOR_DBOV
     }
 
+    /// When the last packet came, if one did.
+    pub(crate) fn packet_at(&self) -> Option<Instant> {
+        self.packet_at
+    }
+
     /// Whether a slot should be taken back because nothing worth hearing comes any more.
     pub(crate) fn has_stopped(&self, now: Instant) -> bool {
-        now.saturating_duration_since(self.packet_at) > STOPPED_AFTER + self.lasts
+        let silence = self.packet_at.map(|at| now.saturating_duration_since(at));
+        silence.is_none_or(|silence| silence > STOPPED_AFTER + self.lasts)
             || now.saturating_duration_since(self.heard_at) > SILENT_AFTER
     }
 }
@@ -183,6 +206,28 @@ mod tests {
             flood.rank(),
             one.rank()
         );
+    }
+
+    /// A fresh start buys half a second of belief, not ten: the first packets are the history, and it is flat.
+    #[test]
+    fn a_constant_level_sinks_within_a_second_of_the_first_packet() {
+        for level in [-40.0, -10.0, 0.0] {
+            let mut now = Instant::now();
+            let mut shouter = Voice::new(now);
+            speak(&mut shouter, &mut now, 1, |_| level);
+            assert!(shouter.rank() < FLOOR_DBOV, "{level}: {}", shouter.rank());
+        }
+    }
+
+    #[test]
+    fn speech_is_never_taken_for_monotone() {
+        let mut now = Instant::now();
+        let mut voice = Voice::new(now);
+        for n in 0..500 {
+            now += PACKET;
+            voice.hear(speech(-30.0)(n), opus::FRAME, now);
+            assert!(voice.standing() > FLOOR_DBOV, "packet {n}: {}", voice.standing());
+        }
     }
 
     #[test]

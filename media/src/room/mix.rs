@@ -19,6 +19,9 @@ const HOLD: Duration = Duration::from_millis(300);
 /// Frames of silence that end a talkspurt nobody follows: without them listeners extrapolate 440 ms, with them 30.
 const SILENT_FRAMES: usize = 3;
 
+/// The golden ratio's part of a circle: steps of it come close to no earlier one, however many listeners there are.
+const FURTHER_ON: u32 = 0x9e37_79b9;
+
 /// One slot: its holder and its clock.
 struct Line {
     holder: Option<Holder>,
@@ -35,6 +38,8 @@ struct Holder {
 pub(super) struct Mix {
     lines: Vec<Line>,
     listeners: Vec<Listener>,
+    /// Where the next packet begins, as a fraction of the listeners in 2^32ths.
+    first: u32,
     /// Where in `listeners` somebody is.
     places: HashMap<Member, usize>,
 }
@@ -50,6 +55,7 @@ impl Mix {
         Self {
             lines,
             listeners: Vec::new(),
+            first: 0,
             places: HashMap::new(),
         }
     }
@@ -77,14 +83,14 @@ impl Mix {
         &mut self,
         member: Member,
         number: StageNumber,
-        voice: impl Fn(Member) -> Option<&'a Voice>,
+        voice: impl Fn(StageNumber) -> Option<&'a Voice>,
         now: Instant,
     ) -> Option<usize> {
         if let Some((at, holder)) = self.held_by(member) {
             holder.number = number;
             return Some(at);
         }
-        let challenger = voice(member).filter(|voice| voice.is_audible())?;
+        let challenger = voice(number).filter(|voice| voice.is_audible())?;
         let at = self.free().or_else(|| self.weakest(challenger, &voice, now))?;
         self.lines[at].holder = Some(Holder {
             member,
@@ -110,7 +116,7 @@ impl Mix {
     fn weakest<'a>(
         &self,
         challenger: &Voice,
-        voice: impl Fn(Member) -> Option<&'a Voice>,
+        voice: impl Fn(StageNumber) -> Option<&'a Voice>,
         now: Instant,
     ) -> Option<usize> {
         let holders = self
@@ -118,7 +124,7 @@ impl Mix {
             .iter()
             .enumerate()
             .filter_map(|(at, line)| Some((at, line.holder?)));
-        let voices = holders.filter_map(|(at, holder)| Some((at, holder.since, voice(holder.member)?)));
+        let voices = holders.filter_map(|(at, holder)| Some((at, holder.since, voice(holder.number)?)));
         let (at, since, holder) = voices.min_by(|a, b| a.2.rank().total_cmp(&b.2.rank()))?;
         let clearly = challenger.rank() >= holder.standing() + MARGIN_DB;
         (clearly && now.saturating_duration_since(since) >= HOLD).then_some(at)
@@ -130,6 +136,9 @@ impl Mix {
     }
 
     /// Sends a packet to every listener but its speaker. Returns to how many.
+    ///
+    /// Each packet begins with another listener: when the system takes no more in time, those at the end lose the packet,
+    /// and it must not be the same people again and again.
     pub(super) fn send(
         &mut self,
         slot: usize,
@@ -138,11 +147,11 @@ impl Mix {
         wire: &mut impl Wire,
     ) -> u64 {
         let mut sent = 0;
-        for listener in self
-            .listeners
-            .iter_mut()
-            .filter(|listener| listener.member != speaker)
-        {
+        self.first = self.first.wrapping_add(FURTHER_ON);
+        let first = (self.first as usize * self.listeners.len()) >> u32::BITS;
+        let (last, first) = self.listeners.split_at_mut(first);
+        let listeners = first.iter_mut().chain(last);
+        for listener in listeners.filter(|listener| listener.member != speaker) {
             listener.send(slot, template, wire);
             sent += 1;
         }

@@ -35,8 +35,10 @@ struct Person {
     rights: Arc<rights::Cell>,
     number: StageNumber,
     may_speak: bool,
-    /// Nobody may hear what was said before this.
-    quiet_since: Instant,
+    /// Frames said so far.
+    said: u32,
+    /// Frames said while muted: nobody may hear them, then or later.
+    unsayable: HashSet<u32>,
     parked: Option<Listener>,
     clock: u32,
     opening: Context,
@@ -64,9 +66,16 @@ fn number(at: usize) -> StageNumber {
     StageNumber(100 + at as u32)
 }
 
-/// Says who and when; 20 ms of hybrid Opus by its first byte.
-fn payload(at: usize) -> Vec<u8> {
-    vec![0x78, at as u8, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14]
+/// Says who, and their how-manieth frame it is; 20 ms of hybrid Opus by its first byte.
+fn payload(at: usize, frame: u32) -> Vec<u8> {
+    let mut payload = vec![0x78, at as u8];
+    payload.extend(frame.to_be_bytes());
+    payload.extend([5, 6, 7, 8, 9, 10, 11, 12, 13, 14]);
+    payload
+}
+
+fn frame_of(payload: &[u8]) -> u32 {
+    u32::from_be_bytes(*payload[2..].first_chunk().unwrap())
 }
 
 impl World {
@@ -108,7 +117,8 @@ impl World {
                 rights,
                 number: number(at),
                 may_speak: true,
-                quiet_since: now,
+                said: 0,
+                unsayable: HashSet::new(),
                 parked: None,
                 clock: at as u32 * 1_000_000,
                 opening,
@@ -119,9 +129,22 @@ impl World {
         world
     }
 
+    /// Comes back by another session, with the same place on stage.
+    fn rejoin(&mut self, at: usize) {
+        let listener = self.room.deafen(member(at));
+        self.room.exit(member(at), &mut self.wire);
+        let rights = self.people[at].rights.clone();
+        self.room.enter(member(at), rights, self.now);
+        self.room.listen(listener.unwrap(), self.now);
+    }
+
     fn say(&mut self, at: usize, level: i8) -> Verdict {
-        let payload = payload(at);
-        let timestamp = self.people[at].clock;
+        let person = &mut self.people[at];
+        person.said += 1;
+        if !person.may_speak {
+            person.unsayable.insert(person.said);
+        }
+        let (payload, timestamp) = (payload(at, person.said), person.clock);
         let packet = Packet {
             timestamp,
             level: Some(level),
@@ -167,7 +190,11 @@ impl World {
                 let speaker = usize::from(datagram[start + 1]);
                 prop_assert_eq!(csrc, self.people[speaker].number.0);
                 prop_assert!(self.people[speaker].may_speak, "a muted person was heard");
-                prop_assert!(self.people[speaker].quiet_since <= self.now);
+                let frame = frame_of(&datagram[start..end]);
+                prop_assert!(
+                    !self.people[speaker].unsayable.contains(&frame),
+                    "frame {frame} was said without the right to"
+                );
                 heard.insert((speaker, listener));
             }
         }
@@ -288,6 +315,78 @@ fn a_constant_shout_does_not_hold_a_slot_against_speech() {
     let both = |n| vec![(0, 0), (1, speech(n, -35))];
     assert_eq!(heard_at_the_end(&mut world, 90, both), [1], "speech wins");
     assert_eq!(heard_at_the_end(&mut world, 990, both), [1], "and keeps the slot");
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(200))]
+
+    /// Whoever begins first, however loud, and however often the one who shouts joins again: once both were heard for two
+    /// seconds, speech has the slot and keeps it.
+    #[test]
+    fn a_constant_level_holds_no_slot_against_speech(
+        (level, words) in (-40..=0i8, -45..=-15i8),
+        begins in 0..250usize,
+        speech_begins in 0..250usize,
+        rejoins in prop::collection::vec(0..600usize, 0..20),
+    ) {
+        const SETTLED: usize = 100;
+        let mut world = World::new(&[1, 1, 1]);
+        let settled = begins.max(speech_begins) + SETTLED;
+        let mut heard = 0;
+        for n in 0..600 {
+            if rejoins.contains(&n) {
+                world.rejoin(0);
+            }
+            let shout = (n >= begins).then_some((0, level));
+            let talk = (n >= speech_begins).then(|| (1, speech(n, words)));
+            world.turn(&shout.into_iter().chain(talk).collect::<Vec<_>>());
+            let now = world.hear()?;
+            if n >= settled {
+                prop_assert!(!now.contains(&(0, 2)), "turn {}: the shout has the slot", n);
+                heard += usize::from(now.contains(&(1, 2)));
+            }
+        }
+        prop_assert!(heard + 5 >= 600 - settled, "speech was heard in {} of {}", heard, 600 - settled);
+    }
+}
+
+/// Nobody is better off for having been forgotten, and nobody can make the room remember without end.
+#[test]
+fn voices_are_bounded() {
+    let mut world = World::new(&[3, 3]);
+    for n in 0..2 * MAX_VOICES as u32 {
+        world.people[0].rights.set(Rights::Speak(StageNumber(1000 + n)));
+        world.turn(&[(0, -20)]);
+        world.wire.sent.clear();
+    }
+    assert_eq!(world.room.voices.len(), MAX_VOICES);
+    assert!(
+        world
+            .room
+            .voices
+            .contains_key(&StageNumber(1000 + 2 * MAX_VOICES as u32 - 1))
+    );
+}
+
+/// When not everybody can be sent to, it is not always the same ones.
+#[test]
+fn each_packet_begins_with_another_listener() {
+    const LISTENERS: usize = 40;
+    let mut world = World::new(&[1; LISTENERS + 1]);
+    let mut last = HashMap::new();
+    for _ in 0..10 * LISTENERS {
+        world.turn(&[(0, -20)]);
+        // The system takes two thirds of each packet's copies.
+        let lost = world.wire.sent.iter().skip(LISTENERS * 2 / 3);
+        lost.for_each(|(to, _)| *last.entry(*to).or_insert(0) += 1);
+        world.hear().unwrap();
+    }
+    let (least, most) = (last.values().min().unwrap(), last.values().max().unwrap());
+    assert_eq!(last.len(), LISTENERS, "somebody is never last");
+    assert!(
+        most - least <= 10 * LISTENERS / 10,
+        "between {least} and {most} losses each"
+    );
 }
 
 #[test]
