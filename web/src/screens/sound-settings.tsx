@@ -59,11 +59,21 @@ function MicrophoneTest({ onOpened }: { onOpened: () => void }) {
   const stream = useSignal<MediaStream | null>(null);
   const error = useSignal<MicError | null>(null);
   const bar = useRef<HTMLDivElement>(null);
+  // Counts what ends a test: a microphone that comes after that is not wanted any more.
+  const ended = useRef(0);
   const stop = () => {
+    ended.current++;
     stopStream(stream.value ?? undefined);
     stream.value = null;
   };
   useEffect(() => stop, []);
+  // The test goes on with the one that was chosen.
+  const chosen = settings.value.microphone;
+  useEffect(() => {
+    if (!stream.value) return;
+    stop();
+    void begin();
+  }, [chosen]);
   useEffect(() => {
     if (!stream.value) return;
     const meter = new Meter(stream.value);
@@ -76,12 +86,18 @@ function MicrophoneTest({ onOpened }: { onOpened: () => void }) {
     };
   }, [stream.value]);
   const begin = async () => {
+    const begun = ended.current;
     try {
-      stream.value = await openMicrophone(settings.value.microphone || undefined);
+      const opened = await openMicrophone(settings.value.microphone || undefined);
+      if (begun !== ended.current) {
+        stopStream(opened);
+        return;
+      }
+      stream.value = opened;
       error.value = null;
       onOpened();
     } catch (thrown) {
-      error.value = thrown instanceof MicrophoneError ? thrown.code : 'denied';
+      if (begun === ended.current) error.value = thrown instanceof MicrophoneError ? thrown.code : 'denied';
     }
   };
   return (

@@ -19,8 +19,11 @@ let presses = 0;
 export async function setMuted(muted: boolean): Promise<void> {
   const id = myId.value;
   const press = ++presses;
-  // The browser's question comes first: nobody is shown as open while it stands.
-  if (!muted && !(await microphone.open())) return;
+  const here = roomId.value;
+  // The browser's question comes first: nobody is shown as open while it stands. Who pressed again, or went elsewhere
+  // meanwhile, has changed their mind.
+  if (!muted && (await microphone.open()) !== 'open') return;
+  if (press !== presses || roomId.value !== here) return;
   const member = room.value && memberOf(room.value, id);
   if (!member) return;
   const agreed = (base: RoomSnapshot) => (memberOf(base, id)?.muted ?? muted) === muted;

@@ -181,15 +181,21 @@ function joined({ room: snapshot, resume_token, resumed }: Joined): void {
 async function reopenMicrophone(): Promise<void> {
   const member = room.value && memberOf(room.value, myId.value);
   if (!member || member.muted) return;
-  if (await microphone.open()) {
-    await microphone.follow(room.value ? memberOf(room.value, myId.value) : undefined, media);
-    return;
-  }
+  const opened = await microphone.open();
+  if (opened === 'open') await microphone.follow(room.value ? memberOf(room.value, myId.value) : undefined, media);
+  if (opened !== 'refused') return;
   const muted = (base: RoomSnapshot) => memberOf(base, myId.value)?.muted !== false;
   await act('mute', { change: 'stage', member: { ...member, muted: true } }, muted, (id) => rooms.mute(id, true));
 }
 
 microphone.onLost = () => void reopenMicrophone();
+
+/** Another one was chosen: who is on stage goes on with it. */
+export async function microphoneChosen(): Promise<void> {
+  const opened = await microphone.reopen();
+  const member = room.value && memberOf(room.value, myId.value);
+  if (opened === 'open' && member) await microphone.follow(member, media);
+}
 
 /** `own`: this person's own doing, which they need not be told about. */
 function update(next: seq.RoomSync, own = false): void {

@@ -1,5 +1,5 @@
 /** Ties the parts together: what the live socket says goes where it belongs, and the account decides whether it is open. */
-import { effect, untracked } from '@preact/signals';
+import { computed, effect, untracked } from '@preact/signals';
 import type { Notice, ServerMessage } from '../api/types';
 import { t } from '../i18n';
 import { noticeText } from '../i18n/notices';
@@ -13,6 +13,7 @@ import { toggleMute } from './room-actions';
 import { keepKey } from './room-link';
 import { memberOf } from './room-reducer';
 import { go, place, roomPath, route } from './route';
+import { settings } from './settings';
 import { toast } from './toasts';
 
 const HALLWAY_QUIET_MS = 1_000;
@@ -35,6 +36,11 @@ export function start(): void {
   });
   effect(comeBack);
   effect(followRoom);
+  const chosen = computed(() => settings.value.microphone);
+  effect(() => {
+    chosen.value;
+    untracked(() => void current.microphoneChosen());
+  });
   void load();
 }
 

@@ -1,5 +1,5 @@
 // What the app does under the finger and the keyboard, over the played service: nothing here is about sound.
-// `node test/browser/behaviour.mjs` after a build.
+// `node test/browser/behaviour.mjs [part of a name]` after a build.
 import assert from 'node:assert/strict';
 import { chromium } from 'playwright-core';
 import { answerOffer, install, problem, serve } from './mock.mjs';
@@ -26,6 +26,10 @@ async function until(holds) {
     assert.ok(Date.now() < limit, 'it did not come to be within 30 s');
   }
 }
+
+const joined = { session: 's1', sdp: 'answer', room: speaker.room, resume_token: 't', resumed: false };
+/** Answers the browser's question. */
+const allow = (page) => page.evaluate(() => window.dispatchEvent(new Event('allow')));
 
 const tests = {
   async 'escape minimises, the mini-player opens again, back closes the sheet'(page) {
@@ -145,8 +149,53 @@ const tests = {
     await page.waitForFunction(() => window.__tracks.every((track) => track.readyState === 'ended'));
   },
 
+  async 'a microphone that is allowed after one has left is let go at once'(page) {
+    await enter(page);
+    await page.keyboard.press('m');
+    await page.waitForFunction(() => window.__asked === 1);
+    await page.keyboard.press('l');
+    await gone(page, '.room');
+    await allow(page);
+    await page.waitForFunction(() => window.__tracks?.length === 1 && window.__tracks[0].readyState === 'ended');
+    assert.equal(await page.evaluate(() => window.__peer.sending()), false);
+  },
+
+  async 'a microphone that was asked for in one room opens nothing in the next'(page, service) {
+    await enter(page);
+    await page.keyboard.press('m');
+    await page.waitForFunction(() => window.__asked === 1);
+    service.answer('POST /v1/rooms/*/join', { body: { ...joined, room: { ...speaker.room, id: 'eur2' } } });
+    await page.keyboard.press('Escape');
+    await page.locator('.card').nth(1).click();
+    await sees(page, '.room[data-role=speaker][data-connection=live]');
+    await allow(page);
+    await page.waitForFunction(() => window.__tracks?.length === 1 && window.__tracks[0].readyState === 'ended');
+    assert.equal(await page.locator(`.member[data-person=${ME.id}]`).getAttribute('data-muted'), 'true');
+    assert.equal(await page.evaluate(() => window.__peer.sending()), false);
+  },
+
+  async 'M pressed twice while the browser asks opens one microphone'(page) {
+    await enter(page);
+    await page.keyboard.press('m');
+    await page.waitForFunction(() => window.__asked === 1);
+    await page.keyboard.press('m');
+    await allow(page);
+    await sees(page, `[data-person=${ME.id}][data-muted=false]`);
+    await page.waitForFunction(() => window.__peer.sending());
+    assert.equal(await page.evaluate(() => window.__asked), 1);
+  },
+
+  async 'a microphone test that was walked away from lets the microphone go'(page) {
+    await page.goto('/settings');
+    await page.locator('.mic-test button').click();
+    await page.waitForFunction(() => window.__asked === 1);
+    await page.locator('.page-head .icon-button').first().click();
+    await gone(page, '.mic-test');
+    await allow(page);
+    await page.waitForFunction(() => window.__tracks?.length === 1 && window.__tracks[0].readyState === 'ended');
+  },
+
   async 'a real connection: slots play, the microphone is sent and stopped without renegotiation'(page, service) {
-    const joined = { session: 's1', room: speaker.room, resume_token: 't', resumed: false };
     const answer = async (request) => ({
       ...joined,
       sdp: await page.evaluate(answerOffer, request.postDataJSON().sdp),
@@ -193,7 +242,12 @@ const tests = {
   },
 };
 
+const asking = { ...speaker, microphone: 'held' };
 const scenario = {
+  'a microphone that is allowed after one has left is let go at once': asking,
+  'a microphone that was asked for in one room opens nothing in the next': asking,
+  'M pressed twice while the browser asks opens one microphone': asking,
+  'a microphone test that was walked away from lets the microphone go': asking,
   'M opens the microphone and closes it; a moderator closes it too': speaker,
   'a real connection: slots play, the microphone is sent and stopped without renegotiation': {
     ...speaker,
@@ -216,7 +270,9 @@ const browser = await chromium.launch({
   ],
 });
 let failed = 0;
+const wanted = process.argv[2] ?? '';
 for (const [name, run] of Object.entries(tests)) {
+  if (!name.includes(wanted)) continue;
   const shell = name.startsWith('the shell');
   const context = await browser.newContext({
     baseURL: `http://127.0.0.1:${PORT}`,

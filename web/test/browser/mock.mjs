@@ -208,6 +208,9 @@ function fakePeer(speaking) {
 function fakeMicrophone(microphone) {
   navigator.mediaDevices.getUserMedia = async () => {
     if (microphone === 'denied') throw new DOMException('', 'NotAllowedError');
+    window.__asked = (window.__asked ?? 0) + 1;
+    // The browser's question stands until the test answers it.
+    if (microphone === 'held') await new Promise((done) => window.addEventListener('allow', done, { once: true }));
     const context = new AudioContext();
     const tone = context.createOscillator();
     const out = context.createMediaStreamDestination();
