@@ -18,10 +18,13 @@ export interface Toast {
 
 export const toasts = signal<readonly Toast[]>([]);
 export const announced = signal('');
+/** A modal dialog is open: what is outside it is neither heard nor reached. */
+export const modal = signal(false);
 
 let counter = 0;
 let waiting: string[] = [];
 let timer: ReturnType<typeof setTimeout> | undefined;
+let silence: ReturnType<typeof setTimeout> | undefined;
 
 export function toast(text: string, action?: Toast['action']): void {
   const id = ++counter;
@@ -40,6 +43,11 @@ export function announce(text: string): void {
     announced.value = waiting.join(' ');
     waiting = [];
     timer = undefined;
+    // Said once: it is not read again where a dialog opens or closes, and the same words can come again.
+    clearTimeout(silence);
+    silence = setTimeout(() => {
+      announced.value = '';
+    }, SHOWN_MS);
   }, COALESCE_MS);
 }
 

@@ -5,7 +5,9 @@
 import type { ComponentChildren } from 'preact';
 import { useEffect, useId, useRef } from 'preact/hooks';
 import { t } from '../i18n';
+import { modal } from '../state/toasts';
 import { IconButton } from './button';
+import { Toasts } from './toasts';
 
 interface DialogProps {
   title: string;
@@ -21,7 +23,9 @@ export function Dialog({ title, bare, children, onClose }: DialogProps) {
   useEffect(() => {
     const opener = document.activeElement;
     dialog.current?.showModal();
+    modal.value = true;
     return () => {
+      modal.value = false;
       if (opener instanceof HTMLElement && opener.isConnected) opener.focus();
     };
   }, []);
@@ -38,6 +42,7 @@ export function Dialog({ title, bare, children, onClose }: DialogProps) {
         </header>
         {children}
       </div>
+      <Toasts inDialog />
     </dialog>
   );
 }

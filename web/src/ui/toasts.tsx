@@ -1,13 +1,17 @@
-/** What the app says in passing: seen at the bottom, heard politely. */
+/**
+ * What the app says in passing: seen at the edge, heard politely. A modal dialog makes everything outside it inert, for
+ * the eye, the finger and the ear: so there is one of these in the page and one in each dialog, and the innermost speaks.
+ */
 import { t } from '../i18n';
-import { announced, dismiss, toasts } from '../state/toasts';
+import { announced, dismiss, modal, toasts } from '../state/toasts';
 import { IconButton } from './button';
 
-export function Toasts() {
+export function Toasts({ inDialog = false }: { inDialog?: boolean }) {
+  const here = inDialog === modal.value;
   return (
     <>
       <div class="toasts" role="status">
-        {toasts.value.map((toast) => (
+        {(here ? toasts.value : []).map((toast) => (
           <div class="toast" key={toast.id}>
             <p>{toast.text}</p>
             {toast.action && (
@@ -26,7 +30,7 @@ export function Toasts() {
         ))}
       </div>
       <div class="for-ear" role="status" aria-live="polite">
-        {announced.value}
+        {here && announced.value}
       </div>
     </>
   );

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { chromium } from 'playwright-core';
 import { answerOffer, install, problem, serve } from './mock.mjs';
-import { hands, ME, room } from './people.mjs';
+import { hands, ME, person, room } from './people.mjs';
 
 const PORT = Number(process.env.PORT ?? 4191);
 const PHONE = { width: 390, height: 844 };
@@ -30,6 +30,13 @@ async function until(holds) {
 const joined = { session: 's1', sdp: 'answer', room: speaker.room, resume_token: 't', resumed: false };
 /** Answers the browser's question. */
 const allow = (page) => page.evaluate(() => window.dispatchEvent(new Event('allow')));
+
+const atRest = (page) =>
+  page.waitForFunction(() =>
+    document
+      .getAnimations()
+      .every((motion) => motion.playState !== 'running' || motion.effect?.getTiming().iterations === Infinity),
+  );
 
 const tests = {
   async 'escape minimises, the mini-player opens again, back closes the sheet'(page) {
@@ -106,6 +113,39 @@ const tests = {
     await gone(page, 'dialog');
     await sees(page, '.room');
     assert.equal(await opener.evaluate((element) => element === document.activeElement), true);
+  },
+
+  async 'what is said in passing reaches eye, finger and ear through an open dialog'(page, service) {
+    service.answer('POST /v1/rooms/*/hands/*', problem(409, 'stage_full'));
+    await enter(page);
+    await page.locator('.room-bar .icon-button').last().click();
+    await page.locator('dialog .row-actions .live').first().click();
+    await sees(page, '.toast');
+    assert.match(await page.locator('.toast').textContent(), /stage is full/);
+    await atRest(page);
+    const reached = () =>
+      page.evaluate(() => {
+        const box = document.querySelector('.toast').getBoundingClientRect();
+        return document.elementFromPoint(box.x + box.width / 2, box.y + box.height / 2).closest('.toast') !== null;
+      });
+    assert.equal(await reached(), true);
+    await page.locator('.toast .icon-button').click();
+    await gone(page, '.toast');
+    service.tell({
+      type: 'room',
+      room: 'eur1',
+      seq: 11,
+      change: {
+        change: 'stage',
+        member: { person: person('ken'), number: 10, role: 'speaker', muted: true, away: false },
+      },
+    });
+    await page
+      .locator('dialog [aria-live]')
+      .filter({ hasText: 'Ken Watanabe is on stage' })
+      .waitFor({ state: 'attached' });
+    await page.keyboard.press('Escape');
+    await gone(page, 'dialog');
   },
 
   async 'a server that is away is not stormed'(page, service) {
@@ -254,6 +294,7 @@ const scenario = {
     realPeer: true,
   },
   'the microphone is let go when the person steps back': speaker,
+  'what is said in passing reaches eye, finger and ear through an open dialog': moderator,
   'keys typed into a field do nothing else': moderator,
   'a dialog takes the focus, Escape closes only it, and the focus goes back': moderator,
 };
