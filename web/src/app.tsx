@@ -20,7 +20,7 @@ import { SettingsScreen } from './screens/settings';
 import { SignIn } from './screens/sign-in';
 import { Waiting } from './screens/waiting';
 import { You } from './screens/you';
-import { accountError, accountState, load, me, needsSetup } from './state/account';
+import { accountError, accountState, load, me, needsSetup, signOut } from './state/account';
 import { live } from './state/live';
 import { farewell, roomId } from './state/room';
 import { toggleHand, toggleMute } from './state/room-actions';
@@ -67,6 +67,7 @@ function Inside() {
       return (
         <Alone>
           <Failed whole error={accountError.value} onRetry={load} />
+          <SignOut />
         </Alone>
       );
     case 'ready':
@@ -79,7 +80,9 @@ function Ready() {
   if (live.state.value === 'suspended' || standing === 'suspended') {
     return (
       <Alone>
-        <Empty whole icon="lock" title={t('app.suspended')} text={t('app.suspended_note')} />
+        <Empty whole icon="lock" title={t('app.suspended')} text={t('app.suspended_note')}>
+          <SignOut />
+        </Empty>
       </Alone>
     );
   }
@@ -189,6 +192,17 @@ function Tabs() {
 
 function Alone({ children }: { children: preact.ComponentChildren }) {
   return <main class="alone">{children}</main>;
+}
+
+/** No screen is a dead end: another account may be a way on. */
+function SignOut() {
+  return (
+    <div class="row centre">
+      <Button kind="plain" icon="sign_out" onPress={signOut}>
+        {t('settings.sign_out')}
+      </Button>
+    </div>
+  );
 }
 
 function Elsewhere() {

@@ -3,10 +3,8 @@
  * to the server goes through here, except the refresh itself.
  */
 import { ApiError, networkError, problemOf } from './problem';
-import { retryAfterMs } from './retry';
+import { DEADLINE_MS, retryAfterMs } from './retry';
 import { accessToken, refresh } from './tokens';
-
-const DEADLINE_MS = 15_000;
 
 export interface Call {
   body?: unknown;

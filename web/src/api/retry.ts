@@ -7,6 +7,8 @@
  */
 import { type ApiError, NETWORK } from './problem';
 
+/** A request that has no answer by then has none. */
+export const DEADLINE_MS = 15_000;
 export const MAX_TRIES = 4;
 const FIRST_WAIT_MS = 300;
 const MAX_WAIT_MS = 8_000;

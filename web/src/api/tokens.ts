@@ -6,6 +6,7 @@
  * bring cross-site requests with it.
  */
 import { ApiError, networkError, problemOf } from './problem';
+import { DEADLINE_MS } from './retry';
 import type { Tokens } from './types';
 
 const KEY = 'mitalk.tokens';
@@ -20,14 +21,24 @@ interface Stored {
   until_ms: number;
 }
 
-/** Somebody to tell that the tokens changed: `null` means signed out. */
-type Listener = (access: string | null) => void;
+/** Somebody to tell that this device is signed out, by whichever tab, or was signed in by another one. */
+type Listener = (signedIn: boolean) => void;
 
 let running: Promise<string> | undefined;
 const listeners = new Set<Listener>();
 
 export function onTokens(listener: Listener): void {
   listeners.add(listener);
+}
+
+// Told only of what other tabs did; `null` is the whole storage.
+addEventListener('storage', (event) => {
+  const { key } = event as StorageEvent;
+  if (key === KEY || key === null) tell();
+});
+
+function tell(): void {
+  for (const listener of listeners) listener(signedIn());
 }
 
 export function signedIn(): boolean {
@@ -41,12 +52,11 @@ export function store(tokens: Tokens): void {
     until_ms: Date.now() + tokens.access_expires_in_s * 1000,
   };
   localStorage.setItem(KEY, JSON.stringify(stored));
-  for (const listener of listeners) listener(stored.access);
 }
 
 export function forget(): void {
   localStorage.removeItem(KEY);
-  for (const listener of listeners) listener(null);
+  tell();
 }
 
 /** A token that is good for a while yet. Throws the refresh's `ApiError`. */
@@ -72,24 +82,32 @@ export function refreshInMs(): number {
 
 async function rotate(rejected: string | undefined): Promise<string> {
   const stored = read();
-  if (!stored) throw new ApiError({ type: 'about:blank', title: '', status: 401, code: 'token_missing' });
+  if (!stored) {
+    // Another tab signed out, or the browser cleared its storage, and nobody here has heard of it.
+    forget();
+    throw new ApiError({ type: 'about:blank', title: '', status: 401, code: 'token_missing' });
+  }
   // Another tab was here first.
   if (stored.access !== rejected && stored.until_ms - EARLY_MS > Date.now()) return stored.access;
   const response = await fetch('/v1/auth/refresh', {
     method: 'POST',
     headers: { 'content-type': 'application/json' },
     body: JSON.stringify({ refresh_token: stored.refresh }),
-  }).catch(() => {
-    throw networkError();
-  });
+    // Every tab waits behind this lock.
+    signal: AbortSignal.timeout(DEADLINE_MS),
+  }).catch(lost);
   if (response.ok) {
-    const tokens = (await response.json()) as Tokens;
+    const tokens = (await response.json().catch(lost)) as Tokens;
     store(tokens);
     return tokens.access_token;
   }
   const error = await problemOf(response);
   if (response.status === 401) forget();
   throw error;
+}
+
+function lost(): never {
+  throw networkError();
 }
 
 function read(): Stored | null {

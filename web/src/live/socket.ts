@@ -11,6 +11,7 @@ import type { ClientMessage, ServerMessage } from '../api/types';
 
 const PING_EVERY_MS = 15_000;
 const SILENCE_MS = 10_000;
+const FIRST_BACKOFF_MS = 500;
 const MAX_BACKOFF_MS = 15_000;
 /** The server's close codes that a reconnect would not change. */
 const CLOSE_TOKEN = 4401;
@@ -36,6 +37,11 @@ export class LiveSocket {
   #ping: ReturnType<typeof setInterval> | undefined;
   #silence: ReturnType<typeof setTimeout> | undefined;
   #renew: ReturnType<typeof setTimeout> | undefined;
+  #move: ReturnType<typeof setTimeout> | undefined;
+  /** The server is about to restart and asked us to come back then, on the page's clock. */
+  #comeBackAt_ms: number | undefined;
+  /** Counts connections that were begun: one that was overtaken while it waited for its token gives up. */
+  #attempt = 0;
 
   constructor(owner: LiveOwner) {
     this.#owner = owner;
@@ -50,7 +56,6 @@ export class LiveSocket {
 
   close(): void {
     this.#drop();
-    clearTimeout(this.#retry);
     this.state.value = 'off';
   }
 
@@ -63,14 +68,14 @@ export class LiveSocket {
   async #connect(): Promise<void> {
     clearTimeout(this.#retry);
     this.state.value = 'connecting';
-    let token: string;
-    try {
-      token = await accessToken();
-    } catch {
+    const attempt = ++this.#attempt;
+    const token = await accessToken().catch(() => undefined);
+    // A refused refresh has signed out, and closed this.
+    if (attempt !== this.#attempt || this.state.value !== 'connecting') return;
+    if (token === undefined) {
       this.#again();
       return;
     }
-    if (this.state.value !== 'connecting') return;
     const socket = new WebSocket(`${location.origin.replace(/^http/, 'ws')}/v1/live`);
     this.#socket = socket;
     this.#watchSilence();
@@ -93,7 +98,12 @@ export class LiveSocket {
       this.#ping = setInterval(() => this.#pinged(), PING_EVERY_MS);
       this.#renewLater();
     }
-    if (message.type === 'moving') setTimeout(() => this.#reconnect(), message.after_ms);
+    if (message.type === 'moving') {
+      // Each client was told another moment. The server usually closes before it.
+      this.#comeBackAt_ms = performance.now() + message.after_ms;
+      clearTimeout(this.#move);
+      this.#move = setTimeout(() => this.#reconnect(), message.after_ms);
+    }
     if (message.type !== 'pong') this.#owner.message(message);
   }
 
@@ -137,9 +147,16 @@ export class LiveSocket {
   }
 
   #again(): void {
-    this.#tries++;
+    clearTimeout(this.#retry);
     this.state.value = 'waiting';
-    this.#retry = setTimeout(() => this.#connect(), backoffMs(this.#tries, Math.random(), 500, MAX_BACKOFF_MS));
+    this.#retry = setTimeout(() => this.#connect(), this.#wait_ms());
+  }
+
+  #wait_ms(): number {
+    const asked_ms = this.#comeBackAt_ms;
+    this.#comeBackAt_ms = undefined;
+    if (asked_ms !== undefined) return Math.max(0, asked_ms - performance.now());
+    return backoffMs(++this.#tries, Math.random(), FIRST_BACKOFF_MS, MAX_BACKOFF_MS);
   }
 
   #hurry(): void {
@@ -149,8 +166,7 @@ export class LiveSocket {
 
   #drop(): void {
     clearInterval(this.#ping);
-    clearTimeout(this.#silence);
-    clearTimeout(this.#renew);
+    for (const timer of [this.#silence, this.#renew, this.#move, this.#retry]) clearTimeout(timer);
     const socket = this.#socket;
     this.#socket = undefined;
     this.id = undefined;

@@ -7,6 +7,9 @@ import type { Me, Notice } from '../api/types';
 /** `starting`: tokens are there, the account is not yet; `unreachable`: nor can it be had, for `accountError`. */
 export type AccountState = 'signed_out' | 'starting' | 'unreachable' | 'ready';
 
+/** Signing out waits no longer than this for the service. */
+const SIGN_OUT_MS = 3_000;
+
 export const me = signal<Me | null>(null);
 export const accountState = signal<AccountState>(tokens.signedIn() ? 'starting' : 'signed_out');
 export const accountError = signal<unknown>(null);
@@ -56,15 +59,21 @@ export async function verify(phone: string, code: string): Promise<void> {
   setMe(signedIn.me);
 }
 
+/** Also where the service does not answer: what makes this device that person's is gone then. */
 export async function signOut(): Promise<void> {
-  await auth.signOut().catch(() => undefined);
+  const late = new Promise<void>((resolve) => setTimeout(resolve, SIGN_OUT_MS));
+  await Promise.race([auth.signOut().catch(() => undefined), late]);
   tokens.forget();
 }
 
-tokens.onTokens((access) => {
-  if (access !== null) return;
-  me.value = null;
-  accountState.value = 'signed_out';
+tokens.onTokens((signedIn) => {
+  if (!signedIn) {
+    me.value = null;
+    accountState.value = 'signed_out';
+  } else if (accountState.value === 'signed_out') {
+    accountState.value = 'starting';
+    void load();
+  }
 });
 
 /** What the list of devices shows, from what browsers tell about themselves. */

@@ -23,6 +23,16 @@ export class PagedList<Item> {
     return this.#load(this.#cursor, this.items.value ?? []);
   }
 
+  /** Whoever looks next starts anew; what is on its way is dropped. */
+  clear(): void {
+    this.#run++;
+    this.#cursor = undefined;
+    this.items.value = null;
+    this.error.value = null;
+    this.loading.value = false;
+    this.more.value = false;
+  }
+
   async #load(cursor: string | null | undefined, before: readonly Item[]): Promise<void> {
     const run = ++this.#run;
     this.loading.value = true;

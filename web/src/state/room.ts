@@ -5,9 +5,10 @@
  * The microphone follows the view: on stage and not muted means that it sends, whoever changed that.
  */
 import { computed, signal } from '@preact/signals';
-import { type ApiError, codeOf } from '../api/problem';
+import { type ApiError, codeOf, passes } from '../api/problem';
+import { backoffMs } from '../api/retry';
 import { rooms } from '../api/routes';
-import type { Joined, LeftWhy, RoomAck, RoomChange, RoomSnapshot, ServerMessage } from '../api/types';
+import type { Joined, LeftWhy, Problem, RoomAck, RoomChange, RoomSnapshot, ServerMessage } from '../api/types';
 import { t } from '../i18n';
 import { prime, stop as stopPlayback } from '../media/playback';
 import type { Phase } from '../media/recovery';
@@ -25,6 +26,9 @@ import { announce, attempt, toast } from './toasts';
 import { microphone } from './voice';
 
 const OVERLAY_MS = 6_000;
+/** Between two tries to follow a room that the service is too busy to tell of. */
+const FIRST_WATCH_MS = 500;
+const MAX_WATCH_MS = 15_000;
 
 export type Connection = 'none' | 'connecting' | 'live' | 'reconnecting' | 'no_sound';
 
@@ -86,13 +90,15 @@ export function received(message: ServerMessage): void {
   const state = sync.value;
   if (message.type === 'left_room') left(message.room, message.why);
   if (!state) return;
+  if (message.type === 'problem') watchRefused(message.problem);
+  else if (message.type === 'room' || message.type === 'room_snapshot') watchTries = 0;
   if (message.type === 'room_snapshot' && message.room.id === state.base.id) {
     update(seq.snapshot(state, message.room));
   }
   if (message.type === 'room' && message.room === state.base.id) {
     const { sync: next, need } = seq.delta(state, message.seq, message.change);
     update(next);
-    if (need !== undefined) live.send({ type: 'watch', room: state.base.id, after: need });
+    if (need !== undefined) watch(state.base.id, need);
     if (message.change.change === 'ended') end('ended');
     if (message.change.change === 'hand_down' && message.change.declined) toast(t('room.hand.declined'));
   }
@@ -109,12 +115,33 @@ function left(id: string, why: LeftWhy): void {
   else end(why);
 }
 
+let watchTries = 0;
+let watchAgain: ReturnType<typeof setTimeout> | undefined;
+
+function watch(id: string, after: number): void {
+  clearTimeout(watchAgain);
+  live.send({ type: 'watch', room: id, after });
+}
+
+/** Nothing else is asked for on the socket. Without this a service that was busy once would be silent for good. */
+function watchRefused({ code, status, retry_after }: Problem): void {
+  if (!passes(code, status)) return;
+  const wait_ms = backoffMs(++watchTries, Math.random(), FIRST_WATCH_MS, MAX_WATCH_MS);
+  clearTimeout(watchAgain);
+  watchAgain = setTimeout(
+    () => {
+      if (sync.value) watch(sync.value.base.id, sync.value.base.seq);
+    },
+    Math.max(wait_ms, (retry_after ?? 0) * 1000),
+  );
+}
+
 /** The live socket is open (again): the room's changes have to come to this one. */
 export function socketOpened(again: boolean): void {
   const state = sync.value;
   if (!state) return;
   sync.value = { ...state, healing: false };
-  live.send({ type: 'watch', room: state.base.id, after: state.base.seq });
+  watch(state.base.id, state.base.seq);
   if (again) media?.liveSocketBack();
 }
 
@@ -173,7 +200,7 @@ function joined({ room: snapshot, resume_token, resumed }: Joined): void {
   const wasOnStage = before && memberOf(before.base, myId.value);
   update(before ? seq.rejoin(before, snapshot) : seq.start(myId.value, snapshot));
   if (wasOnStage && !resumed && snapshot.my_role === 'listener') toast(t('room.back_in_audience'));
-  live.send({ type: 'watch', room: snapshot.id, after: snapshot.seq });
+  watch(snapshot.id, snapshot.seq);
   void reopenMicrophone();
 }
 
@@ -230,6 +257,7 @@ function end(why: LeftWhy, problem?: ApiError): void {
 function close(): void {
   resume.forget();
   if (roomId.value) live.send({ type: 'unwatch', room: roomId.value });
+  clearTimeout(watchAgain);
   media?.close();
   media = undefined;
   stopPlayback();

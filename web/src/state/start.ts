@@ -5,7 +5,7 @@ import { t } from '../i18n';
 import { noticeText } from '../i18n/notices';
 import { keepAwake, showOnLockScreen } from '../media/lock-screen';
 import { accountState, load, me, myId, noticed, setMe } from './account';
-import { addNotice, hallway } from './hallway';
+import { addNotice, hallway, notices } from './hallway';
 import { live, onLive } from './live';
 import { rejoinable } from './resume';
 import * as current from './room';
@@ -32,6 +32,10 @@ export function start(): void {
     });
   });
   effect(() => {
+    myId.value;
+    untracked(forgetOthers);
+  });
+  effect(() => {
     if (live.state.value === 'elsewhere') untracked(current.abandon);
   });
   effect(comeBack);
@@ -42,6 +46,19 @@ export function start(): void {
     untracked(() => void current.microphoneChosen());
   });
   void load();
+}
+
+let whose = '';
+
+/** What one account saw is nothing for the next one on this device. */
+function forgetOthers(): void {
+  if (whose && whose !== myId.value) {
+    current.abandon();
+    current.farewell.value = null;
+    hallway.clear();
+    notices.clear();
+  }
+  whose = myId.value;
 }
 
 let cameBack = false;

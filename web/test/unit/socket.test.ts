@@ -28,8 +28,9 @@ vi.stubGlobal('WebSocket', FakeSocket);
 vi.stubGlobal('location', { origin: 'https://mitalk.example' });
 vi.stubGlobal('addEventListener', () => undefined);
 vi.stubGlobal('document', { addEventListener: () => undefined });
+let accessToken: () => Promise<string>;
 vi.mock('../../src/api/tokens', () => ({
-  accessToken: async () => 'token',
+  accessToken: () => accessToken(),
   refresh: async () => 'token2',
   refreshInMs: () => 60_000,
 }));
@@ -48,6 +49,7 @@ async function opened() {
 
 beforeEach(() => {
   vi.useFakeTimers();
+  accessToken = async () => 'token';
   FakeSocket.all = [];
   heard.length = 0;
   socket = new LiveSocket({ message: (message) => heard.push(message), noticesAfter: () => 7 });
@@ -100,12 +102,70 @@ test('the next token is sent before the old one ends', async () => {
   expect(newest().sent).toContainEqual({ type: 'token', token: 'token' });
 });
 
-test('moves when the server asks, and stays away when it was opened elsewhere', async () => {
+test('stays away when it was opened elsewhere', async () => {
   await opened();
-  newest().tell({ type: 'moving', after_ms: 300 });
-  await vi.advanceTimersByTimeAsync(1_500);
-  expect(FakeSocket.all.length).toBeGreaterThan(1);
   newest().onclose?.({ code: 4409 });
   await vi.advanceTimersByTimeAsync(60_000);
   expect(socket.state.value).toBe('elsewhere');
+  expect(FakeSocket.all).toHaveLength(1);
+});
+
+test('a server that restarts says when to come back, closes, and is asked then', async () => {
+  await opened();
+  newest().tell({ type: 'moving', after_ms: 4_000 });
+  newest().onclose?.({ code: 1012 });
+  expect(socket.state.value).toBe('waiting');
+  await vi.advanceTimersByTimeAsync(3_900);
+  expect(FakeSocket.all).toHaveLength(1);
+  await vi.advanceTimersByTimeAsync(200);
+  expect(FakeSocket.all).toHaveLength(2);
+  newest().onopen?.();
+  newest().tell({ type: 'welcome', socket: 's2', me: {} });
+  for (let at = 0; at < 10_000; at += 5_000) {
+    await vi.advanceTimersByTimeAsync(5_000);
+    newest().tell({ type: 'pong' });
+  }
+  expect(FakeSocket.all).toHaveLength(2);
+  expect(socket.state.value).toBe('open');
+});
+
+test('a server that does not close after it asked to move is left', async () => {
+  await opened();
+  newest().tell({ type: 'moving', after_ms: 300 });
+  await vi.advanceTimersByTimeAsync(400);
+  expect(FakeSocket.all).toHaveLength(2);
+  expect(FakeSocket.all[0]?.readyState).toBe(3);
+});
+
+test('a refused refresh signs out, and what is closed stays closed', async () => {
+  accessToken = async () => {
+    socket.close();
+    throw new Error('refresh_invalid');
+  };
+  socket.open();
+  await vi.advanceTimersByTimeAsync(60_000);
+  expect(socket.state.value).toBe('off');
+  expect(FakeSocket.all).toHaveLength(0);
+});
+
+test('closed and opened again while the token is fetched, it connects once', async () => {
+  socket.open();
+  socket.close();
+  socket.open();
+  await vi.advanceTimersByTimeAsync(0);
+  expect(FakeSocket.all).toHaveLength(1);
+});
+
+test('one wish to come back is left, however many reasons there were', async () => {
+  await opened();
+  const first = newest();
+  await vi.advanceTimersByTimeAsync(25_000);
+  expect(socket.state.value).not.toBe('open');
+  first.onclose?.({ code: 1006 });
+  await vi.advanceTimersByTimeAsync(1_000);
+  expect(FakeSocket.all).toHaveLength(2);
+  newest().onclose?.({ code: 1006 });
+  newest().onclose?.({ code: 1006 });
+  await vi.advanceTimersByTimeAsync(1_100);
+  expect(FakeSocket.all).toHaveLength(3);
 });

@@ -1,5 +1,4 @@
 import { beforeEach, expect, test, vi } from 'vitest';
-import * as tokens from '../../src/api/tokens';
 
 const stored = new Map<string, string>();
 vi.stubGlobal('localStorage', {
@@ -7,7 +6,19 @@ vi.stubGlobal('localStorage', {
   setItem: (key: string, value: string) => stored.set(key, value),
   removeItem: (key: string) => stored.delete(key),
 });
-vi.stubGlobal('navigator', {});
+/** Runs one request after the other, as the browser's lock across tabs does. */
+let last: Promise<unknown> = Promise.resolve();
+const request = <T>(_: string, run: () => Promise<T>) => {
+  const next = last.then(run, run);
+  last = next.catch(() => undefined);
+  return next;
+};
+vi.stubGlobal('navigator', { locks: { request } });
+let otherTab: (event: { key: string | null }) => void = () => undefined;
+vi.stubGlobal('addEventListener', (_: string, run: typeof otherTab) => {
+  otherTab = run;
+});
+const tokens = await import('../../src/api/tokens');
 
 const answer = (status: number, body: unknown) =>
   ({ ok: status < 400, status, statusText: '', headers: new Headers(), json: async () => body }) as Response;
@@ -47,8 +58,8 @@ test('what another tab fetched meanwhile is taken', async () => {
 });
 
 test('a refused refresh signs out, a lost one does not', async () => {
-  const heard: (string | null)[] = [];
-  tokens.onTokens((access) => heard.push(access));
+  const heard: boolean[] = [];
+  tokens.onTokens((signedIn) => heard.push(signedIn));
   tokens.store(pair(1, 10));
   server.mockRejectedValueOnce(new TypeError('offline'));
   await expect(tokens.accessToken()).rejects.toMatchObject({ code: 'network' });
@@ -56,5 +67,40 @@ test('a refused refresh signs out, a lost one does not', async () => {
   server.mockResolvedValueOnce(answer(401, { code: 'refresh_reused', status: 401 }));
   await expect(tokens.accessToken()).rejects.toMatchObject({ code: 'refresh_reused' });
   expect(tokens.signedIn()).toBe(false);
-  expect(heard.at(-1)).toBeNull();
+  expect(heard).toEqual([false]);
+});
+
+test('a refresh that hangs ends, and lets the next one try', async () => {
+  vi.useFakeTimers();
+  const timeout = vi.spyOn(AbortSignal, 'timeout').mockImplementation((ms) => {
+    const controller = new AbortController();
+    setTimeout(() => controller.abort(), ms);
+    return controller.signal;
+  });
+  tokens.store(pair(1, 10));
+  server.mockImplementationOnce(
+    (_, init) => new Promise((_, reject) => init?.signal?.addEventListener('abort', () => reject(init.signal?.reason))),
+  );
+  const hanging = tokens.accessToken().catch((error: { code: string }) => error.code);
+  await vi.advanceTimersByTimeAsync(20_000);
+  expect(await hanging).toBe('network');
+  server.mockResolvedValueOnce(answer(200, pair(2)));
+  expect(await tokens.accessToken()).toBe('access2');
+  timeout.mockRestore();
+  vi.useRealTimers();
+});
+
+test('what another tab does to the sign-in is told, and so are tokens that are missing', async () => {
+  tokens.store(pair(1));
+  const heard: boolean[] = [];
+  tokens.onTokens((signedIn) => heard.push(signedIn));
+  otherTab({ key: 'mitalk.settings' });
+  stored.clear();
+  otherTab({ key: 'mitalk.tokens' });
+  expect(heard).toEqual([false]);
+  await expect(tokens.accessToken()).rejects.toMatchObject({ code: 'token_missing' });
+  expect(heard).toEqual([false, false]);
+  tokens.store(pair(2));
+  otherTab({ key: 'mitalk.tokens' });
+  expect(heard.at(-1)).toBe(true);
 });
