@@ -138,6 +138,7 @@ export const en = {
   'room.no_sound': 'No sound gets through. This network may block calls: try another one, or wait a moment.',
   'room.blocked': 'Your browser waits for a tap before it plays sound.',
   'room.unblock': 'Turn on sound',
+  'room.muted_here': 'You are muted here. Unmute when you are ready.',
   'room.back_in_audience': 'You were away for too long to keep your place. You are in the audience.',
 
   'room.leave': 'Leave quietly',

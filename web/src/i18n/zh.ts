@@ -130,6 +130,7 @@ export const zh: Catalogue = {
   'room.no_sound': '声音无法通过。此网络可能屏蔽了通话：换一个网络，或稍等片刻。',
   'room.blocked': '浏览器需要你点一下才会播放声音。',
   'room.unblock': '打开声音',
+  'room.muted_here': '你在这里处于静音，准备好后可以取消静音。',
   'room.back_in_audience': '你离开太久，位置没有保留。你现在在听众席。',
 
   'room.leave': '悄悄离开',

@@ -10,16 +10,24 @@ interface Controls {
 
 let lock: WakeLockSentinel | undefined;
 let wanted = false;
+let busy = false;
+const held = () => lock !== undefined && !lock.released;
 
-/** The browser lets go of the lock when the page is hidden; it is asked for again when the page is back. */
+/**
+ * The browser lets go of the lock when the page is hidden; it is asked for again when the page is back. There is one
+ * request at a time, and what is wanted is looked at again after it: a lock that nobody knows of is never released.
+ */
 export async function keepAwake(on: boolean): Promise<void> {
   wanted = on;
-  if (!on) {
-    await lock?.release();
-    lock = undefined;
-  } else if (!lock || lock.released) {
-    lock = await navigator.wakeLock?.request('screen').catch(() => undefined);
+  if (busy) return;
+  busy = true;
+  while (wanted !== held()) {
+    if (wanted) lock = await navigator.wakeLock?.request('screen').catch(() => undefined);
+    else await lock?.release().catch(() => undefined);
+    // Refused: until something changes.
+    if (wanted && !held()) break;
   }
+  busy = false;
 }
 
 document.addEventListener('visibilitychange', () => {

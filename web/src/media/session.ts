@@ -40,7 +40,10 @@ export class MediaSession {
   #peer: Peer | undefined;
   #session = '';
   #track: MediaStreamTrack | null = null;
-  #joinUnderWay = false;
+  /** Settles with the server's answer, or without one. */
+  #joinUnderWay: Promise<unknown> | undefined;
+  /** Joins go out one after the other, also those of different rooms: the server keeps a person in the last one. */
+  #before: Promise<unknown> | undefined;
   /** The connection whose restart is under way. */
   #restarts: Peer | undefined;
   /** Another negotiation was wanted while one was under way. */
@@ -49,10 +52,12 @@ export class MediaSession {
   #noSound: ReturnType<typeof setTimeout> | undefined;
   #networkBack = () => this.#happened({ what: 'network_back' });
 
-  constructor(room: string, resume: string | undefined, owner: SessionOwner) {
+  /** `before`: what `close` of the session before this one returned. */
+  constructor(room: string, resume: string | undefined, owner: SessionOwner, before?: Promise<unknown>) {
     this.#room = room;
     this.#resume = resume;
     this.#owner = owner;
+    this.#before = before;
     addEventListener('online', this.#networkBack);
     void this.#join();
   }
@@ -78,13 +83,15 @@ export class MediaSession {
     return speaking(this.#peer?.contributing() ?? [], Date.now(), performance.now());
   }
 
-  close(): void {
+  /** Settles when no join is under way any more: a leave that overtook one would be followed by a ghost. */
+  close(): Promise<unknown> {
     this.#phase = 'over';
     clearTimeout(this.#retry);
     clearTimeout(this.#noSound);
     removeEventListener('online', this.#networkBack);
     this.#peer?.close();
     this.#peer = undefined;
+    return this.#joinUnderWay ?? Promise.resolve();
   }
 
   async #join(): Promise<void> {
@@ -92,12 +99,18 @@ export class MediaSession {
       this.#again = true;
       return;
     }
-    this.#joinUnderWay = true;
+    let settled: () => void = () => undefined;
+    this.#joinUnderWay = new Promise<void>((resolve) => {
+      settled = resolve;
+    });
     this.#again = false;
     const peer = this.#newPeer();
     let refusal: unknown;
     try {
       const sdp = await peer.offer();
+      await this.#before;
+      this.#before = undefined;
+      if (peer !== this.#peer) throw networkError();
       const joined = await rooms.join(this.#room, {
         sdp,
         resume_token: this.#resume,
@@ -110,7 +123,8 @@ export class MediaSession {
     } catch (error) {
       refusal = error;
     }
-    this.#joinUnderWay = false;
+    this.#joinUnderWay = undefined;
+    settled();
     if (refusal !== undefined && peer === this.#peer) this.#refused(refusal);
   }
 

@@ -68,3 +68,10 @@ function without(hands: Hand[], person: string): Hand[] {
 export function memberOf(room: RoomSnapshot, person: string): StageMember | undefined {
   return room.stage.find((member) => member.person.id === person);
 }
+
+/** The same room with this person's microphone off; itself where it is off already. */
+export function hushed(room: RoomSnapshot, me: string): RoomSnapshot {
+  const mine = memberOf(room, me);
+  if (!mine || mine.muted) return room;
+  return { ...room, stage: room.stage.map((member) => (member === mine ? { ...mine, muted: true } : member)) };
+}

@@ -12,14 +12,14 @@ import type { Joined, LeftWhy, Problem, RoomAck, RoomChange, RoomSnapshot, Serve
 import { t } from '../i18n';
 import { prime, stop as stopPlayback } from '../media/playback';
 import type { Phase } from '../media/recovery';
-import { MediaSession } from '../media/session';
+import { MediaSession, type SessionOwner } from '../media/session';
 import { me, myId } from './account';
 import { dropRoom } from './hallway';
 import { live } from './live';
 import * as resume from './resume';
 import { keyOf } from './room-link';
 import { noteChanges } from './room-news';
-import { memberOf } from './room-reducer';
+import { hushed, memberOf } from './room-reducer';
 import * as seq from './room-sync';
 import { settings } from './settings';
 import { announce, attempt, toast } from './toasts';
@@ -49,6 +49,8 @@ export const farewell = signal<Farewell | null>(null);
 export const asked = signal<ReadonlySet<string>>(new Set());
 
 let media: MediaSession | undefined;
+/** When the last session has nothing under way any more. */
+let closed: Promise<unknown> = Promise.resolve();
 let overlayIds = 0;
 
 export const levels = (): Map<number, number> => media?.levels() ?? new Map();
@@ -60,7 +62,7 @@ export function join(id: string): void {
   roomId.value = id;
   connection.value = 'connecting';
   prime(settings.value.loudspeaker);
-  media = new MediaSession(id, resume.tokenFor(id), {
+  const owner: SessionOwner = {
     socket: () => live.id,
     linkKey: () => room.value?.link_key ?? keyOf(id),
     phase: phaseChanged,
@@ -69,7 +71,8 @@ export function join(id: string): void {
     },
     joined,
     over: (problem) => end(codeOf(problem) === 'room_ended' ? 'ended' : 'lost_connection', problem),
-  });
+  };
+  media = new MediaSession(id, resume.tokenFor(id), owner, closed);
 }
 
 /** Another window took over: what this one has is closed, the place is not given up. */
@@ -81,6 +84,9 @@ export async function leave(): Promise<void> {
   const id = roomId.value;
   if (!id) return;
   close();
+  await closed;
+  // Back already: this would take away what they came back to.
+  if (roomId.value === id) return;
   // A leave that does not arrive is made good by the closed connection.
   await rooms.leave(id).catch(() => undefined);
 }
@@ -194,11 +200,14 @@ export async function refresh(): Promise<void> {
   if (fresh && sync.value?.base.id === fresh.id) update(seq.snapshot(sync.value, fresh));
 }
 
-function joined({ room: snapshot, resume_token, resumed }: Joined): void {
-  resume.remember(snapshot.id, resume_token);
+function joined({ room: told, resume_token, resumed }: Joined): void {
+  resume.remember(told.id, resume_token);
   const before = sync.value;
   const wasOnStage = before && memberOf(before.base, myId.value);
-  update(before ? seq.rejoin(before, snapshot) : seq.start(myId.value, snapshot));
+  // Who comes anew may have another microphone in hand: the service switches it off, and says so a moment later.
+  const snapshot = resumed ? told : hushed(told, myId.value);
+  update(before ? seq.rejoin(before, snapshot) : seq.start(myId.value, snapshot), !resumed);
+  if (snapshot !== told) toast(t('room.muted_here'));
   if (wasOnStage && !resumed && snapshot.my_role === 'listener') toast(t('room.back_in_audience'));
   watch(snapshot.id, snapshot.seq);
   void reopenMicrophone();
@@ -258,7 +267,7 @@ function close(): void {
   resume.forget();
   if (roomId.value) live.send({ type: 'unwatch', room: roomId.value });
   clearTimeout(watchAgain);
-  media?.close();
+  if (media) closed = media.close();
   media = undefined;
   stopPlayback();
   void microphone.follow(undefined, undefined);

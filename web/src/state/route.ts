@@ -58,9 +58,24 @@ export const personPath = (person: { id: string; handle?: string | null }) =>
 
 export function go(path: string, how: 'push' | 'replace' = 'push'): void {
   if (path === location.pathname) return;
+  const before = place.value;
   if (how === 'push') history.pushState({ inside: true }, '', path);
   else history.replaceState(history.state, '', path);
   arrive();
+  if (place.value !== before) toTop();
+}
+
+/** A new place begins at its top; where one comes back to, the browser keeps. On a desk the place scrolls by itself. */
+function toTop(): void {
+  scrollTo(0, 0);
+  document.querySelector('.place')?.scrollTo(0, 0);
+}
+
+/** The room that lies over a place goes: at once on the screen, and from the history when the browser comes to it. */
+export function closeRoom(): void {
+  if (route.value.name !== 'room') return;
+  if (history.state?.inside) route.value = under.value;
+  back('/');
 }
 
 /** Back to where the person came from; on a deep link, to `fallback`. */

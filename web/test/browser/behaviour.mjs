@@ -31,6 +31,22 @@ const joined = { session: 's1', sdp: 'answer', room: speaker.room, resume_token:
 /** Answers the browser's question. */
 const allow = (page) => page.evaluate(() => window.dispatchEvent(new Event('allow')));
 
+/** A stream of 50 packets a second that sends none for so long has stopped. */
+const SILENT_MS = 300;
+
+/** Answers a request when the returned function is called. */
+function held(service, key, body) {
+  let release;
+  const released = new Promise((resolve) => {
+    release = resolve;
+  });
+  service.answer(key, async () => {
+    await released;
+    return body;
+  });
+  return release;
+}
+
 const atRest = (page) =>
   page.waitForFunction(() =>
     document
@@ -52,16 +68,21 @@ const tests = {
   },
 
   async 'H raises and lowers the hand at once, L leaves'(page, service) {
-    service.answer('PUT /v1/rooms/*/hand', 'hang');
+    const answerRaise = held(service, 'PUT /v1/rooms/*/hand', { pending: false });
     await enter(page);
     await page.keyboard.press('h');
     await sees(page, '.bar-note');
-    service.answer('DELETE /v1/rooms/*/hand', { body: { pending: false } });
     await page.keyboard.press('h');
     await gone(page, '.bar-note');
+    // In the order of the presses, though the second shows before the first is answered.
+    assert.ok(!service.requests.includes('DELETE /v1/rooms/eur1/hand'));
+    answerRaise();
+    await service.asked('DELETE /v1/rooms/eur1/hand');
     await page.keyboard.press('l');
     await gone(page, '.room');
-    assert.equal(new URL(page.url()).pathname, '/');
+    await service.asked('POST /v1/rooms/eur1/leave');
+    await until(async () => new URL(page.url()).pathname === '/');
+    assert.ok(!(await page.evaluate(() => history.state?.inside)), 'Back leads out of the app, not to it again');
   },
 
   async 'a refused hand comes down again, with the reason'(page, service) {
@@ -148,6 +169,28 @@ const tests = {
     await gone(page, 'dialog');
   },
 
+  async 'a swipe down on its head puts the room away'(page, _, context) {
+    await enter(page);
+    const touch = await context.newCDPSession(page);
+    const finger = (type, y) =>
+      touch.send('Input.dispatchTouchEvent', { type, touchPoints: type === 'touchEnd' ? [] : [{ x: 190, y }] });
+    await finger('touchStart', 20);
+    for (let y = 40; y <= 200; y += 20) await finger('touchMove', y);
+    await finger('touchEnd');
+    await sees(page, '.mini');
+  },
+
+  async 'a new place begins at its top'(page) {
+    await page.setViewportSize({ width: 390, height: 400 });
+    await page.goto('/');
+    await sees(page, '.card');
+    await page.evaluate(() => scrollTo(0, 200));
+    await page.waitForFunction(() => scrollY > 100);
+    await page.locator('.tabs a').nth(2).click();
+    await sees(page, '.profile-head');
+    assert.equal(await page.evaluate(() => scrollY), 0);
+  },
+
   async 'a server that is away is not stormed'(page, service) {
     await enter(page);
     const opened = service.refuse();
@@ -214,6 +257,61 @@ const tests = {
     assert.equal(await page.evaluate(() => window.__peer.sending()), false);
   },
 
+  async 'who leaves while they join is not left behind as a ghost'(page, service) {
+    const answerJoin = held(service, 'POST /v1/rooms/*/join', joined);
+    await page.goto('/');
+    await page.locator('.card').first().click();
+    await service.asked('POST /v1/rooms/eur1/join');
+    await page.locator('.room-wait button').click();
+    await gone(page, '.room');
+    assert.ok(!service.requests.includes('POST /v1/rooms/eur1/leave'));
+    answerJoin();
+    await service.asked('POST /v1/rooms/eur1/leave');
+  },
+
+  async 'who moves here from another device starts muted, and nobody is blamed'(page, service) {
+    const mine = { ...speaker.room.stage.find((other) => other.person.id === ME.id), muted: false };
+    const stage = speaker.room.stage.map((other) => (other.person.id === ME.id ? mine : other));
+    service.answer('POST /v1/rooms/*/join', { body: { ...joined, room: { ...speaker.room, stage } } });
+    await enter(page);
+    await sees(page, `.member[data-person=${ME.id}][data-muted=true]`);
+    await page.locator('.toast').filter({ hasText: 'You are muted here' }).waitFor();
+    const change = { change: 'stage', member: { ...mine, muted: true } };
+    service.tell({ type: 'room', room: 'eur1', seq: 11, change });
+    service.tell({ type: 'room', room: 'eur1', seq: 12, change: { change: 'audience', audience_count: 77 } });
+    await page.locator('.audience h2').filter({ hasText: '77' }).waitFor();
+    assert.equal(await page.locator('.toast').filter({ hasText: 'moderator' }).count(), 0);
+    assert.equal(await page.evaluate(() => window.__asked), undefined);
+  },
+
+  async 'a watch that the service was too busy for is asked for again'(page, service) {
+    await enter(page);
+    await service.heard((message) => message.type === 'watch');
+    service.tell({ type: 'problem', problem: problem(503, 'overloaded').body });
+    await service.heard((message) => message.type === 'watch' && message.after === 10, 2);
+  },
+
+  async 'signing out in one tab signs out the others, and what they showed is gone'(page, service, context) {
+    await page.goto('/notices');
+    await sees(page, '.person-row');
+    const other = await context.newPage();
+    await install(other, { theme: 'light' });
+    await other.goto('/settings');
+    await other.locator('.button.wide').last().click();
+    await sees(other, 'input[name=phone]');
+    await sees(page, 'input[name=phone]');
+    assert.ok(service.requests.length > 0);
+  },
+
+  async 'nobody is stuck with an account that is suspended or cannot be reached'(page, service) {
+    service.answer('GET /v1/me', 'abort');
+    service.answer('POST /v1/auth/sign-out', 'hang');
+    await page.goto('/');
+    await sees(page, '.empty');
+    await page.getByRole('button', { name: 'Sign out' }).click();
+    await sees(page, 'input[name=phone]');
+  },
+
   async 'M pressed twice while the browser asks opens one microphone'(page) {
     await enter(page);
     await page.keyboard.press('m');
@@ -259,10 +357,11 @@ const tests = {
     await until(async () => (await received()) > 20);
     await page.keyboard.press('m');
     await sees(page, `[data-person=${ME.id}][data-muted=true]`);
+    let last = { packets: -1, at_ms: 0 };
     await until(async () => {
-      const before = await received();
-      await page.evaluate(() => new Promise((done) => setTimeout(done, 300)));
-      return (await received()) === before;
+      const packets = await received();
+      if (packets !== last.packets) last = { packets, at_ms: performance.now() };
+      return performance.now() - last.at_ms > SILENT_MS;
     });
     assert.equal(await page.evaluate(() => window.__far.signalingState), 'stable');
   },
@@ -318,6 +417,7 @@ for (const [name, run] of Object.entries(tests)) {
   const context = await browser.newContext({
     baseURL: `http://127.0.0.1:${PORT}`,
     viewport: PHONE,
+    hasTouch: true,
     serviceWorkers: shell ? 'allow' : 'block',
   });
   const page = await context.newPage();

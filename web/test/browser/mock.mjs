@@ -38,6 +38,37 @@ export function serve(port) {
   return new Promise((resolve) => server.listen(port, '127.0.0.1', () => resolve(server)));
 }
 
+const PATIENCE_MS = 30_000;
+
+/** A list that can be waited on: nothing is asked again and again, and nothing is waited for without end. */
+function journal() {
+  const entries = [];
+  const waiting = new Set();
+  return {
+    entries,
+    note(entry) {
+      entries.push(entry);
+      for (const look of waiting) look();
+    },
+    until(enough, what) {
+      if (enough(entries)) return Promise.resolve();
+      return new Promise((resolve, reject) => {
+        const look = () => {
+          if (!enough(entries)) return;
+          clearTimeout(limit);
+          waiting.delete(look);
+          resolve();
+        };
+        const limit = setTimeout(() => {
+          waiting.delete(look);
+          reject(new Error(`${what} did not come within ${PATIENCE_MS} ms`));
+        }, PATIENCE_MS);
+        waiting.add(look);
+      });
+    },
+  };
+}
+
 const problem = (status, code, more = {}) => ({
   status,
   body: { type: `https://mitalk.example/problems/${code}`, title: code, status, code, ...more },
@@ -87,9 +118,12 @@ export async function install(page, scenario) {
     if (key) return table[key];
     return /rooms\/[^/]+\//.test(path) && !path.endsWith('/leave') ? { body: { pending: false } } : { status: 204 };
   };
+  const requests = journal();
   await page.route('**/v1/**', async (route) => {
     const request = route.request();
-    const answer = find(request.method(), new URL(request.url()).pathname);
+    const path = new URL(request.url()).pathname;
+    const answer = find(request.method(), path);
+    requests.note(`${request.method()} ${path}`);
     if (answer === 'hang') return;
     if (typeof answer === 'function')
       return route.fulfill({ contentType: 'application/json', body: JSON.stringify(await answer(request)) });
@@ -99,7 +133,7 @@ export async function install(page, scenario) {
     await route.fulfill({ status, contentType: type, body: body === undefined ? '' : JSON.stringify(body) });
   });
   const sockets = [];
-  const said = [];
+  const said = journal();
   const opened = [];
   let refusing = false;
   await page.routeWebSocket('**/v1/live', (socket) => {
@@ -111,7 +145,7 @@ export async function install(page, scenario) {
     sockets.push(socket);
     socket.onMessage((text) => {
       const message = JSON.parse(text);
-      said.push(message);
+      said.note(message);
       if (message.type === 'hello')
         socket.send(JSON.stringify({ type: 'welcome', socket: 'k1', me: scenario.me ?? cast.me() }));
       if (message.type === 'ping') socket.send(JSON.stringify({ type: 'pong' }));
@@ -146,10 +180,11 @@ export async function install(page, scenario) {
       return opened;
     },
     /** Waits until the page has said something like this so many times. */
-    heard: async (like, times = 1) => {
-      while (said.filter(like).length < times)
-        await page.waitForEvent('websocket', { timeout: 50 }).catch(() => undefined);
-    },
+    heard: (like, times = 1) => said.until((all) => all.filter(like).length >= times, `message ${like}`),
+    /** What was asked for, as `PUT /v1/rooms/eur1/hand`, in order. */
+    requests: requests.entries,
+    asked: (wanted, times = 1) =>
+      requests.until((all) => all.filter((request) => request === wanted).length >= times, wanted),
   };
 }
 

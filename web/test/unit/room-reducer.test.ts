@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { reduce } from '../../src/state/room-reducer';
+import { hushed, reduce } from '../../src/state/room-reducer';
 import { hand, ME, member, person, room } from './fixtures';
 
 describe('stage', () => {
@@ -71,4 +71,11 @@ test('settings, audience and the end', () => {
   expect(reduce(changed, { change: 'audience', audience_count: 9 }, ME).audience_count).toBe(9);
   expect(reduce(changed, { change: 'ended' }, ME).ended).toBe(true);
   expect(reduce(changed, { change: 'nothing' }, ME)).toBe(changed);
+});
+
+test('who comes anew is muted, and nobody else', () => {
+  const before = room({ stage: [member(ME), member('ann')] });
+  expect(hushed(before, ME).stage.map((m) => m.muted)).toEqual([true, false]);
+  expect(hushed(hushed(before, ME), ME)).toEqual(hushed(before, ME));
+  expect(hushed(before, 'bob')).toBe(before);
 });

@@ -81,6 +81,14 @@ const { MediaSession } = await import('../../src/media/session');
 
 const phases: string[] = [];
 const over = vi.fn();
+const owner = {
+  socket: () => 'socket',
+  linkKey: () => undefined,
+  phase: (next: string) => void phases.push(next),
+  noSound: () => void phases.push('no sound'),
+  joined: () => undefined,
+  over,
+};
 let session: InstanceType<typeof MediaSession>;
 const peer = () => FakePeer.all.at(-1) as FakePeer;
 const newest = () => asked.at(-1) as Asked;
@@ -92,19 +100,12 @@ beforeEach(async () => {
   for (const list of [asked, phases, FakePeer.all]) list.length = 0;
   tokens = 0;
   over.mockClear();
-  session = new MediaSession('room', 'kept', {
-    socket: () => 'socket',
-    linkKey: () => undefined,
-    phase: (next) => phases.push(next),
-    noSound: () => phases.push('no sound'),
-    joined: () => undefined,
-    over,
-  });
+  session = new MediaSession('room', 'kept', owner);
   await pass(0);
 });
 
 afterEach(() => {
-  session.close();
+  void session.close();
   vi.useRealTimers();
 });
 
@@ -254,6 +255,37 @@ describe('resume tokens', () => {
     await pass(60_000);
     expect(asked).toHaveLength(2);
     expect(peer().answers).toEqual([]);
+  });
+});
+
+describe('leaving while a join is under way', () => {
+  test('is over when the server has answered it', async () => {
+    let settled = false;
+    const join = newest();
+    void session.close().then(() => {
+      settled = true;
+    });
+    await pass(1_000);
+    expect(settled).toBe(false);
+    await join.answer();
+    expect(settled).toBe(true);
+    expect(peer().answers).toEqual([]);
+  });
+
+  test('is over at once when none is', async () => {
+    await live();
+    await expect(session.close()).resolves.toBeUndefined();
+  });
+
+  test('the next room is joined after it, so that the server has them in order', async () => {
+    const before = newest();
+    const next = new MediaSession('other', undefined, { ...owner, joined: () => undefined }, session.close());
+    await pass(1_000);
+    expect(asked).toHaveLength(1);
+    await before.answer();
+    expect(asked).toHaveLength(2);
+    void next.close();
+    await newest().lose();
   });
 });
 

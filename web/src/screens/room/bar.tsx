@@ -4,7 +4,7 @@ import { shortNumber, t } from '../../i18n';
 import { type MainAction, mainAction } from '../../state/rights';
 import { leave } from '../../state/room';
 import { answerStage, setHand, setMuted, stepBack } from '../../state/room-actions';
-import { go, route } from '../../state/route';
+import { closeRoom } from '../../state/route';
 import { microphone } from '../../state/voice';
 import { Button, IconButton } from '../../ui/button';
 import { Icon } from '../../ui/icon';
@@ -119,5 +119,5 @@ function Leave() {
 /** Nobody is told. */
 export function leaveQuietly(): void {
   void leave();
-  if (route.value.name === 'room') go('/', 'replace');
+  closeRoom();
 }
