@@ -44,7 +44,7 @@ export const invites = {
 };
 
 export const notices = {
-  list: () => call<wire.Page<wire.Notice>>('GET', paged('/v1/notices')),
+  list: (cursor?: string | null) => call<wire.Page<wire.Notice>>('GET', paged('/v1/notices', cursor)),
   read: (upTo: number) => call<void>('PUT', '/v1/notices/read', { body: { up_to: upTo } }),
 };
 

@@ -156,6 +156,7 @@ export const en = {
   'room.invitation.title': 'Come on stage?',
   'room.invitation.note': 'You join muted, and speak when you are ready.',
   'room.invitation.accept': 'Come on stage',
+  'room.invitation.coming': 'Coming on stage',
   'room.invitation.decline': 'Not now',
 
   'room.hands.title': 'Raised hands',

@@ -148,6 +148,7 @@ export const zh: Catalogue = {
   'room.invitation.title': '上台吗？',
   'room.invitation.note': '上台时处于静音，准备好再发言。',
   'room.invitation.accept': '上台',
+  'room.invitation.coming': '正在上台',
   'room.invitation.decline': '暂不',
 
   'room.hands.title': '举手队列',

@@ -10,6 +10,7 @@ import { wide } from '../state/viewport';
 import { Button } from '../ui/button';
 import { Failed } from '../ui/failed';
 import { Icon } from '../ui/icon';
+import { More } from '../ui/more';
 import { Empty, Loading, Page } from '../ui/page';
 import { Faces } from '../ui/people';
 
@@ -67,11 +68,7 @@ function Rooms() {
           <Card key={room.id} room={room} />
         ))}
       </ul>
-      {hallway.more.value && (
-        <Button wide busy={hallway.loading.value} onPress={() => hallway.next()}>
-          {t('common.show_more')}
-        </Button>
-      )}
+      <More list={hallway} />
     </>
   );
 }

@@ -1,5 +1,5 @@
 /** What happened, newest first; seen means read. */
-import { useEffect } from 'preact/hooks';
+import { useEffect, useRef } from 'preact/hooks';
 import type { Notice } from '../api/types';
 import { ago, t } from '../i18n';
 import { noticeText } from '../i18n/notices';
@@ -8,15 +8,19 @@ import { markRead, notices } from '../state/hallway';
 import { personPath, roomPath } from '../state/route';
 import { Failed } from '../ui/failed';
 import { Icon } from '../ui/icon';
+import { More } from '../ui/more';
 import { Empty, Loading, Page } from '../ui/page';
 import { Portrait } from '../ui/portrait';
 
 export function Notices() {
-  useEffect(() => {
-    void notices.reload();
-    return () => void markRead();
-  }, []);
+  // What was unread on arrival keeps its dot while one looks.
+  const read = useRef(me.value?.notices_read ?? 0);
+  useEffect(() => void notices.reload(), []);
   const items = notices.items.value;
+  const newest = items?.[0]?.seq ?? 0;
+  useEffect(() => {
+    if (!notices.error.value) void markRead(newest);
+  }, [newest]);
   return (
     <Page title={t('notices.title')} backTo="/">
       {!items &&
@@ -25,19 +29,19 @@ export function Notices() {
       {items && items.length > 0 && (
         <ul class="rows">
           {items.map((notice) => (
-            <Row key={notice.seq} notice={notice} />
+            <Row key={notice.seq} notice={notice} fresh={notice.seq > read.current} />
           ))}
         </ul>
       )}
+      <More list={notices} />
     </Page>
   );
 }
 
-function Row({ notice }: { notice: Notice }) {
+function Row({ notice, fresh }: { notice: Notice; fresh: boolean }) {
   const { what } = notice;
   const person = 'person' in what ? what.person : 'by' in what ? what.by : undefined;
   const href = 'room' in what ? roomPath(what.room) : person ? personPath(person) : '/';
-  const fresh = notice.seq > (me.value?.notices_read ?? 0);
   return (
     <li class={`person-row${fresh ? ' fresh' : ''}`}>
       <a class="person-main" href={href}>

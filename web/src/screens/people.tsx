@@ -11,6 +11,7 @@ import { Button } from '../ui/button';
 import { Failed } from '../ui/failed';
 import { Choice, Field } from '../ui/field';
 import { Icon } from '../ui/icon';
+import { More } from '../ui/more';
 import { Empty, Loading, Page } from '../ui/page';
 import { PersonRow } from '../ui/people';
 
@@ -78,7 +79,14 @@ function FindByHandle() {
 }
 
 function PersonList({ of, which }: { of: string; which: Which }) {
-  const list = useMemo(() => new PagedList<PersonBrief>((cursor) => people.list(of, which, cursor)), [of, which]);
+  const list = useMemo(
+    () =>
+      new PagedList<PersonBrief>(
+        (cursor) => people.list(of, which, cursor),
+        (person) => person.id,
+      ),
+    [of, which],
+  );
   useEffect(() => void list.reload(), [list]);
   const items = list.items.value;
   if (list.error.value && !items) return <Failed error={list.error.value} onRetry={() => list.reload()} />;
@@ -97,11 +105,7 @@ function PersonList({ of, which }: { of: string; which: Which }) {
           <PersonRow key={person.id} person={person} />
         ))}
       </ul>
-      {list.more.value && (
-        <Button wide busy={list.loading.value} onPress={() => list.next()}>
-          {t('common.show_more')}
-        </Button>
-      )}
+      <More list={list} />
     </>
   );
 }

@@ -4,8 +4,14 @@ import type { Notice, RoomCard } from '../api/types';
 import { me } from './account';
 import { PagedList } from './list';
 
-export const hallway = new PagedList<RoomCard>((cursor) => rooms.hallway(cursor));
-export const notices = new PagedList<Notice>(() => noticeRoutes.list());
+export const hallway = new PagedList<RoomCard>(
+  (cursor) => rooms.hallway(cursor),
+  (room) => room.id,
+);
+export const notices = new PagedList<Notice>(
+  (cursor) => noticeRoutes.list(cursor),
+  (notice) => notice.seq,
+);
 
 /** A room whose end was seen is gone at once, whatever the next list says when. */
 export function dropRoom(id: string): void {
@@ -18,10 +24,9 @@ export function addNotice(notice: Notice): void {
   if (known && !known.some((other) => other.seq === notice.seq)) notices.items.value = [notice, ...known];
 }
 
-/** What is on the screen has been read. */
-export async function markRead(): Promise<void> {
-  const account = me.value;
-  if (!account || account.notices_read >= account.notice_seq) return;
-  await noticeRoutes.read(account.notice_seq).catch(() => undefined);
-  if (me.value) me.value = { ...me.value, notices_read: account.notice_seq };
+/** What is on the screen has been read, which is all up to the newest of it. */
+export async function markRead(upTo: number): Promise<void> {
+  if (!me.value || me.value.notices_read >= upTo) return;
+  me.value = { ...me.value, notices_read: upTo };
+  await noticeRoutes.read(upTo).catch(() => undefined);
 }

@@ -13,12 +13,13 @@ export function moderation(room: RoomSnapshot, me: string, target: string, invit
   return [...mute, 'move_back', ...promote, 'remove', 'ban'];
 }
 
-export type MainAction = 'raise' | 'lower' | 'hands_off' | 'invited' | 'unmute' | 'mute';
+export type MainAction = 'raise' | 'lower' | 'hands_off' | 'invited' | 'coming' | 'unmute' | 'mute';
 
-/** The one big button of the room. */
-export function mainAction(room: RoomSnapshot, me: string): MainAction {
+/** The one big button of the room. `coming`: an invitation was accepted, and the stage number is on its way. */
+export function mainAction(room: RoomSnapshot, me: string, coming: boolean): MainAction {
   const member = memberOf(room, me);
   if (member) return member.muted ? 'unmute' : 'mute';
+  if (coming) return 'coming';
   if (room.invited_to_stage) return 'invited';
   if (room.my_hand) return 'lower';
   return room.hand_raising === 'off' ? 'hands_off' : 'raise';

@@ -4,7 +4,7 @@ import { rooms } from '../api/routes';
 import type { Moderation, PersonBrief, RoomChange, RoomSnapshot } from '../api/types';
 import { me, myId } from './account';
 import { mainAction } from './rights';
-import { act, asked, room, roomId } from './room';
+import { act, asked, COMING, coming, room, roomId } from './room';
 import { memberOf } from './room-reducer';
 import { microphone } from './voice';
 
@@ -69,9 +69,10 @@ export async function setHand(up: boolean): Promise<void> {
 }
 
 export async function answerStage(accept: boolean): Promise<void> {
-  const agreed = (base: RoomSnapshot) => !base.invited_to_stage;
   // Coming on stage needs the server's number for us, so only the invitation goes away at once.
-  await act('stage', { change: 'stage_invitation', invited: false }, agreed, (at) => rooms.answerStage(at, accept));
+  const change: RoomChange = { change: 'stage_invitation', invited: false };
+  const agreed = accept ? onStage(myId.value) : (base: RoomSnapshot) => !base.invited_to_stage;
+  await act(accept ? COMING : 'invitation', change, agreed, (at) => rooms.answerStage(at, accept));
 }
 
 export async function stepBack(): Promise<void> {
@@ -165,7 +166,7 @@ export function toggleMute(): void {
 /** What `H` does. */
 export function toggleHand(): void {
   if (!room.value || !roomId.value) return;
-  const action = mainAction(room.value, myId.value);
+  const action = mainAction(room.value, myId.value, coming.value);
   if (action === 'raise') void setHand(true);
   if (action === 'lower') void setHand(false);
 }

@@ -43,6 +43,9 @@ export interface Farewell {
 export const roomId = signal<string | null>(null);
 const sync = signal<seq.RoomSync | null>(null);
 export const room = computed(() => (sync.value ? seq.view(sync.value) : null));
+/** What an accepted invitation is about, until the stage has this person. */
+export const COMING = 'coming';
+export const coming = computed(() => Boolean(sync.value?.overlays.some(({ about }) => about === COMING)));
 export const connection = signal<Connection>('none');
 export const farewell = signal<Farewell | null>(null);
 /** Whom this person has asked on stage and who has not come yet. */

@@ -15,6 +15,7 @@ import { memberOf } from './room-reducer';
 import { go, place, roomPath, route } from './route';
 import { settings } from './settings';
 import { toast } from './toasts';
+import { wide } from './viewport';
 
 const HALLWAY_QUIET_MS = 1_000;
 
@@ -73,10 +74,13 @@ function comeBack(): void {
 }
 
 let opened = false;
+/** The newest notice when the socket opened: up to it one hears of what happened while away. */
+let missedUpTo = 0;
 
 function dispatch(message: ServerMessage): void {
   switch (message.type) {
     case 'welcome':
+      missedUpTo = message.me.notice_seq;
       setMe(message.me);
       current.socketOpened(opened);
       opened = true;
@@ -104,7 +108,7 @@ function tell(notice: Notice): void {
   noticed(notice);
   addNotice(notice);
   // What was missed while away is in the list; only what happens now is worth an interruption.
-  if (!known || notice.seq <= known.notices_read || notice.what.kind === 'admitted') return;
+  if (!known || notice.seq <= Math.max(known.notices_read, missedUpTo) || notice.what.kind === 'admitted') return;
   const { what } = notice;
   if ('room' in what && what.room === current.roomId.value) return;
   const action = 'room' in what ? { label: t('notice.open'), run: () => go(roomPath(what.room)) } : undefined;
@@ -115,7 +119,8 @@ let hallwayTimer: ReturnType<typeof setTimeout> | undefined;
 
 /** Asked again only if somebody looks at it. */
 function hallwayChanged(): void {
-  if (place.value.name !== 'hallway' || document.visibilityState !== 'visible') return;
+  const covered = route.value.name === 'room' && !wide.value;
+  if (place.value.name !== 'hallway' || covered || document.visibilityState !== 'visible') return;
   if (hallwayTimer !== undefined) return;
   hallwayTimer = setTimeout(() => {
     hallwayTimer = undefined;

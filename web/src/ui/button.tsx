@@ -3,7 +3,7 @@ import type { ComponentChildren } from 'preact';
 import { useState } from 'preact/hooks';
 import { Icon, type IconName } from './icon';
 
-interface ButtonProps {
+export interface ButtonProps {
   children: ComponentChildren;
   kind?: 'primary' | 'quiet' | 'live' | 'danger' | 'plain';
   icon?: IconName;

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { chromium } from 'playwright-core';
 import { answerOffer, install, problem, serve } from './mock.mjs';
-import { hands, ME, person, room } from './people.mjs';
+import { cards, hands, ME, person, room } from './people.mjs';
 
 const PORT = Number(process.env.PORT ?? 4191);
 const PHONE = { width: 390, height: 844 };
@@ -232,6 +232,54 @@ const tests = {
     await page.waitForFunction(() => window.__tracks.every((track) => track.readyState === 'ended'));
   },
 
+  async 'who accepts is coming on stage until they are there, and the focus stays on the button'(page, service) {
+    const release = held(service, 'POST /v1/rooms/*/stage', { pending: false });
+    await enter(page);
+    const main = page.locator('.bar-main .wide');
+    await main.focus();
+    await page.keyboard.press('Enter');
+    await main.filter({ hasText: 'Coming on stage' }).waitFor();
+    release();
+    await service.asked('POST /v1/rooms/eur1/stage');
+    const words = await main.evaluate((button) => {
+      window.__words = [button.textContent];
+      new MutationObserver(() => window.__words.push(button.textContent)).observe(button, {
+        childList: true,
+        subtree: true,
+        characterData: true,
+      });
+    });
+    assert.equal(words, undefined);
+    service.tell({ type: 'room', room: 'eur1', seq: 11, change: { change: 'stage_invitation', invited: false } });
+    const member = { person: ME, number: 9, role: 'speaker', muted: true, away: false };
+    service.tell({ type: 'room', room: 'eur1', seq: 12, change: { change: 'stage', member } });
+    await main.filter({ hasText: 'Unmute' }).waitFor();
+    assert.ok(!(await page.evaluate(() => window.__words.some((text) => /Raise/.test(text)))));
+    assert.equal(await main.evaluate((element) => element === document.activeElement), true);
+  },
+
+  async 'a hallway that was read further down stays so when it changes'(page, service) {
+    const rooms = (from) => Array.from({ length: 20 }, (_, n) => ({ ...cards()[0], id: `eur${from + n}` }));
+    service.answer('GET /v1/hallway', (request) =>
+      new URL(request.url()).searchParams.has('cursor')
+        ? { items: rooms(20) }
+        : { items: rooms(0), next_cursor: 'more' },
+    );
+    await page.goto('/');
+    await page.getByRole('button', { name: 'Show more' }).click();
+    await page.locator('.card').nth(39).waitFor();
+    service.requests.length = 0;
+    service.tell({ type: 'hallway' });
+    await service.asked('GET /v1/hallway', 2);
+    await page.locator('.card').nth(39).waitFor();
+    service.answer('GET /v1/hallway', (request) => {
+      assert.ok(!new URL(request.url()).searchParams.has('cursor'));
+      return { items: rooms(0) };
+    });
+    service.tell({ type: 'hallway' });
+    await page.locator('.card').nth(20).waitFor({ state: 'detached' });
+  },
+
   async 'a microphone that is allowed after one has left is let go at once'(page) {
     await enter(page);
     await page.keyboard.press('m');
@@ -383,6 +431,9 @@ const tests = {
 
 const asking = { ...speaker, microphone: 'held' };
 const scenario = {
+  'who accepts is coming on stage until they are there, and the focus stays on the button': {
+    room: room({ invited_to_stage: true }),
+  },
   'a microphone that is allowed after one has left is let go at once': asking,
   'a microphone that was asked for in one room opens nothing in the next': asking,
   'M pressed twice while the browser asks opens one microphone': asking,

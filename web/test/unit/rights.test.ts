@@ -27,10 +27,16 @@ test('a listener is invited, or has the invitation taken back', () => {
 });
 
 test('the one big button', () => {
-  expect(mainAction(room({}), ME)).toBe('raise');
-  expect(mainAction(room({ hand_raising: 'off' }), ME)).toBe('hands_off');
-  expect(mainAction(room({ my_hand: 1, hand_raising: 'off' }), ME)).toBe('lower');
-  expect(mainAction(room({ my_hand: 1, invited_to_stage: true }), ME)).toBe('invited');
-  expect(mainAction(mine, ME)).toBe('mute');
-  expect(mainAction(room({ stage: [{ ...member(ME), muted: true }] }), ME)).toBe('unmute');
+  expect(mainAction(room({}), ME, false)).toBe('raise');
+  expect(mainAction(room({ hand_raising: 'off' }), ME, false)).toBe('hands_off');
+  expect(mainAction(room({ my_hand: 1, hand_raising: 'off' }), ME, false)).toBe('lower');
+  expect(mainAction(room({ my_hand: 1, invited_to_stage: true }), ME, false)).toBe('invited');
+  expect(mainAction(mine, ME, false)).toBe('mute');
+  expect(mainAction(room({ stage: [{ ...member(ME), muted: true }] }), ME, false)).toBe('unmute');
+});
+
+test('who has accepted is coming until they are on stage, and raises no hand meanwhile', () => {
+  expect(mainAction(room({}), ME, true)).toBe('coming');
+  expect(mainAction(room({ hand_raising: 'off' }), ME, true)).toBe('coming');
+  expect(mainAction(room({ stage: [{ ...member(ME), muted: true }] }), ME, true)).toBe('unmute');
 });

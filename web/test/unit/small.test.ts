@@ -56,24 +56,89 @@ test('the calling code is guessed from the language', () => {
 });
 
 describe('lists in pages', () => {
+  const itself = (item: number) => item;
+
   test('pages add up, and a reload starts again', async () => {
     const pages: Record<string, { items: number[]; next_cursor?: string }> = {
       '': { items: [1, 2], next_cursor: 'a' },
       a: { items: [3] },
     };
-    const list = new PagedList<number>(async (cursor) => pages[cursor ?? ''] ?? { items: [] });
+    const list = new PagedList<number>(async (cursor) => pages[cursor ?? ''] ?? { items: [] }, itself);
     await list.reload();
     expect(list.more.value).toBe(true);
     await list.next();
     expect(list.items.value).toEqual([1, 2, 3]);
     expect(list.more.value).toBe(false);
+  });
+
+  /** So many numbers, three a page; the list may move between two pages. */
+  function numbers(count: number) {
+    const server = { all: Array.from({ length: count }, (_, index) => index), asked: 0, down: false };
+    const list = new PagedList<number>(async (cursor) => {
+      server.asked++;
+      if (server.down) throw new Error('down');
+      const from = cursor ? server.all.indexOf(Number(cursor)) + 1 : 0;
+      const items = server.all.slice(from, from + 3);
+      return { items, next_cursor: from + 3 < server.all.length ? String(items.at(-1)) : null };
+    }, itself);
+    return { list, server };
+  }
+
+  test('a reload brings back as much as was shown', async () => {
+    const { list, server } = numbers(7);
     await list.reload();
-    expect(list.items.value).toEqual([1, 2]);
+    await list.next();
+    server.all = [9, ...server.all.slice(1)];
+    await list.reload();
+    expect(list.items.value).toEqual([9, 1, 2, 3, 4, 5]);
+    await list.next();
+    expect(list.items.value).toEqual([9, 1, 2, 3, 4, 5, 6]);
+  });
+
+  test('a reload of a long list asks for few pages and keeps what is below them', async () => {
+    const { list, server } = numbers(40);
+    await list.reload();
+    for (let pages = 0; pages < 8; pages++) await list.next();
+    server.all = [99, ...server.all];
+    server.asked = 0;
+    await list.reload();
+    expect(server.asked).toBe(4);
+    expect(list.items.value).toEqual([99, ...Array.from({ length: 27 }, (_, index) => index)]);
+    await list.next();
+    expect(list.items.value?.slice(-3)).toEqual([27, 28, 29]);
+  });
+
+  test('nothing is in it twice when the list moved between two pages', async () => {
+    const { list, server } = numbers(6);
+    await list.reload();
+    server.all = [9, 0, 2, 1, 3, 4];
+    await list.next();
+    expect(list.items.value).toEqual([0, 1, 2, 3, 4]);
+  });
+
+  test('a next page that does not come is said, and can be had later', async () => {
+    const { list, server } = numbers(6);
+    await list.reload();
+    server.down = true;
+    await list.next();
+    expect(list.moreError.value).not.toBeNull();
+    expect(list.items.value).toEqual([0, 1, 2]);
+    server.down = false;
+    await list.next();
+    expect(list.moreError.value).toBeNull();
+    expect(list.items.value).toHaveLength(6);
+  });
+
+  test('a next page is not overtaken by a reload', async () => {
+    const { list } = numbers(6);
+    await list.reload();
+    await Promise.all([list.next(), list.reload()]);
+    expect(list.items.value).toHaveLength(6);
   });
 
   test('an answer that was overtaken is dropped', async () => {
     const answers: ((items: number[]) => void)[] = [];
-    const list = new PagedList<number>(() => new Promise((done) => answers.push((items) => done({ items }))));
+    const list = new PagedList<number>(() => new Promise((done) => answers.push((items) => done({ items }))), itself);
     const first = list.reload();
     const second = list.reload();
     answers[1]?.([2]);

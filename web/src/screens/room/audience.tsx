@@ -4,8 +4,8 @@ import { PAGE_SIZE, rooms } from '../../api/routes';
 import type { AudienceMember, PersonBrief, RoomSnapshot } from '../../api/types';
 import { t } from '../../i18n';
 import { PagedList } from '../../state/list';
-import { Button } from '../../ui/button';
 import { Icon } from '../../ui/icon';
+import { More } from '../../ui/more';
 import { Portrait } from '../../ui/portrait';
 
 /** The counts move every second in a large room; the faces need not. */
@@ -21,12 +21,18 @@ interface AudienceProps {
 }
 
 export function Audience({ room, onPerson }: AudienceProps) {
-  const list = useMemo(() => new PagedList<AudienceMember>((cursor) => rooms.roster(room.id, cursor)), [room.id]);
+  const list = useMemo(
+    () =>
+      new PagedList<AudienceMember>(
+        (cursor) => rooms.roster(room.id, cursor),
+        ({ person }) => person.id,
+      ),
+    [room.id],
+  );
   const timer = useRef<ReturnType<typeof setTimeout> | undefined>(undefined);
   const stage = room.stage.map((member) => member.person.id).join();
   useEffect(() => {
-    // The first at once, those that follow together; somebody who reads further down is left in peace.
-    if ((list.items.value?.length ?? 0) > PAGE_SIZE) return;
+    // The first at once, those that follow together.
     if (list.items.value === null) void list.reload();
     else
       timer.current ??= setTimeout(() => {
@@ -51,11 +57,7 @@ export function Audience({ room, onPerson }: AudienceProps) {
       <h2>{t('room.audience_count', { n: room.audience_count })}</h2>
       <Faces title={t('room.followed_by_speakers')} people={followed} onPerson={onPerson} />
       <Faces title={followed.length > 0 ? t('room.everybody_else') : undefined} people={others} onPerson={onPerson} />
-      {list.more.value && (
-        <Button wide busy={list.loading.value} onPress={() => list.next()}>
-          {t('common.show_more')}
-        </Button>
-      )}
+      <More list={list} />
     </section>
   );
 }

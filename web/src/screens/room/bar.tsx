@@ -1,12 +1,13 @@
 /** The bottom edge: one big action that changes with the role, and the quiet way out. */
+import { useRef } from 'preact/hooks';
 import type { RoomSnapshot } from '../../api/types';
 import { shortNumber, t } from '../../i18n';
 import { type MainAction, mainAction } from '../../state/rights';
-import { leave } from '../../state/room';
+import { coming, leave } from '../../state/room';
 import { answerStage, setHand, setMuted, stepBack } from '../../state/room-actions';
 import { closeRoom } from '../../state/route';
 import { microphone } from '../../state/voice';
-import { Button, IconButton } from '../../ui/button';
+import { Button, type ButtonProps, IconButton } from '../../ui/button';
 import { Icon } from '../../ui/icon';
 
 interface BarProps {
@@ -16,7 +17,7 @@ interface BarProps {
 }
 
 export function Bar({ room, me, onHands }: BarProps) {
-  const action = mainAction(room, me);
+  const action = mainAction(room, me, coming.value);
   const onStage = action === 'mute' || action === 'unmute';
   return (
     <footer class="room-bar">
@@ -43,57 +44,80 @@ export function Bar({ room, me, onHands }: BarProps) {
   );
 }
 
-/** What shows at once holds up no next press: the one button becomes its own opposite. */
+/**
+ * One element whatever it does, so that the focus stays on it. What shows at once holds up no next press: the button
+ * becomes its own opposite.
+ */
 function Main({ action }: { action: MainAction }) {
+  const main = useRef<HTMLDivElement>(null);
+  const decline = () => {
+    void answerStage(false);
+    main.current?.querySelector<HTMLElement>('.wide')?.focus();
+  };
+  const { label, ...button } = mainButton(action);
+  return (
+    <div class="bar-main" ref={main}>
+      {action === 'invited' && (
+        <Button kind="plain" onPress={decline}>
+          {t('room.invitation.decline')}
+        </Button>
+      )}
+      <Button wide {...button}>
+        {label}
+      </Button>
+    </div>
+  );
+}
+
+function mainButton(action: MainAction): Omit<ButtonProps, 'children'> & { label: string } {
   switch (action) {
     case 'mute':
-      return (
-        <Button kind="live" icon="mic" wide shortcut="M" onPress={() => void setMuted(true)}>
-          {t('room.mute')}
-        </Button>
-      );
-    case 'unmute':
-      return (
-        <Button
-          kind="primary"
-          icon="mic_off"
-          wide
-          shortcut="M"
-          busy={microphone.opening.value}
-          onPress={() => void setMuted(false)}
-        >
-          {microphone.opening.value ? t('room.mic_opening') : t('room.unmute')}
-        </Button>
-      );
+      return {
+        label: t('room.mute'),
+        kind: 'live',
+        icon: 'mic',
+        shortcut: 'M',
+        onPress: () => void setMuted(true),
+      };
+    case 'unmute': {
+      const opening = microphone.opening.value;
+      const label = opening ? t('room.mic_opening') : t('room.unmute');
+      return {
+        label,
+        kind: 'primary',
+        icon: 'mic_off',
+        shortcut: 'M',
+        busy: opening,
+        onPress: () => void setMuted(false),
+      };
+    }
     case 'lower':
-      return (
-        <Button kind="quiet" icon="hand" wide pressed shortcut="H" onPress={() => void setHand(false)}>
-          {t('room.hand.lower')}
-        </Button>
-      );
+      return {
+        label: t('room.hand.lower'),
+        icon: 'hand',
+        pressed: true,
+        shortcut: 'H',
+        onPress: () => void setHand(false),
+      };
     case 'raise':
-      return (
-        <Button kind="primary" icon="hand" wide shortcut="H" onPress={() => void setHand(true)}>
-          {t('room.hand.raise')}
-        </Button>
-      );
+      return {
+        label: t('room.hand.raise'),
+        kind: 'primary',
+        icon: 'hand',
+        shortcut: 'H',
+        onPress: () => void setHand(true),
+      };
     case 'hands_off':
-      return (
-        <Button icon="hand" wide disabled>
-          {t('room.hand.off')}
-        </Button>
-      );
+      return { label: t('room.hand.off'), icon: 'hand', disabled: true };
     case 'invited':
-      return (
-        <>
-          <Button kind="plain" onPress={() => answerStage(false)}>
-            {t('room.invitation.decline')}
-          </Button>
-          <Button kind="live" icon="mic" wide onPress={() => answerStage(true)}>
-            {t('room.invitation.accept')}
-          </Button>
-        </>
-      );
+      return {
+        label: t('room.invitation.accept'),
+        kind: 'live',
+        icon: 'mic',
+        onPress: () => void answerStage(true),
+      };
+    case 'coming':
+      return { label: t('room.invitation.coming'), kind: 'live', icon: 'mic', busy: true };
   }
 }
 
