@@ -16,6 +16,7 @@ import { startLevels } from './state/levels';
 import { startRouting } from './state/route';
 import { settings, startSettings } from './state/settings';
 import { start } from './state/start';
+import { startUpdates } from './state/update';
 
 async function main(): Promise<void> {
   startSettings();
@@ -27,7 +28,7 @@ async function main(): Promise<void> {
   effect(() => void useLocale(wished()));
   const root = document.getElementById('app');
   if (root) render(<App />, root);
-  if (import.meta.env.PROD && 'serviceWorker' in navigator) await navigator.serviceWorker.register('/sw.js');
+  if (import.meta.env.PROD) await startUpdates();
 }
 
 void main();

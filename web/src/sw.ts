@@ -1,6 +1,7 @@
 /**
- * Keeps the shell: pages and hashed files come from the cache at once, so the app opens without a network, and a new
- * version is fetched beside the old one and used from the next visit on. The API is never touched.
+ * Keeps the shell: pages and hashed files come from the cache at once, so the app opens without a network. A new version
+ * is fetched beside the old one and waits until no page is open, or a page says that nothing is lost by a reload now
+ * (`state/update.ts`). The API is never touched.
  */
 /// <reference lib="webworker" />
 declare const __SHELL__: string[];
@@ -13,6 +14,10 @@ worker.addEventListener('install', (event) => {
   // Past the HTTP cache: a new version must not be filled with old files.
   const fresh = __SHELL__.map((path) => new Request(path, { cache: 'reload' }));
   event.waitUntil(caches.open(CACHE).then((cache) => cache.addAll(fresh)));
+});
+
+worker.addEventListener('message', ({ data }) => {
+  if (data === 'take over') void worker.skipWaiting();
 });
 
 worker.addEventListener('activate', (event) => {

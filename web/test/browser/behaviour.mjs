@@ -414,6 +414,33 @@ const tests = {
     assert.equal(await page.evaluate(() => window.__far.signalingState), 'stable');
   },
 
+  async 'the shell is replaced by a new version when nothing is lost by it'(page) {
+    await page.goto('/');
+    await sees(page, '.card');
+    await page.evaluate(async () => (await navigator.serviceWorker.ready).active?.state);
+    await page.reload();
+    await enter(page);
+    server.upgrade('0123456789ab');
+    await page.evaluate(async () => {
+      const registration = await navigator.serviceWorker.getRegistration();
+      await registration.update();
+    });
+    await page.waitForFunction(async () => (await navigator.serviceWorker.getRegistration()).waiting !== null);
+    const isNew = () => page.evaluate(() => document.querySelector('meta[name=version]') !== null);
+    await page.keyboard.press('Escape');
+    await page.locator('.tabs a').nth(1).click();
+    await sees(page, '.card-link');
+    await sees(page, '.mini');
+    assert.equal(await isNew(), false, 'nobody is torn out of a room');
+    await page.locator('.mini .leave').click();
+    await gone(page, '.mini');
+    await page.locator('.tabs a').first().click();
+    await page.waitForSelector('meta[name=version]', { state: 'attached' });
+    await sees(page, '.card');
+    assert.deepEqual(await page.evaluate(() => caches.keys()), ['mitalk-0123456789ab']);
+    server.upgrade(undefined);
+  },
+
   async 'the shell opens without a network, and says that there is none'(page, _, context) {
     await page.goto('/');
     await sees(page, '.card');

@@ -20,12 +20,20 @@ const TYPES = {
 const POLICY =
   "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; manifest-src 'self'; worker-src 'self'; media-src 'self' blob:; base-uri 'none'; form-action 'self'; frame-ancestors 'none'";
 
+/** The built app. `upgrade` makes another version of it: another page, and a worker that knows it by another name. */
 export function serve(port) {
+  let version;
+  const upgraded = (file, body) => {
+    if (file === '/index.html')
+      return String(body).replace('<head>', `<head><meta name="version" content="${version}">`);
+    return file === '/sw.js' ? String(body).replace(/[0-9a-f]{12}/, version) : body;
+  };
   const server = createServer((request, response) => {
     const path = new URL(request.url, 'http://localhost').pathname;
     const file = extname(path) ? path : '/index.html';
     try {
-      const body = readFileSync(dist + file);
+      const built = readFileSync(dist + file);
+      const body = version ? upgraded(file, built) : built;
       response.writeHead(200, {
         'content-type': TYPES[extname(file)] ?? 'application/octet-stream',
         'content-security-policy': POLICY,
@@ -35,6 +43,9 @@ export function serve(port) {
       response.writeHead(404).end();
     }
   });
+  server.upgrade = (name) => {
+    version = name;
+  };
   return new Promise((resolve) => server.listen(port, '127.0.0.1', () => resolve(server)));
 }
 
