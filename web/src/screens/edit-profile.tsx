@@ -1,11 +1,12 @@
 /** The profile: in full for those who want it, name and handle only for those who have just arrived. */
-import { type Signal, useSignal } from '@preact/signals';
+import { type Signal, signal, useSignal } from '@preact/signals';
+import { useEffect } from 'preact/hooks';
 import { ApiError } from '../api/problem';
 import { me as meRoutes } from '../api/routes';
 import type { ProfilePatch } from '../api/types';
 import { problemText, t } from '../i18n';
-import { me, setMe } from '../state/account';
-import { back } from '../state/route';
+import { me, myId, needsSetup, setMe } from '../state/account';
+import { back, route } from '../state/route';
 import { toast } from '../state/toasts';
 import { Button } from '../ui/button';
 import { Field, Switch } from '../ui/field';
@@ -18,12 +19,30 @@ import { Welcome } from '../ui/welcome';
 const MAX = { name: 50, handle: 20, headline: 100, company: 60, bio: 1000, offer: 140, topic: 30, link: 200 };
 const MOST = { topics: 10, languages: 8, links: 5 };
 
+const drafts = new Map<string, Signal<unknown>>();
+
+/**
+ * What is typed outlives the screen: who is let in while they fill in their profile finds it in the next one. It goes when
+ * the person goes elsewhere.
+ */
+function useDraft<T>(field: string, stored: T): Signal<T> {
+  const key = `${myId.value} ${field}`;
+  const found = (drafts.get(key) as Signal<T> | undefined) ?? signal(stored);
+  drafts.set(key, found as Signal<unknown>);
+  return found;
+}
+
+function dropDrafts(): void {
+  if (route.value.name !== 'edit' && !needsSetup.value) drafts.clear();
+}
+
 /** Saves what changed; the handle apart, because it can be taken. */
 function useProfileForm() {
   const account = me.value;
   const profile = account?.profile;
-  const name = useSignal(profile?.name ?? '');
-  const handle = useSignal(profile?.handle ?? '');
+  const name = useDraft('name', profile?.name ?? '');
+  const handle = useDraft('handle', profile?.handle ?? '');
+  useEffect(() => dropDrafts, []);
   const handleError = useSignal<string | null>(null);
   const busy = useSignal(false);
   const save = async (patch: ProfilePatch): Promise<boolean> => {
@@ -69,7 +88,7 @@ function NameAndHandle({ form }: { form: ReturnType<typeof useProfileForm> }) {
 
 export function Setup() {
   const form = useProfileForm();
-  const headline = useSignal(me.value?.profile.headline ?? '');
+  const headline = useDraft('headline', me.value?.profile.headline ?? '');
   const ready = form.name.value.trim() && form.handle.value.trim();
   const submit = (event: Event) => {
     event.preventDefault();
@@ -97,18 +116,18 @@ export function EditProfile() {
   const form = useProfileForm();
   const profile = me.value?.profile;
   const text = {
-    headline: useSignal(profile?.headline ?? ''),
-    company: useSignal(profile?.company ?? ''),
-    bio: useSignal(profile?.bio ?? ''),
-    offering: useSignal(profile?.offering ?? ''),
-    looking_for: useSignal(profile?.looking_for ?? ''),
+    headline: useDraft('headline', profile?.headline ?? ''),
+    company: useDraft('company', profile?.company ?? ''),
+    bio: useDraft('bio', profile?.bio ?? ''),
+    offering: useDraft('offering', profile?.offering ?? ''),
+    looking_for: useDraft('looking_for', profile?.looking_for ?? ''),
   };
   const lists = {
-    topics: useSignal(profile?.topics ?? []),
-    languages: useSignal(profile?.languages ?? []),
-    links: useSignal(profile?.links ?? []),
+    topics: useDraft('topics', profile?.topics ?? []),
+    languages: useDraft('languages', profile?.languages ?? []),
+    links: useDraft('links', profile?.links ?? []),
   };
-  const shown = useSignal(me.value?.shown_as_inviter ?? true);
+  const shown = useDraft('shown', me.value?.shown_as_inviter ?? true);
   const home = me.value?.standing === 'waiting' ? '/' : '/you';
   const submit = async (event: Event) => {
     event.preventDefault();

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { chromium } from 'playwright-core';
 import { answerOffer, install, problem, serve } from './mock.mjs';
-import { cards, hands, ME, person, room } from './people.mjs';
+import { cards, hands, ME, me, person, room } from './people.mjs';
 
 const PORT = Number(process.env.PORT ?? 4191);
 const PHONE = { width: 390, height: 844 };
@@ -53,6 +53,12 @@ const atRest = (page) =>
       .getAnimations()
       .every((motion) => motion.playState !== 'running' || motion.effect?.getTiming().iterations === Infinity),
   );
+
+const waiting = me({
+  standing: 'waiting',
+  ticket: { number: 48213, ahead: 1204 },
+  profile: { ...me().profile, handle: null, name: '', bio: '' },
+});
 
 const tests = {
   async 'escape minimises, the mini-player opens again, back closes the sheet'(page) {
@@ -280,6 +286,26 @@ const tests = {
     await page.locator('.card').nth(20).waitFor({ state: 'detached' });
   },
 
+  async 'what was typed into the profile is still there after one is let in'(page, service) {
+    await page.goto('/you/edit');
+    await page.getByLabel('Name', { exact: true }).fill('Priya R');
+    await page.getByLabel('About you').fill('Pumps and valves');
+    service.tell({ type: 'me', me: { ...waiting, standing: 'active' } });
+    await page.getByRole('button', { name: 'Come in' }).waitFor();
+    assert.equal(await page.getByLabel('Name', { exact: true }).inputValue(), 'Priya R');
+    await page.getByLabel('Handle', { exact: true }).fill('priya');
+    const account = me({ profile: { ...me().profile, name: 'Priya R', bio: '' } });
+    service.answer('PUT /v1/me/handle', { body: account });
+    service.answer('PATCH /v1/me/profile', { body: account });
+    await page.getByRole('button', { name: 'Come in' }).click();
+    await page.getByRole('button', { name: 'Save' }).waitFor();
+    assert.equal(await page.getByLabel('About you').inputValue(), 'Pumps and valves');
+    await page.locator('.tabs a').nth(2).click();
+    await sees(page, '.card-link');
+    await page.locator('a[href="/you/edit"]').first().click();
+    assert.equal(await page.getByLabel('About you').inputValue(), '');
+  },
+
   async 'a microphone that is allowed after one has left is let go at once'(page) {
     await enter(page);
     await page.keyboard.press('m');
@@ -458,6 +484,7 @@ const tests = {
 
 const asking = { ...speaker, microphone: 'held' };
 const scenario = {
+  'what was typed into the profile is still there after one is let in': { me: waiting },
   'who accepts is coming on stage until they are there, and the focus stays on the button': {
     room: room({ invited_to_stage: true }),
   },
