@@ -25,6 +25,7 @@ import { live } from './state/live';
 import { farewell, roomId } from './state/room';
 import { toggleHand, toggleMute } from './state/room-actions';
 import { place, type Route, route } from './state/route';
+import { settings } from './state/settings';
 import { wide } from './state/viewport';
 import { Button } from './ui/button';
 import { Failed } from './ui/failed';
@@ -232,7 +233,7 @@ function keyboard(event: KeyboardEvent, sheet: boolean): void {
   if (target.closest('input, textarea, select') || document.querySelector('dialog[open]')) return;
   const key = event.key.toLowerCase();
   if (key === 'escape' && sheet) minimise();
-  if (!roomId.value && !farewell.value) return;
+  if (!settings.value.shortcuts || (!roomId.value && !farewell.value)) return;
   if (key === 'm') toggleMute();
   else if (key === 'h') toggleHand();
   else if (key === 'l') leaveQuietly();

@@ -2,6 +2,7 @@
  * One request to the API: bearer token, JSON, problem documents, a deadline and retries. Everything that talks HTTP
  * to the server goes through here, except the refresh itself.
  */
+import { heard } from './clock';
 import { ApiError, networkError, problemOf } from './problem';
 import { DEADLINE_MS, retryAfterMs } from './retry';
 import { accessToken, refresh } from './tokens';
@@ -59,14 +60,36 @@ async function send<Answer>(method: string, path: string, options: Call, token?:
   }).catch(() => {
     throw networkError();
   });
+  heard(response);
   if (!response.ok) throw await problemOf(response);
   if (response.status === 204 || (response.status === 202 && response.headers.get('content-length') === '0'))
     return undefined as Answer;
   return (await response.json()) as Answer;
 }
 
-/** A new intention that may be sent more than once. */
-export function newKey(): string {
+/**
+ * The keys of one form: all tries of the same content share one, so that a retry after a lost answer changes nothing; other
+ * content is another intention. To be forgotten when it has worked.
+ */
+export class Intention {
+  #content = '';
+  #key = '';
+
+  keyOf(content: unknown): string {
+    const text = JSON.stringify(content);
+    if (text !== this.#content) {
+      this.#content = text;
+      this.#key = newKey();
+    }
+    return this.#key;
+  }
+
+  done(): void {
+    this.#content = '';
+  }
+}
+
+function newKey(): string {
   const bytes = crypto.getRandomValues(new Uint8Array(16));
   return Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('');
 }

@@ -310,6 +310,8 @@ export const en = {
   'settings.theme.dark': 'Dark',
   'settings.sounds': 'Sounds',
   'settings.sounds_note': 'When you come on stage or are invited there',
+  'settings.shortcuts': 'Keyboard shortcuts',
+  'settings.shortcuts_note': 'In a room: M mutes, H raises the hand, L leaves',
   'settings.sound': 'Microphone and loudspeaker',
   'settings.microphone': 'Microphone',
   'settings.loudspeaker': 'Loudspeaker',

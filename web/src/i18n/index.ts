@@ -54,7 +54,7 @@ const UNITS: [Intl.RelativeTimeFormatUnit, number][] = [
 
 export function ago(at_ms: number, now_ms: number): string {
   const format = new Intl.RelativeTimeFormat(locale.value, { numeric: 'auto', style: 'short' });
-  const age = at_ms - now_ms;
+  const age = Math.min(0, at_ms - now_ms);
   const [unit, length] = UNITS.find(([, ms]) => Math.abs(age) >= ms) ?? ['minute', 60_000];
   return format.format(Math.trunc(age / length), unit);
 }
@@ -84,8 +84,14 @@ export function pickLocale(wish: string, browser: readonly string[]): Locale {
   return tags.map((tag) => LOCALES.find((known) => known === tag)).find((known) => known !== undefined) ?? 'en';
 }
 
+let wishes = 0;
+
+/** Takes the words of a language; where they cannot be had, those that are there stay. The last wish counts. */
 export async function useLocale(next: Locale): Promise<void> {
-  catalogue.value = await LOADERS[next]();
+  const wish = ++wishes;
+  const words = await LOADERS[next]().catch(() => undefined);
+  if (!words || wish !== wishes) return;
+  catalogue.value = words;
   locale.value = next;
   document.documentElement.lang = next === 'zh' ? 'zh-Hans' : next;
 }

@@ -298,6 +298,8 @@ export const zh: Catalogue = {
   'settings.theme.dark': '深色',
   'settings.sounds': '提示音',
   'settings.sounds_note': '上台或受邀上台时',
+  'settings.shortcuts': '键盘快捷键',
+  'settings.shortcuts_note': '在房间里：M 静音，H 举手，L 离开',
   'settings.sound': '麦克风和扬声器',
   'settings.microphone': '麦克风',
   'settings.loudspeaker': '扬声器',

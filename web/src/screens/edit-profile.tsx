@@ -186,6 +186,7 @@ export function EditProfile() {
           value={lists.links}
           most={MOST.links}
           maxLength={MAX.link}
+          commas
         />
         <Switch
           label={t('profile.shown_as_inviter')}

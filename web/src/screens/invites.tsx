@@ -1,7 +1,7 @@
 /** Invites: what is left, by number or by link, and what became of those that were given. */
 import { useSignal } from '@preact/signals';
 import { useEffect, useRef } from 'preact/hooks';
-import { newKey } from '../api/client';
+import { Intention } from '../api/client';
 import { invites as routes } from '../api/routes';
 import type { Invites as Given, Invite } from '../api/types';
 import { date, problemText, t } from '../i18n';
@@ -49,14 +49,14 @@ export function Invites() {
 function Give({ onGiven }: { onGiven: () => Promise<void> }) {
   const phone = useSignal('');
   const error = useSignal<string | null>(null);
-  // Kept until it worked: a retry after a lost answer must not spend a second invite.
-  const keys = useRef({ phone: newKey(), link: newKey() });
+  // A retry after a lost answer must not spend a second invite.
+  const intentions = useRef({ phone: new Intention(), link: new Intention() });
   const byNumber = async (event: Event) => {
     event.preventDefault();
     if (!phone.value.trim()) return;
     try {
-      await routes.toPhone(phone.value, keys.current.phone);
-      keys.current.phone = newKey();
+      await routes.toPhone(phone.value, intentions.current.phone.keyOf(phone.value));
+      intentions.current.phone.done();
       phone.value = '';
       error.value = null;
       toast(t('invites.sent'));
@@ -66,9 +66,9 @@ function Give({ onGiven }: { onGiven: () => Promise<void> }) {
     }
   };
   const byLink = async () => {
-    const invite = await attempt(() => routes.link(keys.current.link));
+    const invite = await attempt(() => routes.link(intentions.current.link.keyOf('link')));
     if (!invite) return;
-    keys.current.link = newKey();
+    intentions.current.link.done();
     await onGiven();
     if (invite.link) await share(t('invites.share_text'), invite.link);
   };

@@ -1,7 +1,7 @@
 /** Opens a room: a title is enough. */
 import { useSignal } from '@preact/signals';
 import { useRef } from 'preact/hooks';
-import { newKey } from '../api/client';
+import { Intention } from '../api/client';
 import { rooms } from '../api/routes';
 import type { HandRaising, Visibility } from '../api/types';
 import { locale, t } from '../i18n';
@@ -25,8 +25,7 @@ export function NewRoom() {
   const visibility = useSignal<Visibility>('open');
   const hands = useSignal<HandRaising>('everyone');
   const busy = useSignal(false);
-  // One intention, however often it is sent.
-  const key = useRef(newKey());
+  const intention = useRef(new Intention());
   const submit = async (event: Event) => {
     event.preventDefault();
     if (!title.value.trim() || busy.value) return;
@@ -38,7 +37,7 @@ export function NewRoom() {
       visibility: visibility.value,
       hand_raising: hands.value,
     };
-    const room = await attempt(() => rooms.create(body, key.current));
+    const room = await attempt(() => rooms.create(body, intention.current.keyOf(body)));
     busy.value = false;
     if (!room) return;
     join(room.id);

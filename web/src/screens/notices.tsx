@@ -1,5 +1,6 @@
 /** What happened, newest first; seen means read. */
 import { useEffect, useRef } from 'preact/hooks';
+import { now_ms } from '../api/clock';
 import type { Notice } from '../api/types';
 import { ago, t } from '../i18n';
 import { noticeText } from '../i18n/notices';
@@ -48,7 +49,7 @@ function Row({ notice, fresh }: { notice: Notice; fresh: boolean }) {
         {person ? <Portrait person={person} size="medium" /> : <Icon name="check" size={32} />}
         <span class="who">
           <span>{noticeText(notice)}</span>
-          <small>{ago(notice.at_ms, Date.now())}</small>
+          <small>{ago(notice.at_ms, now_ms())}</small>
         </span>
         {fresh && <span class="dot" role="img" aria-label={t('notices.new')} />}
       </a>

@@ -1,6 +1,7 @@
 /** What people look for: language, looks, sound, devices, signing out. */
 import { useSignal } from '@preact/signals';
 import { useEffect } from 'preact/hooks';
+import { now_ms } from '../api/clock';
 import { me as meRoutes } from '../api/routes';
 import type { Device } from '../api/types';
 import { ago, LOCALE_NAMES, LOCALES, locale, t } from '../i18n';
@@ -36,6 +37,12 @@ export function SettingsScreen() {
           on={settings.value.sounds}
           onChange={(sounds) => change({ sounds })}
         />
+        <Switch
+          label={t('settings.shortcuts')}
+          note={t('settings.shortcuts_note')}
+          on={settings.value.shortcuts}
+          onChange={(shortcuts) => change({ shortcuts })}
+        />
         <Sound />
         <Devices />
         <Button icon="sign_out" wide onPress={signOut}>
@@ -66,7 +73,7 @@ function Devices() {
             <Icon name="device" />
             <span class="who">
               <strong>{device.name}</strong>
-              <small>{device.current ? t('settings.this_device') : ago(device.seen_at_ms, Date.now())}</small>
+              <small>{device.current ? t('settings.this_device') : ago(device.seen_at_ms, now_ms())}</small>
             </span>
             {!device.current && (
               <Button small kind="plain" onPress={() => revoke(device)}>

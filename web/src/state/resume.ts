@@ -5,6 +5,7 @@
  * an old tab should not find themselves in a room.
  */
 const KEY = 'mitalk.resume';
+const SILENT = 'mitalk.silent';
 const FRESH_MS = 30_000;
 
 interface Resume {
@@ -20,6 +21,17 @@ export function remember(room: string, token: string): void {
 
 export function forget(): void {
   sessionStorage.removeItem(KEY);
+  sessionStorage.removeItem(SILENT);
+}
+
+/** The person muted themselves, and the service may not have heard of it before the page goes. */
+export function staySilent(room: string | null): void {
+  if (room) sessionStorage.setItem(SILENT, room);
+  else sessionStorage.removeItem(SILENT);
+}
+
+export function wasSilent(room: string): boolean {
+  return sessionStorage.getItem(SILENT) === room;
 }
 
 /** The room to come back to, if it is not too late. */

@@ -3,6 +3,7 @@ import { mayPass } from '../api/problem';
 import { rooms } from '../api/routes';
 import type { Moderation, PersonBrief, RoomChange, RoomSnapshot } from '../api/types';
 import { me, myId } from './account';
+import * as resume from './resume';
 import { mainAction } from './rights';
 import { act, asked, COMING, coming, room, roomId } from './room';
 import { memberOf } from './room-reducer';
@@ -33,7 +34,11 @@ export async function setMuted(muted: boolean): Promise<void> {
       () => rooms.mute(at, muted),
       () => wanted() && roomId.value === at,
     );
-  await act('mute', { change: 'stage', member: { ...member, muted } }, agreed, tell, muted ? Infinity : undefined);
+  // A page that is loaded anew before the service has heard of it must not open the microphone again.
+  resume.staySilent(muted ? here : null);
+  const change: RoomChange = { change: 'stage', member: { ...member, muted } };
+  const ack = await act('mute', change, agreed, tell, muted ? Infinity : undefined);
+  if (ack && press === presses) resume.staySilent(null);
 }
 
 async function untilTold<T>(tell: () => Promise<T>, wanted: () => boolean): Promise<T> {

@@ -8,7 +8,16 @@ import { computed, signal } from '@preact/signals';
 import { type ApiError, codeOf, passes } from '../api/problem';
 import { backoffMs } from '../api/retry';
 import { rooms } from '../api/routes';
-import type { Joined, LeftWhy, Problem, RoomAck, RoomChange, RoomSnapshot, ServerMessage } from '../api/types';
+import type {
+  Joined,
+  LeftWhy,
+  Problem,
+  RoomAck,
+  RoomChange,
+  RoomSnapshot,
+  ServerMessage,
+  StageMember,
+} from '../api/types';
 import { t } from '../i18n';
 import { prime, stop as stopPlayback } from '../media/playback';
 import type { Phase } from '../media/recovery';
@@ -208,12 +217,16 @@ function joined({ room: told, resume_token, resumed }: Joined): void {
   const before = sync.value;
   const wasOnStage = before && memberOf(before.base, myId.value);
   // Who comes anew may have another microphone in hand: the service switches it off, and says so a moment later.
-  const snapshot = resumed ? told : hushed(told, myId.value);
+  // Who muted themselves before a reload, and was not heard, stays so.
+  const silent = !before && resume.wasSilent(told.id);
+  const snapshot = resumed && !silent ? told : hushed(told, myId.value);
   update(before ? seq.rejoin(before, snapshot) : seq.start(myId.value, snapshot), !resumed);
-  if (snapshot !== told) toast(t('room.muted_here'));
+  if (snapshot !== told && !silent) toast(t('room.muted_here'));
   if (wasOnStage && !resumed && snapshot.my_role === 'listener') toast(t('room.back_in_audience'));
   watch(snapshot.id, snapshot.seq);
-  void reopenMicrophone();
+  const mine = memberOf(snapshot, myId.value);
+  if (silent && snapshot !== told && mine) void muteMyself(mine);
+  else void reopenMicrophone();
 }
 
 /** On stage with an open microphone that this page does not have: after a reload, or when it was unplugged. */
@@ -222,7 +235,10 @@ async function reopenMicrophone(): Promise<void> {
   if (!member || member.muted) return;
   const opened = await microphone.open();
   if (opened === 'open') await microphone.follow(room.value ? memberOf(room.value, myId.value) : undefined, media);
-  if (opened !== 'refused') return;
+  if (opened === 'refused') await muteMyself(member);
+}
+
+async function muteMyself(member: StageMember): Promise<void> {
   const muted = (base: RoomSnapshot) => memberOf(base, myId.value)?.muted !== false;
   await act('mute', { change: 'stage', member: { ...member, muted: true } }, muted, (id) => rooms.mute(id, true));
 }

@@ -11,9 +11,18 @@ interface Settings {
   microphone: string;
   loudspeaker: string;
   sounds: boolean;
+  /** Single keys in a room. */
+  shortcuts: boolean;
 }
 
-const DEFAULTS: Settings = { locale: '', theme: 'system', microphone: '', loudspeaker: '', sounds: true };
+const DEFAULTS: Settings = {
+  locale: '',
+  theme: 'system',
+  microphone: '',
+  loudspeaker: '',
+  sounds: true,
+  shortcuts: true,
+};
 
 function read(): Settings {
   try {

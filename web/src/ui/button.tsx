@@ -1,6 +1,7 @@
 /** Buttons: one look for the main thing, a quiet one for the rest, `live` for "your turn", `danger` for what hurts. */
 import type { ComponentChildren } from 'preact';
 import { useState } from 'preact/hooks';
+import { settings } from '../state/settings';
 import { Icon, type IconName } from './icon';
 
 export interface ButtonProps {
@@ -37,7 +38,7 @@ export function Button(props: ButtonProps) {
       disabled={disabled}
       aria-busy={busy}
       aria-pressed={pressed}
-      aria-keyshortcuts={shortcut}
+      aria-keyshortcuts={settings.value.shortcuts ? shortcut : undefined}
       onClick={press}
     >
       {icon && <Icon name={icon} size={20} />}

@@ -11,9 +11,17 @@ const CODES: Record<string, string> = Object.fromEntries(
 
 export function likelyPrefix(languages: readonly string[]): string {
   for (const tag of languages) {
-    const region = new Intl.Locale(tag).maximize().region;
-    const code = region && CODES[region];
+    const code = CODES[regionOf(tag)];
     if (code) return `+${code} `;
   }
   return '+';
+}
+
+/** Browsers have been seen to give languages that are none. */
+function regionOf(tag: string): string {
+  try {
+    return new Intl.Locale(tag).maximize().region ?? '';
+  } catch {
+    return '';
+  }
 }

@@ -67,10 +67,12 @@ interface FollowProps {
   /** `undefined`: not known here; following once more changes nothing. */
   followed: boolean | undefined;
   small?: boolean;
+  /** It is being asked. */
+  waiting?: boolean;
   onChange?: (followed: boolean) => void;
 }
 
-export function FollowButton({ id, name, followed, small, onChange }: FollowProps) {
+export function FollowButton({ id, name, followed, small, waiting, onChange }: FollowProps) {
   const on = useSignal(followed ?? false);
   useEffect(() => {
     on.value = followed ?? false;
@@ -86,7 +88,7 @@ export function FollowButton({ id, name, followed, small, onChange }: FollowProp
     else on.value = !next;
   };
   return (
-    <Button kind={on.value ? 'quiet' : 'primary'} small={small} pressed={on.value} onPress={press}>
+    <Button kind={on.value ? 'quiet' : 'primary'} small={small} busy={waiting} pressed={on.value} onPress={press}>
       {on.value ? t('person.followed') : t('person.follow')}
       <span class="for-ear"> {name}</span>
     </Button>

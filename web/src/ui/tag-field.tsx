@@ -10,20 +10,33 @@ interface TagFieldProps {
   value: Signal<string[]>;
   most: number;
   maxLength: number;
+  /** A comma belongs to the word, as in a link. */
+  commas?: boolean;
 }
 
-export function TagField({ label, hint, value, most, maxLength }: TagFieldProps) {
+/** The words of a text that was typed or pasted, without those that are there already, as many as there is room for. */
+export function tagsOf(
+  text: string,
+  known: readonly string[],
+  most: number,
+  maxLength: number,
+  commas = false,
+): string[] {
+  const words = text.split(commas ? /\n/ : /[,，、\n]/).map((word) => word.trim().slice(0, maxLength));
+  return [...new Set([...known, ...words.filter(Boolean)])].slice(0, Math.max(most, known.length));
+}
+
+export function TagField({ label, hint, value, most, maxLength, commas }: TagFieldProps) {
   const id = useId();
   const draft = useSignal('');
   const full = value.value.length >= most;
   const take = () => {
-    const tag = draft.value.replace(/,/g, '').trim();
-    if (tag && !full && !value.value.includes(tag)) value.value = [...value.value, tag];
+    if (draft.value.trim()) value.value = tagsOf(draft.value, value.value, most, maxLength, commas);
     draft.value = '';
   };
   const typed = (event: KeyboardEvent) => {
     // Enter also ends a word that is being composed.
-    if (event.isComposing || (event.key !== 'Enter' && event.key !== ',')) return;
+    if (event.isComposing || (event.key !== 'Enter' && (commas || event.key !== ','))) return;
     event.preventDefault();
     take();
   };
@@ -54,7 +67,7 @@ export function TagField({ label, hint, value, most, maxLength }: TagFieldProps)
           id={id}
           value={draft.value}
           disabled={full}
-          maxLength={maxLength}
+          maxLength={commas ? maxLength : undefined}
           aria-describedby={`${id}-note`}
           enterkeyhint="done"
           onInput={(event) => {

@@ -306,6 +306,48 @@ const tests = {
     assert.equal(await page.getByLabel('About you').inputValue(), '');
   },
 
+  async 'who muted without a network and loads the page anew stays silent'(page, service) {
+    const stage = room({}, { role: 'speaker', muted: false });
+    service.answer('POST /v1/rooms/*/join', { body: { ...joined, room: stage, resumed: true } });
+    service.answer('PUT /v1/rooms/*/mute', 'abort');
+    await enter(page);
+    await page.waitForFunction(() => window.__peer.sending());
+    await page.keyboard.press('m');
+    await sees(page, `.member[data-person=${ME.id}][data-muted=true]`);
+    await service.asked('PUT /v1/rooms/eur1/mute');
+    await page.reload();
+    const told = service.asked('PUT /v1/rooms/eur1/mute', 1 + service.requests.filter((it) => /mute/.test(it)).length);
+    await sees(page, '.room[data-connection=live]');
+    await sees(page, `.member[data-person=${ME.id}][data-muted=true]`);
+    await told;
+    assert.equal(await page.evaluate(() => window.__asked), undefined, 'no microphone was opened');
+  },
+
+  async 'answering hands by keyboard goes on to the next one, and ends at the way out'(page) {
+    await enter(page);
+    await page.locator('.room-bar .icon-button').last().click();
+    const focused = () => page.evaluate(() => document.activeElement.textContent || document.activeElement.ariaLabel);
+    await page.locator('dialog .row-actions .live').first().focus();
+    for (const next of [/Invite 李华/, /Invite Sam/, /Close/]) {
+      await page.keyboard.press('Enter');
+      await until(async () => next.test(await focused()));
+    }
+    await sees(page, 'dialog .empty');
+  },
+
+  async 'single keys can be switched off'(page, service) {
+    await page.goto('/settings');
+    await page.getByRole('switch', { name: /Keyboard shortcuts/ }).click();
+    await page.locator('.tabs a').first().click();
+    await page.locator('.card').first().click();
+    await page.locator('.listener').first().waitFor();
+    await page.keyboard.press('l');
+    await page.keyboard.press('h');
+    await page.keyboard.press('Escape');
+    await sees(page, '.mini');
+    assert.ok(!service.requests.some((request) => /hand|leave/.test(request)));
+  },
+
   async 'a microphone that is allowed after one has left is let go at once'(page) {
     await enter(page);
     await page.keyboard.press('m');
@@ -484,6 +526,7 @@ const tests = {
 
 const asking = { ...speaker, microphone: 'held' };
 const scenario = {
+  'answering hands by keyboard goes on to the next one, and ends at the way out': moderator,
   'what was typed into the profile is still there after one is let in': { me: waiting },
   'who accepts is coming on stage until they are there, and the focus stays on the button': {
     room: room({ invited_to_stage: true }),

@@ -3,10 +3,16 @@ import { describe, expect, test, vi } from 'vitest';
 // These modules look at the page when they are loaded.
 vi.stubGlobal('location', { pathname: '/', origin: 'https://mitalk.example' });
 vi.stubGlobal('navigator', { language: 'en-GB' });
+vi.stubGlobal('addEventListener', () => undefined);
+vi.stubGlobal('localStorage', { getItem: () => null });
 
 const { parse, personPath } = await import('../../src/state/route');
 const { hueOf, initials } = await import('../../src/ui/portrait');
 const { likelyPrefix } = await import('../../src/ui/calling-codes');
+const { tagsOf } = await import('../../src/ui/tag-field');
+const { Intention } = await import('../../src/api/client');
+const clock = await import('../../src/api/clock');
+const { ago, locale, useLocale } = await import('../../src/i18n');
 const { PagedList } = await import('../../src/state/list');
 
 describe('routes', () => {
@@ -53,6 +59,42 @@ test('the calling code is guessed from the language', () => {
   expect(likelyPrefix(['de-DE', 'en'])).toBe('+49 ');
   expect(likelyPrefix(['zh'])).toBe('+86 ');
   expect(likelyPrefix([])).toBe('+');
+  expect(likelyPrefix(['not a language', 'it'])).toBe('+39 ');
+});
+
+test('words are taken apart where they were typed or pasted together', () => {
+  expect(tagsOf('a, b,a,,c ', ['b'], 10, 30)).toEqual(['b', 'a', 'c']);
+  expect(tagsOf('支付、招聘，产品', [], 10, 30)).toEqual(['支付', '招聘', '产品']);
+  expect(tagsOf('a,b,c', ['x'], 3, 30)).toEqual(['x', 'a', 'b']);
+  expect(tagsOf('abcdef', [], 3, 4)).toEqual(['abcd']);
+  expect(tagsOf('https://maps.example/@52.5,13.4', [], 5, 200, true)).toEqual(['https://maps.example/@52.5,13.4']);
+});
+
+test('all tries of one content share a key, and other content has another one', () => {
+  const intention = new Intention();
+  const first = intention.keyOf({ title: 'a' });
+  expect(intention.keyOf({ title: 'a' })).toBe(first);
+  const other = intention.keyOf({ title: 'b' });
+  expect(other).not.toBe(first);
+  intention.done();
+  expect(intention.keyOf({ title: 'b' })).not.toBe(other);
+});
+
+test('how long ago is told by the clock of the server, and never lies in the future', () => {
+  clock.heard(new Response(null, { headers: { date: new Date(Date.now() + 86_400_000).toUTCString() } }));
+  expect(Math.abs(clock.now_ms() - Date.now() - 86_400_000)).toBeLessThan(1_500);
+  clock.heard(new Response(null));
+  expect(ago(clock.now_ms() - 2 * 3_600_000, clock.now_ms())).toMatch(/2 hr/);
+  expect(ago(clock.now_ms() + 3_600_000, clock.now_ms())).toBe(ago(0, 0));
+});
+
+test('the last wish for a language counts, and one that cannot be had changes nothing', async () => {
+  vi.stubGlobal('document', { documentElement: {} });
+  await Promise.all([useLocale('zh'), useLocale('en')]);
+  expect(locale.value).toBe('en');
+  await useLocale('zh');
+  expect(locale.value).toBe('zh');
+  await useLocale('en');
 });
 
 describe('lists in pages', () => {

@@ -6,6 +6,7 @@ import { type MainAction, mainAction } from '../../state/rights';
 import { coming, leave } from '../../state/room';
 import { answerStage, setHand, setMuted, stepBack } from '../../state/room-actions';
 import { closeRoom } from '../../state/route';
+import { settings } from '../../state/settings';
 import { microphone } from '../../state/voice';
 import { Button, type ButtonProps, IconButton } from '../../ui/button';
 import { Icon } from '../../ui/icon';
@@ -22,11 +23,10 @@ export function Bar({ room, me, onHands }: BarProps) {
   return (
     <footer class="room-bar">
       {action === 'invited' && <Invitation />}
-      {action === 'lower' && room.my_hand && (
-        <p class="bar-note" role="status">
-          {t('room.hand.place', { n: room.my_hand })}
-        </p>
-      )}
+      {/* Always there: what comes with its region is not read. */}
+      <div role="status">
+        {action === 'lower' && room.my_hand && <p class="bar-note">{t('room.hand.place', { n: room.my_hand })}</p>}
+      </div>
       <div class="bar-row">
         <Leave />
         <Main action={action} />
@@ -133,7 +133,13 @@ function Invitation() {
 /** In words where there is room for them. */
 function Leave() {
   return (
-    <button type="button" class="button leave" title={t('room.leave')} aria-keyshortcuts="L" onClick={leaveQuietly}>
+    <button
+      type="button"
+      class="button leave"
+      title={t('room.leave')}
+      aria-keyshortcuts={settings.value.shortcuts ? 'L' : undefined}
+      onClick={leaveQuietly}
+    >
       <Icon name="leave" size={20} />
       <span>{t('room.leave_short')}</span>
     </button>

@@ -19,12 +19,14 @@ const HARSH = new Set<Moderation>(['remove', 'ban']);
 
 export function PersonDialog({ person, onClose }: { person: PersonBrief; onClose: () => void }) {
   const view = useSignal<ProfileView | null>(null);
+  const asking = useSignal(true);
   useEffect(() => {
     // The brief one is enough if the rest does not come.
-    people.byId(person.id).then(
-      (found) => (view.value = found),
+    const found = people.byId(person.id).then(
+      (profile) => (view.value = profile),
       () => undefined,
     );
+    void found.then(() => (asking.value = false));
   }, [person.id]);
   const brief = { ...EMPTY, ...person, headline: person.headline ?? '' };
   const profile = view.value?.profile ?? brief;
@@ -39,7 +41,9 @@ export function PersonDialog({ person, onClose }: { person: PersonBrief; onClose
         </p>
       )}
       <div class="row centre">
-        {!mine && <FollowButton id={person.id} name={person.name} followed={view.value?.followed} />}
+        {!mine && (
+          <FollowButton id={person.id} name={person.name} followed={view.value?.followed} waiting={asking.value} />
+        )}
         <a class="button quiet" href={mine ? '/you' : personPath(person)} onClick={onClose}>
           <span>{t('room.view_profile')}</span>
         </a>
