@@ -42,7 +42,7 @@ function held(service, key, body) {
   });
   service.answer(key, async () => {
     await released;
-    return body;
+    return { body };
   });
   return release;
 }
@@ -216,7 +216,7 @@ const tests = {
     const tokens = [];
     service.answer('POST /v1/rooms/*/join', (request) => {
       tokens.push(request.postDataJSON().resume_token);
-      return { session: 's1', sdp: 'answer', room: room(), resume_token: `t${tokens.length}`, resumed: true };
+      return { body: { ...joined, room: room(), resume_token: `t${tokens.length}`, resumed: true } };
     });
     await enter(page);
     await page.reload();
@@ -268,8 +268,8 @@ const tests = {
     const rooms = (from) => Array.from({ length: 20 }, (_, n) => ({ ...cards()[0], id: `eur${from + n}` }));
     service.answer('GET /v1/hallway', (request) =>
       new URL(request.url()).searchParams.has('cursor')
-        ? { items: rooms(20) }
-        : { items: rooms(0), next_cursor: 'more' },
+        ? { body: { items: rooms(20) } }
+        : { body: { items: rooms(0), next_cursor: 'more' } },
     );
     await page.goto('/');
     await page.getByRole('button', { name: 'Show more' }).click();
@@ -280,7 +280,7 @@ const tests = {
     await page.locator('.card').nth(39).waitFor();
     service.answer('GET /v1/hallway', (request) => {
       assert.ok(!new URL(request.url()).searchParams.has('cursor'));
-      return { items: rooms(0) };
+      return { body: { items: rooms(0) } };
     });
     service.tell({ type: 'hallway' });
     await page.locator('.card').nth(20).waitFor({ state: 'detached' });
@@ -451,8 +451,7 @@ const tests = {
 
   async 'a real connection: slots play, the microphone is sent and stopped without renegotiation'(page, service) {
     const answer = async (request) => ({
-      ...joined,
-      sdp: await page.evaluate(answerOffer, request.postDataJSON().sdp),
+      body: { ...joined, sdp: await page.evaluate(answerOffer, request.postDataJSON().sdp) },
     });
     service.answer('POST /v1/rooms/*/join', answer);
     await enter(page);

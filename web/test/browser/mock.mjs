@@ -136,10 +136,8 @@ export async function install(page, scenario) {
     const answer = find(request.method(), path);
     requests.note(`${request.method()} ${path}`);
     if (answer === 'hang') return;
-    if (typeof answer === 'function')
-      return route.fulfill({ contentType: 'application/json', body: JSON.stringify(await answer(request)) });
     if (answer === 'abort') return route.abort();
-    const { status = 200, body } = answer;
+    const { status = 200, body } = typeof answer === 'function' ? await answer(request) : answer;
     const type = status >= 400 ? 'application/problem+json' : 'application/json';
     await route.fulfill({ status, contentType: type, body: body === undefined ? '' : JSON.stringify(body) });
   });
@@ -179,6 +177,7 @@ export async function install(page, scenario) {
     },
   );
   return {
+    close: (code) => sockets.at(-1)?.close({ code }),
     tell: (message) => sockets.at(-1)?.send(JSON.stringify(message)),
     answer: (key, value) => {
       table[key] = value;

@@ -1,7 +1,7 @@
 // Every screen and state that a person can come to, and how to come there.
 
 import { problem } from './mock.mjs';
-import { hands, ME, me, person, room } from './people.mjs';
+import { cards, hands, ME, me, person, room } from './people.mjs';
 
 const inRoom = async (page) => {
   await page.goto('/r/eur1');
@@ -138,6 +138,76 @@ export const scenes = {
       await inRoom(page);
       live.tell({ type: 'left_room', room: 'eur1', why: 'moved_device' });
       await page.locator('.empty h1').waitFor();
+    },
+  },
+  'room-banned': {
+    go: async (page, live) => {
+      await inRoom(page);
+      live.tell({ type: 'left_room', room: 'eur1', why: 'banned' });
+      await page.locator('.empty h1').waitFor();
+    },
+  },
+  'room-no-sound': {
+    go: async (page) => {
+      await page.clock.install();
+      await page.addInitScript(() => {
+        window.__neverConnects = true;
+      });
+      await inRoom(page);
+      await page.clock.fastForward(10_000);
+      await page.locator('.banner.warn').waitFor();
+    },
+  },
+  'room-sound-blocked': {
+    go: async (page) => {
+      await page.addInitScript(() => {
+        HTMLMediaElement.prototype.play = async () => {
+          throw new DOMException('', 'NotAllowedError');
+        };
+      });
+      await inRoom(page);
+      await page.locator('.banner .button').waitFor();
+    },
+  },
+  'room-toast-over-dialog': {
+    answers: { 'POST /v1/rooms/*/hands/*': problem(409, 'stage_full') },
+    room: room(moderator, { role: 'moderator', muted: true }),
+    go: async (page) => {
+      await inRoom(page);
+      await page.locator('.room-bar .icon-button').last().click();
+      await page.locator('dialog .row-actions .live').first().click();
+      await page.locator('dialog .toast').waitFor();
+      await page.locator('dialog [aria-busy=true]').waitFor({ state: 'detached' });
+    },
+  },
+  'room-coming': {
+    room: room({ invited_to_stage: true }),
+    answers: { 'POST /v1/rooms/*/stage': 'hang' },
+    go: async (page) => {
+      await inRoom(page);
+      await page.locator('.bar-main .wide').click();
+      await page.locator('.bar-main [aria-busy=true]').waitFor();
+    },
+  },
+  suspended: { me: me({ standing: 'suspended' }), go: at('/', '.empty') },
+  elsewhere: {
+    go: async (page, live) => {
+      await at('/', '.card')(page);
+      live.close(4409);
+      await page.locator('.empty').waitFor();
+    },
+  },
+  'hallway-more-failed': {
+    answers: {
+      'GET /v1/hallway': (request) =>
+        new URL(request.url()).searchParams.has('cursor')
+          ? problem(500, 'internal')
+          : { body: { items: cards(), next_cursor: 'more' } },
+    },
+    go: async (page) => {
+      await at('/', '.card')(page);
+      await page.locator('.cards ~ .button').click();
+      await page.locator('[role=alert]').waitFor();
     },
   },
   'mini-player': {
