@@ -61,6 +61,8 @@ async function start(element: HTMLAudioElement): Promise<void> {
   if (!element.srcObject) return;
   try {
     await element.play();
+    // A tap on anything else has let it.
+    blocked.value = false;
   } catch (error) {
     // Interrupted by a new source is no refusal.
     if (error instanceof DOMException && error.name === 'NotAllowedError') blocked.value = true;

@@ -266,12 +266,30 @@ function fakeMicrophone(microphone) {
   };
 }
 
+/** Runs in the page: a live socket that only says welcome, without the tool between. */
+export function playSocket(me) {
+  window.WebSocket = class {
+    static OPEN = 1;
+    readyState = 1;
+    constructor() {
+      setTimeout(() => this.onopen?.());
+    }
+    send(text) {
+      const answers = { hello: { type: 'welcome', socket: 'k1', me }, ping: { type: 'pong' } };
+      const answer = answers[JSON.parse(text).type];
+      if (answer) setTimeout(() => this.onmessage?.({ data: JSON.stringify(answer) }));
+    }
+    close() {}
+  };
+}
+
 /** Runs in the page: another end of the connection, which sends a tone on each slot and counts what it receives. */
 export async function answerOffer(sdp) {
   const far = new RTCPeerConnection();
   window.__far = far;
   await far.setRemoteDescription({ type: 'offer', sdp });
   const context = new AudioContext();
+  window.__farContext = context;
   for (const [slot, transceiver] of far.getTransceivers().slice(1).entries()) {
     const tone = context.createOscillator();
     const out = context.createMediaStreamDestination();
