@@ -77,7 +77,9 @@ export async function answerStage(accept: boolean): Promise<void> {
   // Coming on stage needs the server's number for us, so only the invitation goes away at once.
   const change: RoomChange = { change: 'stage_invitation', invited: false };
   const agreed = accept ? onStage(myId.value) : (base: RoomSnapshot) => !base.invited_to_stage;
-  await act(accept ? COMING : 'invitation', change, agreed, (at) => rooms.answerStage(at, accept));
+  const tell = (at: string) => rooms.answerStage(at, accept);
+  // Coming for as long as it is asked for: the question must not stand there again meanwhile.
+  await act(accept ? COMING : 'invitation', change, agreed, tell, accept ? Infinity : undefined);
 }
 
 export async function stepBack(): Promise<void> {
