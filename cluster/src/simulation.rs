@@ -213,6 +213,19 @@ fn deleting_rows_of_a_higher_epoch_is_caught() {
 }
 
 #[test]
+fn old_rounds_are_caught() {
+    let twice = |v: &Violation| {
+        matches!(
+            v,
+            Violation::EpochTwice(_)
+                | Violation::CommitOfPassedOwner(_)
+                | Violation::CommitBehindActivation(_)
+        )
+    };
+    caught(Shortcut::OldRounds, |_| Profile::Claims, twice);
+}
+
+#[test]
 fn going_on_after_a_late_renewal_is_caught() {
     caught(
         Shortcut::GoesOnAfterLateRenewal,

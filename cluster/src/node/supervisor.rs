@@ -21,9 +21,8 @@ use super::shard;
 use super::shared::Shared;
 use crate::id::{Epoch, NodeId, ShardId};
 use crate::protocol::ownership::{Input, Output, Ownership, Round};
-use crate::protocol::watch::{Verdict, Watch};
-use crate::store::{NodeRow, ShardRow, StoreError};
-use crate::time::BootInstant;
+use crate::protocol::watch::{Answered, Verdict, Watch};
+use crate::store::{ShardRow, StoreError};
 
 /// Failures of the lease keeper in the node's life after which it ends.
 const KEEPER_FAILURES: u32 = 3;
@@ -46,7 +45,11 @@ pub(super) enum Msg {
     },
     /// From calls beside the actor.
     Done(Input),
-    Reads(Result<Reads, StoreError>),
+    Reads {
+        /// In which the round began.
+        generation: u64,
+        reads: Result<Reads, StoreError>,
+    },
     Tick,
     /// Time for a round.
     Round,
@@ -58,7 +61,7 @@ pub(super) enum Msg {
 /// What a round read: rows first, then the leases of their owners, each with the times of question and answer.
 pub(super) struct Reads {
     rows: Vec<(ShardId, ShardRow)>,
-    leases: Vec<(NodeId, BootInstant, BootInstant, Option<NodeRow>)>,
+    leases: Vec<Answered>,
 }
 
 /// Who is told about shards, in order.
@@ -145,7 +148,7 @@ impl Actor for Shell {
                 }
             }
             Msg::Done(input) => state.feed(&myself, input).await?,
-            Msg::Reads(reads) => state.reads(&myself, reads).await?,
+            Msg::Reads { generation, reads } => state.reads(&myself, generation, reads).await?,
             Msg::Tick => {
                 state.alarm.rang();
                 state.feed(&myself, Input::Tick).await?;
@@ -213,9 +216,16 @@ impl State {
             match output {
                 Output::Write(write) => {
                     let shared = self.shared.clone();
+                    let guard = shared.guard(self.machine.generation());
+                    let parting = self.draining && write.owner.is_none();
                     beside(myself, async move {
-                        let put = shared.ports.lease.put_shard(&write);
-                        let answer = shared.store("write_shard", put).await;
+                        // Rule 2. Who stops hands over all the same: its shard is stopped, and only that epoch matches.
+                        let answer = if parting || guard.holds() {
+                            let put = shared.ports.lease.put_shard(&write);
+                            shared.store("write_shard", put).await
+                        } else {
+                            Err(StoreError::Unavailable("the lease does not hold".to_owned()))
+                        };
                         let shard = write.shard;
                         Msg::Done(Input::Written { shard, answer })
                     });
@@ -273,31 +283,38 @@ impl State {
             return self.round_in(myself, self.shared.config.beat());
         }
         self.round_under_way = true;
-        let shared = self.shared.clone();
-        beside(myself, async move { Msg::Reads(read(&shared).await) });
+        let (shared, generation) = (self.shared.clone(), self.machine.generation());
+        beside(myself, async move {
+            let reads = read(&shared).await;
+            Msg::Reads { generation, reads }
+        });
     }
 
     async fn reads(
         &mut self,
         myself: &ActorRef<Msg>,
+        generation: u64,
         reads: Result<Reads, StoreError>,
     ) -> Result<(), ActorProcessingErr> {
         self.round_under_way = false;
+        // Rule 2: begun before the shards were lost, it says nothing about them; they wait for the next one.
+        if generation != self.machine.generation() {
+            self.round(myself);
+            return Ok(());
+        }
         let Ok(Reads { rows, leases }) = reads else {
             self.round_in(myself, self.shared.config.beat());
             return Ok(());
         };
-        let known: HashSet<NodeId> = leases.iter().map(|(node, ..)| node.clone()).collect();
-        self.watch.keep(|node| known.contains(node));
+        let mut verdicts = self.watch.round(&rows, leases);
         // Nobody else can have an exclusive store open: other names are former ones.
-        let exclusive = self.shared.ports.lease.exclusive();
-        let verdicts = leases.into_iter().map(|(node, asked, arrived, row)| {
-            let verdict = self.watch.answered(&node, asked, arrived, row.as_ref());
-            (node, if exclusive { Verdict::Gone } else { verdict })
-        });
+        if self.shared.ports.lease.exclusive() {
+            verdicts.values_mut().for_each(|verdict| *verdict = Verdict::Gone);
+        }
         let round = Round {
+            generation,
             rows,
-            verdicts: verdicts.collect(),
+            verdicts,
             members: self.shared.membership.members(),
         };
         self.feed(myself, Input::Round(round)).await?;
@@ -375,7 +392,12 @@ async fn read(shared: &Shared) -> Result<Reads, StoreError> {
         let asked = shared.clock.boot();
         // One that does not answer has no verdict: it counts as alive.
         if let Ok(row) = shared.store("read_node", lease.node(&node)).await {
-            leases.push((node, asked, shared.clock.boot(), row));
+            leases.push(Answered {
+                node,
+                asked,
+                arrived: shared.clock.boot(),
+                row,
+            });
         }
     }
     Ok(Reads { rows, leases })

@@ -3,11 +3,11 @@
 //! Only this node's boot clock is used: a lease has run out when the same (incarnation, beat) was answered for a
 //! whole TTL, from the **arrival** of the first such answer to the **sending** of the last question.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
-use crate::id::NodeId;
-use crate::store::NodeRow;
+use crate::id::{NodeId, ShardId};
+use crate::store::{NodeRow, ShardRow};
 use crate::time::BootInstant;
 
 /// What is known of another node's lease.
@@ -17,6 +17,17 @@ pub(crate) enum Verdict {
     Alive,
     /// It does not hold: its TTL has passed, or it gave the lease up.
     Gone,
+}
+
+/// A node's lease as it was answered.
+#[derive(Clone, Debug)]
+pub(crate) struct Answered {
+    pub(crate) node: NodeId,
+    /// When the question was sent.
+    pub(crate) asked: BootInstant,
+    /// When the answer arrived.
+    pub(crate) arrived: BootInstant,
+    pub(crate) row: Option<NodeRow>,
 }
 
 /// Remembers what was answered about each node.
@@ -42,7 +53,7 @@ impl Watch {
     }
 
     /// An answer about `node` that arrived at `arrived` to a question sent at `asked`.
-    pub(crate) fn answered(
+    fn answered(
         &mut self,
         node: &NodeId,
         asked: BootInstant,
@@ -70,15 +81,33 @@ impl Watch {
         }
     }
 
-    /// Forgets nodes that own nothing any more.
-    pub(crate) fn keep(&mut self, wanted: impl Fn(&NodeId) -> bool) {
-        self.seen.retain(|node, _| wanted(node));
+    /// What a round of reads says of the owners in `rows`. One that did not answer has no verdict, so it counts as
+    /// alive, and what was seen of it stays: a lost answer is no sign of life. Owners of nothing are forgotten.
+    pub(crate) fn round(
+        &mut self,
+        rows: &[(ShardId, ShardRow)],
+        leases: Vec<Answered>,
+    ) -> HashMap<NodeId, Verdict> {
+        let owners: HashSet<&NodeId> = rows.iter().filter_map(|(_, r)| r.owner.as_ref()).collect();
+        self.seen.retain(|node, _| owners.contains(node));
+        let verdict = |lease: Answered| {
+            let Answered {
+                node,
+                asked,
+                arrived,
+                row,
+            } = lease;
+            let verdict = self.answered(&node, asked, arrived, row.as_ref());
+            (node, verdict)
+        };
+        leases.into_iter().map(verdict).collect()
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::id::Epoch;
 
     const TTL: Duration = Duration::from_secs(12);
 
@@ -129,5 +158,33 @@ mod tests {
             watch.answered(&node, at(27), at(27), Some(&released)),
             Verdict::Gone
         );
+    }
+
+    /// Rule 4: a TTL that is being watched is not begun again because one question had no answer.
+    #[test]
+    fn a_round_without_an_answer_forgets_nothing() {
+        let (mut watch, node) = (Watch::new(TTL), NodeId::new("a"));
+        let owned = ShardRow {
+            owner: Some(node.clone()),
+            incarnation: 1,
+            epoch: Epoch(1),
+            list_id: None,
+        };
+        let rows = [(ShardId(0), owned)];
+        let lease = |second| Answered {
+            node: node.clone(),
+            asked: at(second),
+            arrived: at(second),
+            row: Some(row(1)),
+        };
+        let first = watch.round(&rows, vec![lease(0)]);
+        assert_eq!(first.get(&node), Some(&Verdict::Alive));
+        assert_eq!(watch.round(&rows, vec![]).get(&node), None);
+        let last = watch.round(&rows, vec![lease(12)]);
+        assert_eq!(last.get(&node), Some(&Verdict::Gone));
+        // Who owns nothing is forgotten, and watched anew.
+        watch.round(&[], vec![]);
+        let anew = watch.round(&rows, vec![lease(30)]);
+        assert_eq!(anew.get(&node), Some(&Verdict::Alive));
     }
 }

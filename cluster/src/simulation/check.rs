@@ -1,11 +1,11 @@
 //! What must never happen, and what must have happened in the end.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use super::store::decode;
 use super::toy::{CREDIT, Toy};
 use crate::entity::{Entity, Target};
-use crate::id::{EntityId, Epoch, WriteId};
+use crate::id::{EntityId, Epoch, ShardId, WriteId};
 use crate::store::{EntityWrite, OutboxRow, Row};
 use crate::testing::Content;
 
@@ -24,6 +24,8 @@ pub(super) enum Violation {
     AcknowledgedAndLost(String),
     /// The consumer dropped a row that it had never processed.
     Skipped(String),
+    /// An epoch of a shard was run a second time: one open list for two owners.
+    EpochTwice(String),
     /// Two nodes held a shard at the same time.
     TwoHolders(String),
     /// After the faults: an outbox row did not arrive.
@@ -45,6 +47,8 @@ pub(super) struct History {
     pub(super) authors: HashMap<WriteId, u64>,
     /// All outbox rows that were ever committed.
     pub(super) rows: BTreeMap<(EntityId, u64), OutboxRow>,
+    /// What was ever run, by whichever node.
+    run: HashSet<(ShardId, Epoch)>,
     pub(super) violation: Option<Violation>,
 }
 
@@ -52,6 +56,13 @@ impl History {
     /// The first one counts: the others may follow from it.
     pub(super) fn violated(&mut self, violation: Violation) {
         self.violation.get_or_insert(violation);
+    }
+
+    /// Rules 2 and 3: every ownership has an epoch of its own.
+    pub(super) fn run(&mut self, shard: ShardId, epoch: Epoch) {
+        if !self.run.insert((shard, epoch)) {
+            self.violated(Violation::EpochTwice(format!("{shard} in epoch {}", epoch.0)));
+        }
     }
 
     pub(super) fn activated(&mut self, id: &EntityId, epoch: Epoch, activation: u64) {

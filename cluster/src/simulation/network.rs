@@ -67,6 +67,8 @@ pub(super) enum Line {
     Fair,
     /// Many calls take long, and are answered in time.
     Slow,
+    /// About every second call takes long, and is answered in time.
+    Tardy,
     /// Everything is carried out, nothing is answered.
     Deaf,
     /// Next to nothing gets through.
@@ -80,6 +82,7 @@ pub(super) fn draw(rng: &mut StdRng, line: Line) -> Fate {
     let kind = match line {
         Line::Fair => rng.random_range(0..100),
         Line::Slow => rng.random_range(60..88),
+        Line::Tardy => rng.random_range(72..88),
         Line::Deaf => return Fate::silent(Some(soon)),
         Line::Cut if rng.random_bool(0.8) => return Fate::silent(None),
         Line::Cut => return Fate::silent(Some(soon)),

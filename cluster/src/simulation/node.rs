@@ -20,6 +20,7 @@ use self::clock::Clock;
 use self::root::Reads;
 pub(super) use self::task::{EntityKey, Reply, Task, Tick};
 use self::task::{ShardKey, Todo};
+use super::shortcut::Shortcut;
 use super::store::{Answer, Kind};
 use super::toy::Toy;
 use super::world::{Event, MS, Profile, Time, World, name};
@@ -30,7 +31,7 @@ use crate::protocol::lease::{self, Hold, Lease};
 use crate::protocol::ownership::{self, Ownership};
 use crate::protocol::shard::{self, Shard};
 use crate::protocol::watch::Watch;
-use crate::store::StoreError;
+use crate::store::{Cas, ShardRow, StoreError};
 
 const TTL: Duration = Duration::from_secs(12);
 const BEAT: Duration = Duration::from_secs(2);
@@ -361,10 +362,27 @@ impl Node {
                     Answer::ShardPut(cas) => cas,
                     other => unreachable!("{other:?} to a claim"),
                 });
+                let answer = answer.map(|cas| self.as_if_won(shard, cas, world));
                 self.feed_ownership(ownership::Input::Written { shard, answer }, world);
             }
             Reply::Shard(key) => self.shard_answered(key, kind, answer, world),
             Reply::Entity(key) => self.entity_answered(key, kind, answer, world),
+        }
+    }
+
+    /// For the shortcut that takes every row of this node's for the claim that is under way.
+    fn as_if_won(&self, shard: ShardId, cas: Cas<Option<ShardRow>>, world: &World) -> Cas<Option<ShardRow>> {
+        let mine = |row: &ShardRow| row.owner == Some(name(self.index));
+        match &cas {
+            Cas::Refused(Some(row)) if world.shortcut == Some(Shortcut::OldRounds) && mine(row) => {
+                let claims = self.parts.as_ref().and_then(|p| p.ownership.claims(shard));
+                if claims == Some((row.epoch, row.incarnation)) {
+                    Cas::Applied
+                } else {
+                    cas
+                }
+            }
+            _ => cas,
         }
     }
 

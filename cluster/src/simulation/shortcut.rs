@@ -22,4 +22,6 @@ pub(super) enum Shortcut {
     HoldFromResend,
     /// A contender's TTL counts from its first question, not from the answer's arrival.
     TtlFromQuestion,
+    /// A round counts whenever it began, whatever was run since, and a row that looks like one's own claim is won.
+    OldRounds,
 }

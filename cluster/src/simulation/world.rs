@@ -100,11 +100,11 @@ impl World {
         };
         let frozen = match profile {
             Profile::Mixed => rng.random_bool(0.4),
-            Profile::Leases => false,
+            Profile::Leases | Profile::Claims => false,
             Profile::Zombies => true,
         };
         let clients = match profile {
-            Profile::Leases => vec![],
+            Profile::Leases | Profile::Claims => vec![],
             Profile::Mixed => client::draw(&mut rng, &entities, FAULTS),
             Profile::Zombies => client::draw_for_zombies(&mut rng, &entities, FAULTS),
         };
@@ -141,7 +141,7 @@ impl World {
 
     /// Runs to the end or to the first violation.
     pub(super) fn run(mut self) -> Run {
-        let end = if self.profile == Profile::Leases {
+        let end = if matches!(self.profile, Profile::Leases | Profile::Claims) {
             LEASE_END
         } else {
             END
@@ -236,8 +236,9 @@ impl World {
 
     /// Members as gossip shows them: those that run and are heard.
     pub(super) fn members(&self, asking: usize) -> Vec<Member> {
-        let heard =
-            |i: usize| self.nodes[i].runs(self.now) && matches!(self.lines[i], Line::Fair | Line::Slow);
+        let heard = |i: usize| {
+            self.nodes[i].runs(self.now) && matches!(self.lines[i], Line::Fair | Line::Slow | Line::Tardy)
+        };
         let running = |i: &usize| *i == asking || heard(*i);
         let names = (0..self.nodes.len()).filter(running).map(name);
         names

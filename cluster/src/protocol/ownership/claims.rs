@@ -46,6 +46,7 @@ impl Ownership {
                 write,
                 generation,
                 on_wire: false,
+                unsettled: false,
                 retry: None,
             },
         );
@@ -92,6 +93,7 @@ impl Ownership {
             write,
             generation,
             on_wire,
+            unsettled,
             retry,
         }) = self.slots.get_mut(&shard)
         else {
@@ -100,12 +102,19 @@ impl Ownership {
         *on_wire = false;
         let won = match answer {
             Ok(Cas::Applied) => true,
-            // The identical statement, applied before: nobody else writes this owner and incarnation.
+            // The identical statement, applied before: nobody else writes this owner and incarnation. Without an
+            // unknown outcome before it, it was another claim of this node that did so, and it may have been run.
             Ok(Cas::Refused(Some(row))) => {
-                (&row.owner, row.incarnation, row.epoch) == (&write.owner, write.incarnation, write.epoch)
+                *unsettled
+                    && (&row.owner, row.incarnation, row.epoch)
+                        == (&write.owner, write.incarnation, write.epoch)
             }
             Ok(Cas::Refused(None)) => false,
-            Err(_) if *generation == self.generation || write.owner.is_none() => {
+            // Rule 2: what a lapsed generation wanted is not pursued; who stops hands over whatever became of it.
+            Err(error)
+                if *generation == self.generation || (write.owner.is_none() && self.draining.is_some()) =>
+            {
+                *unsettled |= error.is_unknown();
                 *retry = Some(now + RETRY);
                 return;
             }
@@ -120,6 +129,7 @@ impl Ownership {
             }
         } else if claimed {
             self.owners.insert(shard, self.node.clone());
+            self.ran.insert(shard, epoch);
             self.slots.insert(shard, Slot::Running { epoch, generation });
             out.push(Output::Run {
                 shard,
@@ -129,17 +139,25 @@ impl Ownership {
         }
     }
 
-    /// Claims of a lapsed generation are not pursued. One that lands late names this node and is healed by rule 3.
-    pub(super) fn drop_claims(&mut self, lapsed: impl Fn(u64) -> bool) {
+    /// Claims and hand-overs of a lapsed generation are not pursued. A claim that lands late names this node, and so
+    /// does the row of what was not handed over: both are healed by rule 3.
+    pub(super) fn drop_lapsed(&mut self) {
+        let current = self.generation;
         let dropped = |slot: &Slot| match slot {
             Slot::Writing {
                 write,
                 generation,
                 on_wire,
                 ..
-            } => write.owner.is_some() && !on_wire && lapsed(*generation),
+            } => (write.owner.is_some() || self.draining.is_none()) && !on_wire && *generation != current,
             _ => false,
         };
+        self.slots.retain(|_, slot| !dropped(slot));
+    }
+
+    /// Who drains claims nothing more.
+    pub(super) fn drop_claims(&mut self) {
+        let dropped = |slot: &Slot| matches!(slot, Slot::Writing { write, on_wire: false, .. } if write.owner.is_some());
         self.slots.retain(|_, slot| !dropped(slot));
     }
 }

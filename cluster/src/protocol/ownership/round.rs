@@ -16,6 +16,8 @@ const MOVES_AT_ONCE: usize = 8;
 /// What one round of reads found: all shard rows first, then the leases of their owners.
 #[derive(Debug)]
 pub(crate) struct Round {
+    /// In which it began: [`Ownership::generation`] before the first question was sent.
+    pub(crate) generation: u64,
     pub(crate) rows: Vec<(ShardId, ShardRow)>,
     /// Of every other node that owns a shard.
     pub(crate) verdicts: HashMap<NodeId, Verdict>,
@@ -24,6 +26,10 @@ pub(crate) struct Round {
 
 impl Ownership {
     pub(super) fn round(&mut self, now: BootInstant, round: Round, out: &mut Vec<Output>) {
+        // Rule 2: it may show rows from before shards that were lost since; the next round takes those again.
+        if round.generation != self.generation {
+            return;
+        }
         let rows: HashMap<ShardId, ShardRow> = round.rows.into_iter().collect();
         self.owners = rows
             .iter()
@@ -82,6 +88,14 @@ impl Ownership {
         best: bool,
         verdicts: &HashMap<NodeId, Verdict>,
     ) -> bool {
+        // An answer from before what was run here: whatever it names, that epoch is over.
+        if self
+            .ran
+            .get(&shard)
+            .is_some_and(|ran| row.is_none_or(|r| r.epoch < *ran))
+        {
+            return false;
+        }
         let owner = row.and_then(|r| r.owner.as_ref());
         // Rule 3: a row that names this node, of whichever incarnation, is claimed with a raised epoch.
         if owner == Some(&self.node) {

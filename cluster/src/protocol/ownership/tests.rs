@@ -54,10 +54,11 @@ fn held(shards: &[ShardId]) -> Ownership {
 
 fn round(own: &mut Ownership, now: BootInstant, rows: &[(ShardId, ShardRow)], other: Verdict) -> Vec<Output> {
     let verdicts = HashMap::from([(NodeId::new(OTHER), other)]);
-    let (rows, members) = (rows.to_vec(), members());
+    let (generation, rows, members) = (own.generation(), rows.to_vec(), members());
     own.handle(
         now,
         Input::Round(Round {
+            generation,
             rows,
             verdicts,
             members,
@@ -140,6 +141,7 @@ fn a_gone_owners_shard_is_taken() {
         own.handle(
             at(90),
             Input::Round(Round {
+                generation: 1,
                 rows: rows.to_vec(),
                 verdicts: HashMap::new(),
                 members: members()
@@ -281,6 +283,94 @@ fn a_claim_of_a_lapsed_generation_runs_nothing() {
             Verdict::Alive,
         ));
         assert_eq!(claim.epoch, Epoch(2));
+    }
+}
+
+/// Rules 2 and 3: a round that began before the shards were lost would claim, and win, the epoch that was just run.
+#[test]
+fn a_round_of_a_lapsed_generation_is_dropped() {
+    let shard = best(ME);
+    let mut own = running(shard);
+    own.handle(at(20), Input::Held { generation: 2 });
+    let epoch = Epoch(8);
+    own.handle(at(21), Input::Stopped { shard, epoch });
+    let old = Round {
+        generation: 1,
+        rows: vec![(shard, row(Some(ME), 7))],
+        verdicts: HashMap::new(),
+        members: members(),
+    };
+    assert!(own.handle(at(22), Input::Round(old)).is_empty());
+}
+
+/// Rule 3: nor does a round of this generation that read the row before it was claimed.
+#[test]
+fn an_epoch_is_not_claimed_twice() {
+    let shard = best(ME);
+    let mut own = running(shard);
+    let epoch = Epoch(8);
+    own.handle(at(2), Input::Stopped { shard, epoch });
+    for rows in [vec![], vec![(shard, row(Some(ME), 7))]] {
+        assert!(round(&mut own, at(3), &rows, Verdict::Gone).is_empty());
+    }
+    let claim = write(&round(
+        &mut own,
+        at(4),
+        &[(shard, row(Some(ME), 8))],
+        Verdict::Alive,
+    ));
+    assert_eq!(claim.epoch, Epoch(9));
+}
+
+/// Only an unknown outcome of the very same write makes a row that shows it one's own.
+#[test]
+fn a_refusal_without_an_unknown_outcome_before_it_is_one() {
+    let shard = best(ME);
+    let mine = || ShardRow {
+        incarnation: 4,
+        ..row(Some(ME), 1)
+    };
+    for certain in [None, Some(StoreError::Unavailable("of the test".to_owned()))] {
+        let mut own = held(&[shard]);
+        round(&mut own, at(0), &[], Verdict::Alive);
+        if let Some(error) = certain {
+            let answer = Err(error);
+            own.handle(at(1), Input::Written { shard, answer });
+            own.handle(own.wake().unwrap(), Input::Tick);
+        }
+        assert!(written(&mut own, shard, Cas::Refused(Some(mine()))).is_empty());
+        let claim = write(&round(&mut own, at(4), &[(shard, mine())], Verdict::Alive));
+        assert_eq!(claim.epoch, Epoch(2));
+    }
+}
+
+/// Rule 2: a shard that was to move when the lease lapsed is claimed again instead; who drains hands it over.
+#[test]
+fn a_hand_over_ends_with_its_generation_unless_the_node_stops() {
+    let shard = best(OTHER);
+    for drains in [false, true] {
+        let mut own = running(shard);
+        if drains {
+            own.handle(at(2), Input::Drain { hand_over: true });
+        } else {
+            round(&mut own, at(2), &[(shard, row(Some(ME), 8))], Verdict::Alive);
+        }
+        let epoch = Epoch(8);
+        let give = write(&own.handle(at(3), Input::Stopped { shard, epoch }));
+        assert!(lost(&mut own, shard).is_empty());
+        let next = own.handle(at(3), Input::Held { generation: 2 });
+        if drains {
+            assert_eq!(write(&next), give);
+        } else {
+            assert!(next.is_empty() && own.wake().is_none());
+            let claim = write(&round(
+                &mut own,
+                at(4),
+                &[(shard, row(Some(ME), 8))],
+                Verdict::Alive,
+            ));
+            assert_eq!(claim.epoch, Epoch(9));
+        }
     }
 }
 

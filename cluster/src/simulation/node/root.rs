@@ -1,6 +1,6 @@
 //! Lease, rounds of reads, and claims, as the node's root drives them.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashSet};
 
 use super::task::{ShardKey, Todo};
 use super::{BEAT, Node, Owned, Reply, Tick};
@@ -8,17 +8,20 @@ use crate::id::{NodeId, ShardId};
 use crate::protocol::lease;
 use crate::protocol::ownership::{self, Round};
 use crate::protocol::shard::Shard;
+use crate::protocol::watch::Answered;
 use crate::simulation::shortcut::Shortcut;
 use crate::simulation::store::{Answer, Op};
 use crate::simulation::world::{Event, MS, Profile, World, name};
-use crate::store::{NodeRow, ShardRow, StoreError};
+use crate::store::{ShardRow, StoreError};
 use crate::time::BootInstant;
 
 /// A round under way.
 pub(super) struct Reads {
     rows: Vec<(ShardId, ShardRow)>,
     waiting: usize,
-    leases: Vec<(NodeId, BootInstant, BootInstant, Option<NodeRow>)>,
+    leases: Vec<Answered>,
+    /// In which it began.
+    generation: u64,
 }
 
 impl Node {
@@ -83,6 +86,14 @@ impl Node {
     pub(super) fn ownership_wants(&mut self, output: ownership::Output, world: &mut World) {
         match output {
             ownership::Output::Write(write) => {
+                let now = self.now(world).boot;
+                let Some(parts) = &self.parts else { return };
+                // Rule 2.
+                if !parts.hold.holds(parts.ownership.generation(), now) {
+                    let answer = Err(StoreError::Unavailable("the lease does not hold".to_owned()));
+                    let shard = write.shard;
+                    return self.feed_ownership(ownership::Input::Written { shard, answer }, world);
+                }
                 world.report.claims += 1;
                 let reply = Reply::Claim(write.shard);
                 world.call(self.index, self.life, Op::PutShard(write), reply);
@@ -92,6 +103,7 @@ impl Node {
                 epoch,
                 generation,
             } => {
+                world.store.history.run(shard, epoch);
                 let seed = self.seed();
                 let (machine, first) = Shard::new(shard, epoch, seed);
                 let (entities, inherited) = (BTreeMap::new(), HashSet::new());
@@ -136,6 +148,7 @@ impl Node {
                 rows: vec![],
                 waiting: 1,
                 leases: vec![],
+                generation: parts.ownership.generation(),
             });
             world.call(self.index, self.life, Op::Shards, Reply::Shards);
         }
@@ -182,7 +195,12 @@ impl Node {
         };
         reads.waiting -= 1;
         if let Ok(Answer::Node(row)) = answer {
-            reads.leases.push((node, asked, arrived, row));
+            reads.leases.push(Answered {
+                node,
+                asked,
+                arrived,
+                row,
+            });
         }
         self.end_round(world);
     }
@@ -192,23 +210,27 @@ impl Node {
         if parts.round.as_ref().is_none_or(|r| r.waiting > 0) {
             return;
         }
-        let Some(Reads { mut rows, leases, .. }) = parts.round.take() else {
+        let Some(Reads {
+            mut rows,
+            leases,
+            mut generation,
+            ..
+        }) = parts.round.take()
+        else {
             return;
         };
-        let watch = &mut parts.watch;
-        let verdicts: HashMap<_, _> = leases
-            .into_iter()
-            .map(|(node, asked, arrived, row)| {
-                let verdict = watch.answered(&node, asked, arrived, row.as_ref());
-                (node, verdict)
-            })
-            .collect();
+        let verdicts = parts.watch.round(&rows, leases);
+        if world.shortcut == Some(Shortcut::OldRounds) {
+            generation = parts.ownership.generation();
+            parts.ownership.forget_what_ran();
+        }
         if world.shortcut == Some(Shortcut::GoesOnAfterLateRenewal) {
             rows.retain(|(shard, _)| !parts.owned.contains_key(shard));
         }
         let members = world.members(self.index);
         self.feed_ownership(
             ownership::Input::Round(Round {
+                generation,
                 rows,
                 verdicts,
                 members,

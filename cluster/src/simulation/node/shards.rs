@@ -1,11 +1,13 @@
 //! Owned shards, as their shells drive them.
 
+use rand::Rng;
+
 use super::task::{ShardKey, Todo};
 use super::{Node, Reply, Tick};
 use crate::protocol::{activation, shard};
 use crate::simulation::shortcut::Shortcut;
 use crate::simulation::store::{Answer, Kind, Op};
-use crate::simulation::world::World;
+use crate::simulation::world::{Profile, World};
 use crate::store::StoreError;
 
 impl Node {
@@ -46,6 +48,17 @@ impl Node {
     pub(super) fn feed_shard(&mut self, key: ShardKey, input: shard::Input, world: &mut World) {
         if !self.may(key, world) {
             return;
+        }
+        // An actor may fail at any message: the shard is claimed again (rule 3).
+        let often = if world.profile == Profile::Claims {
+            0.1
+        } else {
+            0.002
+        };
+        if world.faults && world.rng.random_bool(often) {
+            let node = self.index;
+            world.note(|| format!("n{node}: the actor of shard {} fails", key.shard));
+            return self.lose(key, world);
         }
         let now = self.now(world);
         let Some(owned) = self.parts.as_mut().and_then(|p| p.owned.get_mut(&key.shard)) else {

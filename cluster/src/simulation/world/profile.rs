@@ -22,17 +22,20 @@ pub(in crate::simulation) enum Profile {
     Mixed,
     /// Two nodes whose clocks run as unequally as the rules allow, few commands, many cuts and slow answers.
     Leases,
+    /// Shards that fail again and again, and are claimed anew over lines on which every second answer comes late.
+    Claims,
     /// Owners that doze without noticing, long enough to be passed, and go on as if nothing had happened; few entities
     /// used by all, some only looked at, short timers, and walls that disagree.
     Zombies,
 }
 
 impl Profile {
-    /// Half of all seeds are mixed.
+    /// About half of all seeds are mixed.
     pub(in crate::simulation) fn of(seed: u64) -> Self {
-        match seed % 4 {
-            2 => Self::Leases,
-            3 => Self::Zombies,
+        match seed % 8 {
+            1 => Self::Claims,
+            2 | 6 => Self::Leases,
+            3 | 7 => Self::Zombies,
             _ => Self::Mixed,
         }
     }
@@ -53,6 +56,7 @@ impl World {
                 self.plan_crashes();
                 self.plan_outages();
             }
+            Profile::Claims => self.plan_drains(),
             Profile::Zombies => self.plan_dozes(),
         }
         for client in 0..self.clients.len() {
@@ -115,6 +119,7 @@ pub(super) fn usual(profile: Profile) -> Line {
     match profile {
         Profile::Mixed | Profile::Zombies => Line::Fair,
         Profile::Leases => Line::Slow,
+        Profile::Claims => Line::Tardy,
     }
 }
 
@@ -126,6 +131,8 @@ pub(super) fn entities(profile: Profile) -> Vec<EntityId> {
     let together = TOGETHER.get_or_init(|| (0..).map(id).filter(|e| e.shard() == shard).take(10).collect());
     match profile {
         Profile::Zombies => together.clone(),
-        Profile::Mixed | Profile::Leases => together[..2].iter().cloned().chain([id(1)]).collect(),
+        Profile::Mixed | Profile::Leases | Profile::Claims => {
+            together[..2].iter().cloned().chain([id(1)]).collect()
+        }
     }
 }
