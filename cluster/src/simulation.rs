@@ -5,8 +5,8 @@
 //! consumer that drops repeats, and clients that repeat a command until it is acknowledged. A node is paused before
 //! any input is handed to a machine, before any output is executed, and between asking the hold and executing; nodes,
 //! shards and single entities crash. In some worlds a pause is invisible to the node's own clock, as a hypervisor's may
-//! be: there nothing but epochs and write ids keeps data safe. After a minute the faults end, and what is owed must get
-//! delivered.
+//! be: there nothing but epochs and write ids keeps data safe. Some nodes are told to stop, and hand over. After a minute
+//! the faults end, and what is owed must get delivered.
 //!
 //! `MITALK_SIM_SEEDS` says how many seeds run, `MITALK_SIM_SEED` replays one and prints its trace, in each test as that
 //! test runs it. A failing seed is replayed and printed with the end of its trace.
@@ -186,6 +186,7 @@ fn removed_rows_are_caught() {
             v,
             Violation::AppliedTwice(_)
                 | Violation::CommitOfPassedOwner(_)
+                | Violation::CommitBehindActivation(_)
                 | Violation::Undelivered(_)
                 | Violation::Skipped(_)
         )

@@ -20,6 +20,7 @@ use self::clock::Clock;
 use self::root::Reads;
 pub(super) use self::task::{EntityKey, Reply, Task, Tick};
 use self::task::{ShardKey, Todo};
+use super::network::Ms;
 use super::shortcut::Shortcut;
 use super::store::{Answer, Kind};
 use super::toy::Toy;
@@ -40,6 +41,8 @@ const LIMITS: Limits = Limits {
     urgent: Duration::from_millis(300),
     passivate: Duration::from_secs(5),
 };
+/// How long a drain may take.
+const DRAIN: Ms = 20_000;
 /// How long an owner has to decide an ask.
 const DEADLINE: Duration = Duration::from_secs(2);
 
@@ -66,6 +69,7 @@ struct Parts {
     watch: Watch,
     ownership: Ownership,
     round: Option<Reads>,
+    draining: bool,
     owned: BTreeMap<ShardId, Owned>,
     activations: u64,
     sent_before: Option<crate::store::NodeWrite>,
@@ -167,6 +171,7 @@ impl Node {
             watch: Watch::new(TTL),
             ownership,
             round: None,
+            draining: false,
             owned: BTreeMap::new(),
             activations: 0,
             sent_before: None,
@@ -174,6 +179,31 @@ impl Node {
         });
         self.todo.push_back(Todo::Lease(first));
         self.wake(world);
+    }
+
+    pub(super) fn is_draining(&self) -> bool {
+        self.parts.as_ref().is_some_and(|p| p.draining)
+    }
+
+    /// Stops in order; its end, a released lease, is followed by a new start.
+    pub(super) fn drain(&mut self, hand_over: bool, world: &mut World) {
+        let Some(parts) = &mut self.parts else { return };
+        if !std::mem::replace(&mut parts.draining, true) {
+            world.report.drains += 1;
+            let node = self.index;
+            world.note(|| format!("n{node} drains"));
+            world.at(world.now + DRAIN * MS, Event::GiveUp(self.index, self.life));
+            self.feed_ownership(ownership::Input::Drain { hand_over }, world);
+            self.wake(world);
+        }
+    }
+
+    /// Whatever still runs is dropped with the lease.
+    pub(super) fn give_up(&mut self, life: u64, world: &mut World) {
+        if self.life == life {
+            self.feed_lease(lease::Input::Release, world);
+            self.wake(world);
+        }
     }
 
     pub(super) fn crash(&mut self) {

@@ -56,6 +56,10 @@ pub(super) enum Event {
     /// A relay gives a row away.
     Send(usize, u64, super::node::EntityKey, OutboxRow),
     Crash(usize),
+    /// A node is told to stop: it hands over what it owns and gives its lease up.
+    Drain(usize),
+    /// That took too long.
+    GiveUp(usize, u64),
     Restart(usize),
     /// An owner falls asleep at one of its next steps.
     Doze,
@@ -216,6 +220,11 @@ impl World {
                 let after = self.rng.random_range(0..15_000) * MS;
                 self.at(self.now + after, Event::Restart(node));
             }
+            Event::Drain(node) => {
+                let others = (0..self.nodes.len()).any(|n| n != node && self.nodes[n].runs(self.now));
+                self.with(node, |node, world| node.drain(others, world));
+            }
+            Event::GiveUp(node, life) => self.with(node, |node, world| node.give_up(life, world)),
             Event::Restart(node) => self.with(node, Node::start),
             Event::Doze => {
                 let owner = (0..self.nodes.len()).find(|n| self.serves_awake(*n, self.shards[0]));
@@ -240,15 +249,13 @@ impl World {
             self.nodes[i].runs(self.now) && matches!(self.lines[i], Line::Fair | Line::Slow | Line::Tardy)
         };
         let running = |i: &usize| *i == asking || heard(*i);
-        let names = (0..self.nodes.len()).filter(running).map(name);
-        names
-            .map(|node| Member {
-                node,
-                region: String::new(),
-                load: 0,
-                draining: false,
-            })
-            .collect()
+        let member = |i: usize| Member {
+            node: name(i),
+            region: String::new(),
+            load: 0,
+            draining: self.nodes[i].is_draining(),
+        };
+        (0..self.nodes.len()).filter(running).map(member).collect()
     }
 
     /// Sends a call to the store, whatever becomes of it.

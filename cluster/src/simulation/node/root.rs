@@ -68,7 +68,7 @@ impl Node {
                 }
             }
             lease::Output::Ended { .. } => {
-                // Rule 1: the process ends; somebody starts it again.
+                // Rule 1: the process ends, refused or released; somebody starts it again.
                 self.crash();
                 world.at(world.now + 1_000 * MS, Event::Restart(self.index));
             }
@@ -88,8 +88,9 @@ impl Node {
             ownership::Output::Write(write) => {
                 let now = self.now(world).boot;
                 let Some(parts) = &self.parts else { return };
-                // Rule 2.
-                if !parts.hold.holds(parts.ownership.generation(), now) {
+                // Rule 2. Who stops hands over all the same.
+                let parting = parts.draining && write.owner.is_none();
+                if !parting && !parts.hold.holds(parts.ownership.generation(), now) {
                     let answer = Err(StoreError::Unavailable("the lease does not hold".to_owned()));
                     let shard = write.shard;
                     return self.feed_ownership(ownership::Input::Written { shard, answer }, world);
@@ -131,7 +132,7 @@ impl Node {
                     self.lose(ShardKey { shard, epoch }, world);
                 }
             }
-            ownership::Output::Drained => {}
+            ownership::Output::Drained => self.feed_lease(lease::Input::Release, world),
         }
     }
 

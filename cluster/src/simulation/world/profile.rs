@@ -50,6 +50,7 @@ impl World {
         match self.profile {
             Profile::Mixed => {
                 self.plan_crashes();
+                self.plan_drains();
                 self.plan_cuts();
             }
             Profile::Leases => {
@@ -71,6 +72,16 @@ impl World {
             for _ in 0..self.rng.random_range(0..3) {
                 let when = self.rng.random_range(1_000..FAULTS) * MS;
                 self.at(when, Event::Crash(node));
+            }
+        }
+    }
+
+    /// Some are stopped in order, now and then two at a time.
+    fn plan_drains(&mut self) {
+        for node in 0..self.nodes.len() {
+            if self.rng.random_bool(0.4) {
+                let when = self.rng.random_range(1_000..FAULTS) * MS;
+                self.at(when, Event::Drain(node));
             }
         }
     }

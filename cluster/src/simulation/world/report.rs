@@ -12,6 +12,7 @@ pub(in crate::simulation) struct Report {
     pub(in crate::simulation) fences: u64,
     pub(in crate::simulation) settled: u64,
     pub(in crate::simulation) crashes: u64,
+    pub(in crate::simulation) drains: u64,
     pub(in crate::simulation) pauses: u64,
     pub(in crate::simulation) late: u64,
     pub(in crate::simulation) lost_shards: u64,
@@ -26,6 +27,7 @@ impl Report {
         self.fences += other.fences;
         self.settled += other.settled;
         self.crashes += other.crashes;
+        self.drains += other.drains;
         self.pauses += other.pauses;
         self.late += other.late;
         self.lost_shards += other.lost_shards;
@@ -38,6 +40,7 @@ impl Report {
         assert!(self.settled >= seeds / 2, "{self:?}");
         assert!(self.claims >= seeds * 3, "{self:?}");
         assert!(self.late >= seeds, "{self:?}");
+        assert!(self.drains >= seeds / 4, "{self:?}");
     }
 }
 
