@@ -24,6 +24,7 @@ use crate::call::Trace;
 use crate::entity::{Effects, Entity, Source};
 use crate::id::{EntityId, Epoch, RequestId};
 use crate::protocol::activation::{Activation, Ask, Identity, Input, Limits, Output, Ticket};
+use crate::protocol::open_list::Wish;
 use crate::protocol::outcome::Outcome;
 use crate::store::{Cas, Head, OutboxRow, Row, StoreError, TimerKey, TimerRow};
 use crate::time::{BootInstant, Hour};
@@ -44,7 +45,8 @@ pub(super) enum Msg {
     /// From the shard.
     Ask(Box<Asked>),
     Timer(Box<TimerRow>),
-    Noted,
+    Noted(Wish),
+    NoteFailed(Wish, StoreError),
     /// Take nothing more, finish what is under way, and stop.
     Finish,
     /// From calls beside the actor.
@@ -235,9 +237,13 @@ impl<E: Entity> State<E> {
                 self.received += 1;
                 Some(Input::Timer(*row))
             }
-            Msg::Noted => {
+            Msg::Noted(wish) => {
                 self.received += 1;
-                Some(Input::Noted)
+                Some(Input::Noted(wish))
+            }
+            Msg::NoteFailed(wish, error) => {
+                self.received += 1;
+                Some(Input::NoteFailed(wish, error))
             }
             Msg::Finish => {
                 self.finishing = true;
@@ -316,7 +322,7 @@ impl<E: Entity> Shell<E> {
                     let _gone = reply.send(outcome);
                 }
             }
-            Output::Note => state.tell_shard(shard::Notice::Note),
+            Output::Note(wish) => state.tell_shard(shard::Notice::Note(wish)),
             Output::Unnote => state.tell_shard(shard::Notice::Unnote),
             Output::Armed(due) => state.tell_shard(shard::Notice::Armed(due)),
             Output::Activated => state.tell_shard(shard::Notice::Activated),

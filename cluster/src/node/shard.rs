@@ -27,6 +27,7 @@ use super::hold::Guard;
 use super::shared::Shared;
 use super::supervisor;
 use crate::id::{EntityId, Epoch, ShardId};
+use crate::protocol::open_list::Wish;
 use crate::protocol::outcome::{Outcome, RETRY_AFTER};
 use crate::protocol::shard::{Input, Output, Shard};
 use crate::time::{BootInstant, Timestamp};
@@ -54,7 +55,7 @@ pub(super) enum Msg {
 
 /// What an entity tells its shard.
 pub(super) enum Notice {
-    Note,
+    Note(Wish),
     Unnote,
     Armed(Timestamp),
     Activated,
@@ -229,9 +230,14 @@ impl State {
     async fn execute(&mut self, myself: &ActorRef<Msg>, output: Output) {
         match output {
             Output::Opened => self.opened(myself),
-            Output::Noted(id) => {
+            Output::Noted(id, wish) => {
                 if let Some(child) = self.entities.get_mut(&id) {
-                    child.send(entity::Msg::Noted);
+                    child.send(entity::Msg::Noted(wish));
+                }
+            }
+            Output::NoteFailed(id, wish, error) => {
+                if let Some(child) = self.entities.get_mut(&id) {
+                    child.send(entity::Msg::NoteFailed(wish, error));
                 }
             }
             Output::Deliver(row) => {
@@ -322,7 +328,7 @@ impl State {
 
     async fn notice(&mut self, myself: &ActorRef<Msg>, id: EntityId, notice: Notice) {
         match notice {
-            Notice::Note => self.feed(myself, Input::Note(id)).await,
+            Notice::Note(wish) => self.feed(myself, Input::Note(id, wish)).await,
             Notice::Unnote => self.feed(myself, Input::Unnote(id)).await,
             Notice::Armed(due) => self.feed(myself, Input::Armed(due)).await,
             Notice::Activated => self.feed(myself, Input::Activated(id)).await,

@@ -32,6 +32,7 @@ use self::flight::Flight;
 use self::tickets::Tickets;
 use super::Now;
 use super::backoff::Backoff;
+use super::open_list::Wish;
 use super::outcome::Outcome;
 use super::relay::{self, Relay};
 use super::stored::Memory;
@@ -72,7 +73,9 @@ pub(crate) enum Input<E: Entity> {
     /// The answer to [`Output::InsertTimers`].
     TimersInserted(Result<(), StoreError>),
     /// The answer to [`Output::Note`].
-    Noted,
+    Noted(Wish),
+    /// The other answer to it: the store does not take the note now.
+    NoteFailed(Wish, StoreError),
     /// A command.
     Ask(Ask<E>),
     /// A due timer row.
@@ -91,7 +94,7 @@ pub(crate) enum Output<E: Entity> {
     },
     Write(Arc<EntityWrite>),
     /// Note the entity in the open list before its commit (rule 8).
-    Note,
+    Note(Wish),
     /// The entity owes nothing (rule 9).
     Unnote,
     InsertTimers(Vec<TimerRow>),
@@ -164,6 +167,8 @@ pub(crate) struct Activation<E: Entity> {
     sequence: u64,
     published: u64,
     noted: bool,
+    /// The wish to be noted that has no answer yet.
+    wish: Option<Wish>,
     queue: VecDeque<Item<E>>,
     batch_limit: usize,
     tickets: Tickets,
@@ -218,6 +223,7 @@ impl<E: Entity> Activation<E> {
             sequence: 0,
             published: 0,
             noted: false,
+            wish: None,
             queue: VecDeque::new(),
             batch_limit: BATCH,
             tickets: Tickets::default(),
@@ -243,7 +249,8 @@ impl<E: Entity> Activation<E> {
             Input::Outbox(answer) => self.relay.read(now.boot, answer.ok()),
             Input::Written(answer) => self.written(now, answer, &mut out),
             Input::TimersInserted(answer) => self.timers_inserted(now, answer, &mut out),
-            Input::Noted => self.has_noted(&mut out),
+            Input::Noted(wish) => self.has_noted(wish, &mut out),
+            Input::NoteFailed(wish, error) => self.note_failed(now, wish, &error, &mut out),
             Input::Ask(ask) => self.ask(now, ask, &mut out),
             Input::Timer(row) => self.timer(now, row),
             Input::Sent { sequence, delivered } => {

@@ -16,7 +16,7 @@ use rand::rngs::StdRng;
 
 use super::Now;
 use super::backoff::Backoff;
-use super::open_list::{OpenList, Step};
+use super::open_list::{OpenList, Step, Wish};
 use super::scan::{self, Scan};
 use crate::id::{EntityId, Epoch, ShardId};
 use crate::store::{Cas, DueQuery, ListEntry, ListWrite, LowWater, ShardRow, StoreError, TimerRow};
@@ -38,7 +38,7 @@ pub(crate) enum Input {
     /// The answer to [`Output::Query`].
     Page(Result<Vec<TimerRow>, StoreError>),
     /// An entity is about to commit.
-    Note(EntityId),
+    Note(EntityId, Wish),
     /// An entity owes nothing any more.
     Unnote(EntityId),
     /// An entity inserted a timer row due then.
@@ -64,7 +64,9 @@ pub(crate) enum Output {
     /// Entities may be activated from now on.
     Opened,
     /// The entity may commit.
-    Noted(EntityId),
+    Noted(EntityId, Wish),
+    /// The entity may not commit now: the store does not take its note.
+    NoteFailed(EntityId, Wish, StoreError),
     /// Give the row to its entity, activating it if need be.
     Deliver(TimerRow),
     /// Activate this entity, unless it is.
@@ -152,9 +154,9 @@ impl Shard {
                     listed(list.written(now.boot, answer, &mut self.rng), &mut out);
                 }
             }
-            Input::Note(entity) => {
+            Input::Note(entity, wish) => {
                 if let Some(list) = &mut self.list {
-                    listed(list.note(entity, &mut self.rng), &mut out);
+                    listed(list.note(entity, wish, &mut self.rng), &mut out);
                 }
             }
             Input::Unnote(entity) => {
@@ -263,7 +265,8 @@ impl Shard {
 fn listed(steps: Vec<Step>, out: &mut Vec<Output>) {
     out.extend(steps.into_iter().map(|step| match step {
         Step::Write(write) => Output::WriteList(write),
-        Step::Noted(entity) => Output::Noted(entity),
+        Step::Noted(entity, wish) => Output::Noted(entity, wish),
+        Step::NoteFailed(entity, wish, error) => Output::NoteFailed(entity, wish, error),
         Step::Passed => Output::Passed,
     }));
 }

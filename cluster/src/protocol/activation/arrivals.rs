@@ -80,6 +80,7 @@ impl<E: Entity> Activation<E> {
     pub(super) fn tick(&mut self, now: Now, out: &mut Vec<Output<E>>) {
         let expired = self.tickets.expired(now.boot);
         if !expired.is_empty() {
+            self.undecide();
             // Their places are free again, however long the write under way takes.
             let tickets = &self.tickets;
             self.queue.retain(|item| match &item.origin {

@@ -3,11 +3,14 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use rand::RngCore;
+
 use super::batch::Batch;
 use super::{Activation, Item, Origin, Output, Phase};
 use crate::entity::{Entity, Timer};
 use crate::id::WriteId;
 use crate::protocol::Now;
+use crate::protocol::open_list::Wish;
 use crate::protocol::outcome::Outcome;
 use crate::store::{Cas, EntityWrite, Head, StoreError, TimerKey, TimerRow};
 use crate::time::{BootInstant, Hour};
@@ -135,18 +138,66 @@ impl<E: Entity> Activation<E> {
         };
         let flight = self.flight.insert(flight);
         match stage {
-            Stage::Noting if !self.noted => out.push(Output::Note),
+            Stage::Noting if !self.noted => {
+                // One that was asked for already is being answered.
+                if self.wish.is_none() {
+                    let wish = self.rng.next_u64();
+                    self.wish = Some(wish);
+                    out.push(Output::Note(wish));
+                }
+            }
             Stage::Noting => flight.noted(out),
             Stage::Arming | Stage::Writing => out.push(Output::Write(flight.write.clone())),
         }
     }
 
-    pub(super) fn has_noted(&mut self, out: &mut Vec<Output<E>>) {
+    pub(super) fn has_noted(&mut self, wish: Wish, out: &mut Vec<Output<E>>) {
+        if self.wish != Some(wish) {
+            // An earlier activation's wish, which nobody has any more (rule 9).
+            if !self.noted && self.wish.is_none() && !self.is_busy() {
+                out.push(Output::Unnote);
+            }
+            return;
+        }
+        self.wish = None;
         self.noted = true;
         if let Some(flight) = &mut self.flight
             && flight.stage == Stage::Noting
         {
             flight.noted(out);
+        }
+    }
+
+    /// Rule 8: without the note nothing may be committed. Nothing of the write was sent: who waits hears so at once.
+    pub(super) fn note_failed(&mut self, now: Now, wish: Wish, error: &StoreError, out: &mut Vec<Output<E>>) {
+        if self.wish == Some(wish) {
+            self.wish = None;
+            if self.is_noting() {
+                self.failed(now, error, out);
+            }
+        }
+    }
+
+    fn is_noting(&self) -> bool {
+        self.flight.as_ref().is_some_and(|f| f.stage == Stage::Noting)
+    }
+
+    /// What waits for its note was not sent: it is decided again, so that what has expired meanwhile is not carried out
+    /// (rule 12).
+    pub(super) fn undecide(&mut self) {
+        if !self.is_noting() {
+            return;
+        }
+        match self.flight.take() {
+            Some(Flight {
+                goal: Goal::Commit(commit),
+                ..
+            }) => {
+                for item in commit.batch.items.into_iter().rev() {
+                    self.queue.push_front(item);
+                }
+            }
+            other => self.flight = other,
         }
     }
 
@@ -194,6 +245,10 @@ impl<E: Entity> Activation<E> {
                 let settle = flight.unsettled || matches!(flight.goal, Goal::Fence);
                 if settle {
                     flight.retry = Some(now.boot + self.backoff.fail());
+                    if matches!(flight.goal, Goal::Fence) {
+                        // Nothing that waits was decided: it need not wait for the store to come back.
+                        self.refuse_waiting(&Outcome::unavailable(error.to_string()), out);
+                    }
                 } else {
                     self.failed(now, &error, out);
                 }

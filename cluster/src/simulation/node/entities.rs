@@ -201,7 +201,7 @@ impl Node {
             Wants::DeleteTimers(keys) => {
                 return world.call(self.index, self.life, Op::DeleteTimers(keys), Reply::Nobody);
             }
-            Wants::Note => return self.feed_shard(key.shard, shard::Input::Note(key.id), world),
+            Wants::Note(wish) => return self.feed_shard(key.shard, shard::Input::Note(key.id, wish), world),
             Wants::Unnote => return self.feed_shard(key.shard, shard::Input::Unnote(key.id), world),
             Wants::Armed(due) => return self.feed_shard(key.shard, shard::Input::Armed(due), world),
             Wants::Activated => {

@@ -99,9 +99,15 @@ impl Node {
                 }
                 return;
             }
-            shard::Output::Noted(id) => {
+            shard::Output::Noted(id, wish) => {
                 if let Some(entity) = self.current(key, &id) {
-                    self.feed_entity(entity, activation::Input::Noted, world);
+                    self.feed_entity(entity, activation::Input::Noted(wish), world);
+                }
+                return;
+            }
+            shard::Output::NoteFailed(id, wish, error) => {
+                if let Some(entity) = self.current(key, &id) {
+                    self.feed_entity(entity, activation::Input::NoteFailed(wish, error), world);
                 }
                 return;
             }

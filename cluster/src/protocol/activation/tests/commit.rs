@@ -14,7 +14,7 @@ use crate::store::Cas;
 fn a_note_comes_before_the_first_commit() {
     let mut desk = Desk::active(State::default());
     assert_eq!(said(&desk.ask(Command::Add(1))), ["note"]);
-    let out = desk.feed(Input::Noted);
+    let out = desk.noted();
     assert_eq!(said(&out), ["write"]);
     desk.applied(&out);
     assert_eq!(said(&desk.ask(Command::Add(2))), ["write"]);
@@ -37,7 +37,7 @@ fn writes_form_a_chain() {
 fn effects_follow_their_order() {
     let mut desk = Desk::active(State::default());
     desk.ask(Command::Tell(1));
-    desk.feed(Input::Noted);
+    desk.noted();
     let out = desk.feed(Input::Written(Ok(Cas::Applied)));
     assert_eq!(said(&out), ["committed", "rights", "reply", "live", "send"]);
 }
@@ -51,7 +51,7 @@ fn commands_that_wait_share_a_commit() {
     for command in [Command::Look, Command::Add(2), Command::Look, Command::Refuse] {
         assert!(desk.ask(command).is_empty(), "nobody sees what is not committed");
     }
-    desk.feed(Input::Noted);
+    desk.noted();
     let out = desk.feed(Input::Written(Ok(Cas::Applied)));
     assert_eq!(said(&out), ["committed", "reply", "reply", "write"]);
     assert_eq!(counts(&out), [(0, String::new()), (1, String::new())]);
@@ -70,7 +70,7 @@ fn what_is_volatile_needs_no_commit() {
 fn a_failed_commit_changes_nothing() {
     let mut desk = Desk::active(State::default());
     desk.ask(Command::Tell(1));
-    desk.feed(Input::Noted);
+    desk.noted();
     let out = desk.feed(Input::Written(unavailable()));
     assert_eq!(said(&out), ["reply"]);
     assert!(matches!(replies(&out)[..], [Outcome::Unavailable { .. }]));
@@ -84,7 +84,7 @@ fn a_failed_commit_changes_nothing() {
 fn an_unknown_commit_is_settled_by_the_identical_write() {
     let mut desk = Desk::active(State::default());
     desk.ask(Command::Add(1));
-    let first = write_in(&desk.feed(Input::Noted)).unwrap();
+    let first = write_in(&desk.noted()).unwrap();
     desk.feed(Input::Written(unknown()));
     let again = write_in(&desk.wait(Duration::from_millis(100))).unwrap();
     assert_eq!(first, again);
@@ -99,7 +99,7 @@ fn an_unknown_commit_is_settled_by_the_identical_write() {
 fn somebody_elses_write_ends_the_activation() {
     let mut desk = Desk::active(State::default());
     desk.ask(Command::Add(1));
-    desk.feed(Input::Noted);
+    desk.noted();
     let out = desk.feed(Input::Written(Ok(Cas::Refused(Some(head(8, MINE.0))))));
     assert_eq!(said(&out), ["reply", "conflict"]);
     assert!(matches!(replies(&out)[..], [Outcome::Unavailable { .. }]));

@@ -10,6 +10,7 @@ use crate::entity::{Context, Decision, Entity, Outgoing, Phase, Source, Timer, U
 use crate::id::{EntityId, Epoch, RequestId, WriteId};
 use crate::protocol::Now;
 use crate::protocol::activation::{Activation, Ask, Identity, Input, Limits, Output};
+use crate::protocol::open_list::Wish;
 use crate::protocol::outcome::Outcome;
 use crate::protocol::stored::Memory;
 use crate::store::{Cas, EntityWrite, Head, OutboxRow, Row, StoreError, TimerKey, TimerRow};
@@ -152,6 +153,7 @@ pub(super) struct Desk {
     machine: Activation<Till>,
     pub(super) now: Now,
     tickets: u64,
+    wish: Wish,
 }
 
 impl Desk {
@@ -173,6 +175,7 @@ impl Desk {
             machine,
             now,
             tickets: 0,
+            wish: 0,
         }
     }
 
@@ -185,7 +188,24 @@ impl Desk {
     }
 
     pub(super) fn feed(&mut self, input: Input<Till>) -> Outputs {
-        self.machine.handle(self.now, Hour(0), input)
+        let out = self.machine.handle(self.now, Hour(0), input);
+        let wishes = out.iter().filter_map(|o| match o {
+            Output::Note(wish) => Some(*wish),
+            _ => None,
+        });
+        self.wish = wishes.last().unwrap_or(self.wish);
+        out
+    }
+
+    /// The list has the entity, as it wished last.
+    pub(super) fn noted(&mut self) -> Outputs {
+        self.feed(Input::Noted(self.wish))
+    }
+
+    /// The store does not take the note that it wished for last.
+    pub(super) fn not_noted(&mut self) -> Outputs {
+        let error = StoreError::Full("of the test".to_owned());
+        self.feed(Input::NoteFailed(self.wish, error))
     }
 
     pub(super) fn ask(&mut self, command: Command) -> Outputs {
@@ -239,7 +259,7 @@ impl Desk {
     pub(super) fn commit(&mut self, command: Command) -> Outputs {
         let mut all = self.ask(command);
         if said(&all).contains(&"note") {
-            all.extend(self.feed(Input::Noted));
+            all.extend(self.noted());
         }
         if said(&all).contains(&"insert timers") {
             all.extend(self.feed(Input::TimersInserted(Ok(()))));
@@ -301,7 +321,7 @@ pub(super) fn said(out: &Outputs) -> Vec<&'static str> {
         Output::Read => "read",
         Output::ReadOutbox { .. } => "read outbox",
         Output::Write(_) => "write",
-        Output::Note => "note",
+        Output::Note(_) => "note",
         Output::Unnote => "unnote",
         Output::InsertTimers(_) => "insert timers",
         Output::DeleteTimers(_) => "delete timers",

@@ -163,7 +163,7 @@ proptest! {
             let bad = Row { head: head(9, epoch), blob: blob.into(), sequence, published };
             desk.feed(Input::Row(Ok(Some(bad))));
             desk.ask(Command::Tell(1));
-            desk.feed(Input::Noted);
+            desk.noted();
             desk.feed(Input::Outbox(Ok(vec![])));
             desk.wait(Duration::from_secs(3));
         }

@@ -11,7 +11,7 @@ use crate::store::Cas;
 fn stuck() -> Desk {
     let mut desk = Desk::active(State::default());
     desk.ask(Command::Add(1));
-    desk.feed(Input::Noted);
+    desk.noted();
     desk.feed(Input::Written(unknown()));
     desk
 }
@@ -56,7 +56,7 @@ fn callers_leave_at_their_deadline() {
 fn an_urgent_command_acts_before_its_commit() {
     let mut desk = Desk::active(State::default());
     assert_eq!(said(&desk.ask(Command::Mute)), ["rights", "note"]);
-    desk.feed(Input::Noted);
+    desk.noted();
     desk.feed(Input::Written(unavailable()));
     assert_eq!(counts(&desk.wait(LIMITS.urgent)), [(0, "pending".to_owned())]);
     let mut tries = 0;
@@ -71,6 +71,83 @@ fn an_urgent_command_acts_before_its_commit() {
         tries += 1;
         assert!(tries < 10);
     }
+}
+
+/// Rule 8: without its note nothing was sent, so nothing was done, and who waits need not wait for the deadline.
+#[test]
+fn a_store_that_takes_no_note_is_said_at_once() {
+    let mut desk = Desk::active(State::default());
+    assert_eq!(said(&desk.ask(Command::Add(1))), ["note"]);
+    assert!(desk.ask(Command::Add(2)).is_empty());
+    // What waited is decided, wishes again, and hears the same.
+    for last in [false, true] {
+        let out = desk.not_noted();
+        assert_eq!(said(&out).contains(&"note"), !last);
+        assert!(
+            matches!(&replies(&out)[..], [Outcome::Unavailable { reason, .. }] if reason.contains("full")),
+            "{:?}",
+            replies(&out)
+        );
+    }
+    assert_eq!(
+        counts(&desk.ask(Command::Look)),
+        [(0, String::new())],
+        "nothing was done"
+    );
+    assert!(desk.not_noted().is_empty(), "an answer to a wish that has one");
+    assert_eq!(counts(&desk.commit(Command::Add(3)))[0].0, 0);
+}
+
+/// An urgent command that has no note yet stays, and is committed when the store takes one.
+#[test]
+fn an_urgent_command_outlives_a_note_that_failed() {
+    let mut desk = Desk::active(State::default());
+    assert_eq!(said(&desk.ask(Command::Mute)), ["rights", "note"]);
+    assert!(desk.not_noted().is_empty());
+    let out = desk.wait(LIMITS.urgent);
+    assert!(counts(&out).contains(&(0, "pending".to_owned())));
+    assert!(said(&out).contains(&"note"));
+    let out = desk.noted();
+    desk.applied(&out);
+}
+
+/// Rule 12: what expired while it waited for the note is not carried out; what did not is.
+#[test]
+fn what_expires_before_its_note_is_dropped() {
+    let mut desk = Desk::active(State::default());
+    assert_eq!(said(&desk.ask(Command::Add(1))), ["note"]);
+    desk.wait(PATIENCE / 2);
+    desk.ask(Command::Add(2));
+    let out = desk.wait(PATIENCE / 2);
+    assert_eq!(replies(&out), [Outcome::TimedOut]);
+    assert!(!said(&out).contains(&"note"), "the wish stands");
+    let out = desk.noted();
+    assert_eq!(counts(&desk.applied(&out)).len(), 1);
+    assert_eq!(counts(&desk.ask(Command::Look))[0].0, 1, "the second alone");
+}
+
+/// An answer to an earlier wish says nothing about where the entity stands now.
+#[test]
+fn the_note_of_an_earlier_activation_is_not_ones_own() {
+    let mut desk = Desk::active(State::default());
+    assert_eq!(said(&desk.feed(Input::Noted(99))), ["unnote"], "rule 9");
+    assert_eq!(said(&desk.ask(Command::Add(1))), ["note"]);
+    assert!(desk.feed(Input::Noted(99)).is_empty());
+    assert_eq!(said(&desk.noted()), ["write"]);
+}
+
+/// Rule 5: nothing is decided before the fence, so nobody waits for a store that does not take it.
+#[test]
+fn a_fence_that_fails_keeps_nobody_waiting() {
+    let mut desk = Desk::new(true);
+    desk.feed(Input::Row(Ok(None)));
+    assert!(desk.ask(Command::Add(1)).is_empty());
+    let out = desk.feed(Input::Written(unavailable()));
+    assert!(matches!(replies(&out)[..], [Outcome::Unavailable { .. }]));
+    assert!(
+        said(&desk.wait(PATIENCE)).contains(&"write"),
+        "it goes on all the same"
+    );
 }
 
 #[test]

@@ -25,7 +25,7 @@ fn a_row_is_inserted_before_its_commit() {
     let mut desk = Desk::active(State::default());
     let due = desk.now.wall + SOON;
     desk.ask(Command::Arm(timer("t", due)));
-    let out = desk.feed(Input::Noted);
+    let out = desk.noted();
     assert_eq!(said(&out), ["insert timers"]);
     let rows = inserted(&out);
     let out = desk.feed(Input::TimersInserted(Ok(())));
@@ -41,7 +41,7 @@ fn a_failed_insert_is_not_repeated() {
         let mut desk = Desk::active(State::default());
         let arm = Command::Arm(timer("t", desk.now.wall + SOON));
         desk.ask(arm.clone());
-        let first = inserted(&desk.feed(Input::Noted));
+        let first = inserted(&desk.noted());
         let out = desk.feed(Input::TimersInserted(failure));
         assert!(matches!(replies(&out)[..], [Outcome::Unavailable { .. }]));
         assert!(desk.wait(Duration::from_secs(1)).is_empty());
@@ -58,7 +58,7 @@ fn a_timer_fires_from_memory() {
     let rows = inserted(&desk.commit(Command::Arm(timer("t", due))));
     assert!(!said(&desk.wait(SOON - Duration::from_millis(1))).contains(&"note"));
     let mut out = desk.wait(Duration::from_millis(1));
-    out.extend(desk.feed(Input::Noted));
+    out.extend(desk.noted());
     assert!(write_in(&out).is_some() && deleted(&out).is_empty());
     assert_eq!(
         deleted(&desk.feed(Input::Written(Ok(Cas::Applied)))),
@@ -105,7 +105,7 @@ fn a_row_whose_commit_fails_stays() {
     desk.feed(Input::Row(Ok(Some(row(3, &state)))));
     let due = timer_row(&state.timers[0], 4, 3);
     desk.feed(Input::Timer(due.clone()));
-    desk.feed(Input::Noted);
+    desk.noted();
     assert!(deleted(&desk.feed(Input::Written(unavailable()))).is_empty());
     let out = desk.feed(Input::Timer(due.clone()));
     assert_eq!(said(&out), ["write"]);
