@@ -24,9 +24,10 @@ pub struct Config {
     pub urgent_ms: u64,
     /// How long a drain may take.
     pub drain_ms: u64,
-    /// Commands under way in this node; over it, `Overloaded`.
+    /// Commands under way in this node; over it, `Overloaded`. Urgent ones have an eighth more.
     pub in_flight: usize,
-    /// Commands under way in one entity; over it, `Overloaded`.
+    /// Commands waiting in one entity, behind those being committed; over it, `Overloaded`. The last eighth is for urgent
+    /// ones.
     pub entity_in_flight: usize,
     /// Entities in memory; over it, commands to others get `Overloaded`. What is owed is activated all the same.
     pub entities: usize,

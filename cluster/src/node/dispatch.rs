@@ -243,7 +243,7 @@ async fn ask_here(shared: &Arc<Shared>, command: Command) -> Outcome {
     if shared.is_stopping() {
         return Outcome::Stopping;
     }
-    let Some(permit) = shared.admit() else {
+    let Some(permit) = shared.admit_command() else {
         return Outcome::overloaded(RETRY_AFTER);
     };
     let shard = command.id.shard();

@@ -272,6 +272,7 @@ impl<E: Entity> State<E> {
         };
         self.next_ticket += 1;
         let ticket = self.next_ticket;
+        let urgent_only = asked.permit.is_urgent_only();
         self.callers.insert(ticket, (asked.reply, asked.permit));
         let (request, source, deadline, trace) = (asked.request, asked.source, asked.deadline, asked.trace);
         Some(Input::Ask(Ask {
@@ -281,6 +282,7 @@ impl<E: Entity> State<E> {
             source,
             deadline,
             trace,
+            urgent_only,
         }))
     }
 

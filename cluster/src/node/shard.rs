@@ -310,7 +310,8 @@ impl State {
                 .send(Outcome::unavailable("the entity failed repeatedly"));
             return;
         }
-        if self.shared.is_full() && !self.entities.contains(&id) {
+        let full = self.shared.is_full() || asked.permit.is_urgent_only();
+        if full && !self.entities.contains(&id) {
             let _gone = asked.reply.send(Outcome::overloaded(RETRY_AFTER));
             return;
         }

@@ -18,12 +18,15 @@ use crate::id::{Kind, NodeId, SHARDS, ShardId};
 use crate::membership::Membership;
 use crate::metrics::Metrics;
 use crate::protocol::Now;
+use crate::protocol::activation::BATCH;
 use crate::store::{Ports, StoreError};
 use crate::time::Clock;
 use crate::transport::Transport;
 
 /// Outbox rows on the wire at once, over all entities of the node.
 const RELAY_AT_ONCE: usize = 512;
+/// For every so many commands under way there is one place more, for an urgent one.
+const RESERVE: usize = 8;
 
 pub(super) struct Shared {
     pub(super) node: NodeId,
@@ -144,15 +147,23 @@ impl Shared {
         *self.owners.write().unwrap_or_else(PoisonError::into_inner) = owners;
     }
 
-    /// Admits one command to the node, before anything is cast: mailboxes are unbounded.
+    /// Admits one piece of work to the node, before anything is cast: mailboxes are unbounded.
     pub(super) fn admit(self: &Arc<Self>) -> Option<Permit> {
+        self.admit_command().filter(|permit| !permit.urgent_only)
+    }
+
+    /// Admits one command. The last places are for urgent ones: which those are only an entity's state tells, so what
+    /// gets such a place is refused there, and first by [`Permit::is_urgent_only`] where nobody is in memory.
+    pub(super) fn admit_command(self: &Arc<Self>) -> Option<Permit> {
         let before = self.in_flight.fetch_add(1, Ordering::Relaxed);
+        let limit = self.config.in_flight;
         let permit = Permit {
             shared: self.clone(),
             entity: None,
+            urgent_only: before >= limit,
         };
         self.metrics.in_flight.inc();
-        (before < self.config.in_flight).then_some(permit)
+        (before < limit + limit.div_ceil(RESERVE)).then_some(permit)
     }
 
     /// One call to a store: its outcome is unknown when it takes too long, or when the adapter panics.
@@ -192,14 +203,22 @@ impl Shared {
 pub(super) struct Permit {
     shared: Arc<Shared>,
     entity: Option<Arc<AtomicUsize>>,
+    urgent_only: bool,
 }
 
 impl Permit {
-    /// Takes a place in the entity too; false if it has none.
+    /// Whether the node has places for urgent commands only.
+    pub(super) fn is_urgent_only(&self) -> bool {
+        self.urgent_only
+    }
+
+    /// Takes a place in the entity too; false if it has none. That bounds the mailbox. Who gets the last places of the
+    /// queue behind it is decided by the machine, which knows what is urgent: so there must be room for a full queue
+    /// and the batch under way.
     pub(super) fn enter(&mut self, count: &Arc<AtomicUsize>) -> bool {
         let before = count.fetch_add(1, Ordering::Relaxed);
         self.entity = Some(count.clone());
-        before < self.shared.config.entity_in_flight
+        before < self.shared.config.entity_in_flight + BATCH
     }
 }
 

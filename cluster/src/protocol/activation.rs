@@ -61,6 +61,8 @@ pub(crate) struct Ask<E: Entity> {
     pub(crate) source: Option<Source>,
     pub(crate) deadline: BootInstant,
     pub(crate) trace: Trace,
+    /// The node has a place for it only if it is urgent.
+    pub(crate) urgent_only: bool,
 }
 
 pub(crate) enum Input<E: Entity> {

@@ -108,6 +108,43 @@ async fn a_full_node_refuses_at_once() {
     assert_eq!(refused, 20);
 }
 
+/// Queues and nodes that are full of commands which wait for the store have a place left for taking rights away.
+#[tokio::test(start_paused = true)]
+async fn urgent_commands_find_a_place_when_all_others_are_taken() {
+    let config = Config {
+        in_flight: 64,
+        entity_in_flight: 16,
+        ..Config::default()
+    };
+    for others in ["a", "another"] {
+        let node = Node::with(Memory::exclusive(), config.clone()).await;
+        node.ask("a", Command::Add { id: 0 }).await.unwrap();
+        node.gate.set(Mode::Stuck);
+        // One entity is full; or the node is, and this entity idle.
+        let asks = (1..=200).map(|id| {
+            let key = if others == "a" {
+                "a".to_owned()
+            } else {
+                format!("{others} {id}")
+            };
+            let node = &node;
+            async move { node.ask(&key, Command::Add { id }).await }
+        });
+        let mute = async {
+            tokio::time::sleep(Duration::from_millis(100)).await;
+            let ordinary = node.ask("a", Command::Add { id: 999 }).await;
+            assert!(
+                matches!(ordinary, Err(AskError::Overloaded { .. })),
+                "{ordinary:?}"
+            );
+            node.ask("a", Command::Mute { id: 7 }).await
+        };
+        let (_, muted) = tokio::join!(futures::future::join_all(asks), mute);
+        assert!(muted.is_ok(), "pending, not {muted:?}");
+        assert!(node.recorder.effects().contains(&"Mute(7)".to_owned()));
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn urgent_commands_act_without_the_store_and_are_committed_later() {
     let node = Node::start().await;

@@ -42,7 +42,7 @@ impl<E: Entity> Activation<E> {
                 origin: Origin::Ask(ask),
                 urgent: true,
             });
-        } else if self.queue.len() >= self.limits.queue - self.limits.queue / 8 {
+        } else if ask.urgent_only || self.queue.len() >= self.limits.queue - self.limits.queue / 8 {
             let outcome = Outcome::overloaded(RETRY_AFTER);
             out.push(Output::Reply { ticket, outcome });
         } else {

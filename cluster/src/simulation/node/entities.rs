@@ -120,6 +120,7 @@ impl Node {
             source,
             deadline,
             trace: Trace::default(),
+            urgent_only: false,
         };
         self.feed_entity(entity, activation::Input::Ask(ask), world);
     }

@@ -154,6 +154,8 @@ pub(super) struct Desk {
     pub(super) now: Now,
     tickets: u64,
     wish: Wish,
+    /// The node is full.
+    pub(super) urgent_only: bool,
 }
 
 impl Desk {
@@ -176,6 +178,7 @@ impl Desk {
             now,
             tickets: 0,
             wish: 0,
+            urgent_only: false,
         }
     }
 
@@ -226,6 +229,7 @@ impl Desk {
             source,
             deadline: self.now.boot + PATIENCE,
             trace: Trace::default(),
+            urgent_only: self.urgent_only,
         };
         self.feed(Input::Ask(ask))
     }

@@ -37,6 +37,15 @@ fn a_full_queue_refuses_at_once() {
     ));
 }
 
+#[test]
+fn a_full_node_takes_urgent_commands_only() {
+    let mut desk = Desk::active(State::default());
+    desk.urgent_only = true;
+    let refused = replies(&desk.ask(Command::Look));
+    assert!(matches!(refused[..], [Outcome::Overloaded { .. }]));
+    assert_eq!(said(&desk.ask(Command::Mute)), ["rights", "note"]);
+}
+
 /// Nobody waits beyond its deadline, and the place of who left is free.
 #[test]
 fn callers_leave_at_their_deadline() {
