@@ -24,8 +24,12 @@ use crate::time::{BootInstant, Hour, Timestamp};
 
 /// Rows per page.
 const PAGE: usize = 256;
-/// Rows delivered and not yet done; a pass stops there and the next one goes on.
+/// Rows delivered for the first time by one pass, which stops there: the next one goes on behind those that are out.
+/// As many that are still there are delivered again.
 const OUT: usize = 1024;
+/// Rows that are out and remembered; a pass stops there as well. Only so many that cannot be finished keep others from
+/// being delivered.
+const REMEMBERED: usize = 16 * OUT;
 /// A pass looks that far ahead, to know when the next one is due.
 const AHEAD: Duration = Duration::from_secs(60);
 /// The longest time between two passes: rows that others wrote late are found then.
@@ -102,7 +106,11 @@ struct Pass {
     first: Option<Hour>,
     /// The earliest due that has not come.
     next_due: Option<Timestamp>,
+    /// Due rows, and when they were delivered.
     seen: HashMap<TimerKey, BootInstant>,
+    /// Delivered by this pass: for the first time, and again.
+    fresh: usize,
+    again: usize,
 }
 
 impl Scan {
@@ -238,6 +246,8 @@ impl Scan {
                     first: None,
                     next_due: None,
                     seen,
+                    fresh: 0,
+                    again: 0,
                 };
                 let query = self.query(&pass);
                 self.state = State::Scanning(pass);
@@ -270,7 +280,7 @@ impl Scan {
             pass.after = Some(row.key.clone());
             self.consider(now, row, &mut pass, &mut out);
         }
-        let full = pass.seen.len() >= OUT;
+        let full = pass.fresh >= OUT || pass.seen.len() >= REMEMBERED;
         if more && !full {
             out.push(Output::Query(self.query(&pass)));
             self.state = State::Scanning(pass);
@@ -289,23 +299,29 @@ impl Scan {
             pass.next_due = Some(pass.next_due.map_or(row.key.due, |d| d.min(row.key.due)));
             return;
         }
-        let delivered = self
-            .out
-            .get(&row.key)
-            .copied()
-            .filter(|at| now.boot.since(*at) < REDELIVER);
-        pass.seen.insert(row.key.clone(), delivered.unwrap_or(now.boot));
-        if delivered.is_none() {
-            out.push(Output::Deliver(row));
-        }
+        // Rows that cannot be finished, however many come first, must not starve those behind them: those that are out
+        // do not count, and those that are delivered again have places of their own.
+        let delivered = self.out.get(&row.key).copied();
+        let places = match delivered {
+            Some(at) if now.boot.since(at) < REDELIVER || pass.again >= OUT => {
+                pass.seen.insert(row.key, at);
+                return;
+            }
+            Some(_) => &mut pass.again,
+            None => &mut pass.fresh,
+        };
+        *places += 1;
+        pass.seen.insert(row.key.clone(), now.boot);
+        out.push(Output::Deliver(row));
     }
 
     fn end(&mut self, now: Now, pass: Pass, full: bool) -> Vec<Output> {
         let waiting = !pass.seen.is_empty();
+        let crowded = pass.fresh >= OUT || pass.again >= OUT;
         self.out = pass.seen;
         let mut next = now.boot + RESCAN;
         if waiting {
-            next = next.min(now.boot + if full { CROWDED } else { REDELIVER });
+            next = next.min(now.boot + if crowded { CROWDED } else { REDELIVER });
         }
         if let Some(due) = pass.next_due {
             next = next.min(now.boot + due.since(now.wall));

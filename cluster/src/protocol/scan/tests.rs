@@ -181,6 +181,42 @@ fn a_crowd_comes_in_portions() {
     assert_eq!(scan.wake(), Some(now().boot + CROWDED));
 }
 
+/// A pass at `when` over all of `rows`, page after page.
+fn whole_pass(scan: &mut Scan, when: Now, rows: &[TimerRow]) -> Vec<TimerRow> {
+    let (mut out, mut given) = (scan.handle(when, Input::Tick), vec![]);
+    while let Some(Output::Query(query)) = out.last() {
+        let behind = rows
+            .iter()
+            .filter(|r| query.after.as_ref().is_none_or(|a| r.key > *a));
+        let page = behind.take(query.limit).cloned().collect();
+        out = scan.handle(when, Input::Page(Ok(page)));
+        given.extend(delivered(&out));
+    }
+    given
+}
+
+/// Rule 14: all due rows are read, also those behind more rows that cannot be finished than a pass delivers.
+#[test]
+fn rows_that_cannot_be_finished_starve_nobody() {
+    let mut scan = ready();
+    let stuck = (0..3 * OUT as u64).map(|n| row(n, WALL - seconds(10), 5));
+    let last = row(9_999, WALL, 5);
+    let mut rows: Vec<_> = stuck.chain([last.clone()]).collect();
+    rows.sort_by(|a, b| a.key.cmp(&b.key));
+    let mut given = vec![];
+    for portion in 0..3 {
+        given.push(whole_pass(&mut scan, at(CROWDED * portion), &rows));
+    }
+    assert_eq!(given.concat(), rows[..3 * OUT], "each once, in order");
+    assert_eq!(whole_pass(&mut scan, at(CROWDED * 3), &rows), [last]);
+    // Again after a while, in portions as well, which take nothing from what is new.
+    let new = row(99_999, WALL, 5);
+    rows.push(new.clone());
+    let out = whole_pass(&mut scan, at(REDELIVER * 2), &rows);
+    assert_eq!(out.len(), OUT + 1);
+    assert_eq!(out.last(), Some(&new));
+}
+
 /// The next pass is due when the earliest row is, or the one that was just armed.
 #[test]
 fn the_next_pass_comes_when_the_next_row_is_due() {
