@@ -72,7 +72,7 @@ pub use entity::{
 };
 pub use id::{EntityId, Epoch, KEY_BYTES, Kind, NAME_BYTES, NodeId, RequestId, SHARDS, ShardId, WriteId};
 pub use membership::{LocalMembership, Member, Membership};
-pub use metrics::Metrics;
+pub use metrics::{Holds, Metrics};
 pub use node::{
     Builder, Cluster, Config, ConfigError, Service, ServiceError, ShardListener, StartError, Status,
 };

@@ -1,5 +1,10 @@
 //! What this crate counts. One struct per node, passed in: several nodes share a test process.
 
+use std::fmt;
+use std::sync::{Arc, OnceLock};
+
+use prometheus::core::{Collector, Desc};
+use prometheus::proto::MetricFamily;
 use prometheus::{Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGauge, Opts, Registry};
 
 /// The node's metrics, `mitalk_cluster_*`. Labels are enums, never ids.
@@ -28,7 +33,52 @@ pub struct Metrics {
     /// Commands under way.
     pub in_flight: IntGauge,
     /// 1 while the lease holds.
-    pub holds: IntGauge,
+    pub holds: Holds,
+}
+
+/// Whether the lease holds, asked at the very moment: a hold ends by time alone, and nothing happens when it does.
+#[derive(Clone)]
+pub struct Holds {
+    gauge: IntGauge,
+    asked: Arc<OnceLock<Question>>,
+}
+
+type Question = Box<dyn Fn() -> bool + Send + Sync>;
+
+impl Holds {
+    fn new(opts: Opts) -> Result<Self, prometheus::Error> {
+        Ok(Self {
+            gauge: IntGauge::with_opts(opts)?,
+            asked: Arc::default(),
+        })
+    }
+
+    /// Whom to ask from now on: the node that these metrics were given to, once.
+    pub(crate) fn ask(&self, question: impl Fn() -> bool + Send + Sync + 'static) {
+        let _already = self.asked.set(Box::new(question));
+    }
+
+    /// As it is now.
+    pub fn get(&self) -> i64 {
+        i64::from(self.asked.get().is_some_and(|holds| holds()))
+    }
+}
+
+impl fmt::Debug for Holds {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Holds").field(&self.get()).finish()
+    }
+}
+
+impl Collector for Holds {
+    fn desc(&self) -> Vec<&Desc> {
+        self.gauge.desc()
+    }
+
+    fn collect(&self) -> Vec<MetricFamily> {
+        self.gauge.set(self.get());
+        self.gauge.collect()
+    }
 }
 
 impl Metrics {
@@ -87,7 +137,7 @@ impl Metrics {
             entities: IntGauge::with_opts(opts("entities_active", "entities in memory"))?,
             shards: IntGauge::with_opts(opts("shards_owned", "shards this node runs"))?,
             in_flight: IntGauge::with_opts(opts("commands_in_flight", "commands under way"))?,
-            holds: IntGauge::with_opts(opts("lease_holds", "1 while the node lease holds"))?,
+            holds: Holds::new(opts("lease_holds", "1 while the node lease holds"))?,
         })
     }
 }

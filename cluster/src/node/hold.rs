@@ -28,6 +28,12 @@ impl HoldCell {
         }
     }
 
+    /// Whether anything holds, in whichever generation.
+    pub(super) fn holds(&self, now: BootInstant) -> bool {
+        let hold = self.get();
+        hold.generation > 0 && hold.holds(hold.generation, now)
+    }
+
     /// Nothing holds any more; the next generation is above this one.
     pub(super) fn end(&self) {
         self.until.store(0, Ordering::SeqCst);

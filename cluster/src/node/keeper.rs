@@ -95,7 +95,6 @@ impl State {
             Output::Started { incarnation } => tell(supervisor::Msg::Started { incarnation }),
             Output::Held(hold) => {
                 self.shared.hold.set(hold);
-                self.shared.metrics.holds.set(i64::from(self.shared.holds()));
                 tell(supervisor::Msg::Held {
                     generation: hold.generation,
                 });
@@ -107,7 +106,6 @@ impl State {
                 } else {
                     "released"
                 };
-                self.shared.metrics.holds.set(0);
                 self.shared.end(reason);
                 tell(supervisor::Msg::Ended);
             }

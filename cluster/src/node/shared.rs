@@ -66,13 +66,16 @@ pub(super) struct Parts {
 
 impl Shared {
     pub(super) fn new(parts: Parts) -> Self {
+        let hold = Arc::<HoldCell>::default();
+        let (cell, clock) = (hold.clone(), parts.clock.clone());
+        parts.metrics.holds.ask(move || cell.holds(clock.boot()));
         Self {
             node: NodeId::new(&parts.config.node),
             config: parts.config,
             ports: parts.ports,
             clock: parts.clock,
             metrics: parts.metrics,
-            hold: Arc::default(),
+            hold,
             kinds: parts.kinds,
             services: parts.services,
             transport: parts.transport,
@@ -101,8 +104,7 @@ impl Shared {
 
     /// Whether the node's lease holds now, in whichever generation.
     pub(super) fn holds(&self) -> bool {
-        let hold = self.hold.get();
-        hold.generation > 0 && hold.holds(hold.generation, self.clock.boot())
+        self.hold.holds(self.clock.boot())
     }
 
     /// No further entity may be activated for a command or a timer.

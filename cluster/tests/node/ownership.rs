@@ -91,7 +91,13 @@ async fn a_lapsed_hold_loses_every_shard_and_takes_it_again_with_a_raised_epoch(
     let node = Node::with(Memory::new(), Config::default()).await;
     node.ask("a", Command::Add { id: 1 }).await.unwrap();
     node.gate.set(Mode::Silent);
+    assert_eq!(node.metrics.holds.get(), 1);
     eventually("it does not hold", || !node.cluster.status().holds).await;
+    assert_eq!(
+        node.metrics.holds.get(),
+        0,
+        "nothing happens when a hold ends by time"
+    );
     assert!(node.ask("a", Command::Look).await.is_err(), "not even reads");
     node.gate.set(Mode::Up);
     assert!(node.cluster.ready().await);
