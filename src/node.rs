@@ -71,6 +71,11 @@ impl Node {
         &self.addresses
     }
 
+    /// Waits until the node cannot go on, and says why: a process whose renewal is refused ends (rule 1 of the protocol).
+    pub async fn ended(&self) -> String {
+        self.mitalk.cluster().ended().await
+    }
+
     /// Stops everything in order. Clients have the drain's time to leave, all together; the domain and the store have
     /// times of their own, which no client can use up.
     ///

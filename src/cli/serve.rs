@@ -46,8 +46,16 @@ impl Serve {
                 () = signals.next() => return Ok(()),
             };
             banner::show(node.addresses());
-            signals.next().await;
-            tracing::info!("stopping; a second signal ends at once");
+            // Rule 1: a node that lost its name, or whose root failed, serves nobody any more. Whoever runs the process
+            // starts it again.
+            let ended = tokio::select! {
+                () = signals.next() => None,
+                reason = node.ended() => Some(reason),
+            };
+            match &ended {
+                None => tracing::info!("stopping; a second signal ends at once"),
+                Some(reason) => tracing::error!(reason, "the node has ended; stopping"),
+            }
             tokio::select! {
                 stopped = node.stop() => stopped?,
                 () = signals.next() => {
@@ -56,7 +64,10 @@ impl Serve {
                 }
             }
             tracing::info!("stopped");
-            anyhow::Ok(())
+            match ended {
+                None => Ok(()),
+                Some(reason) => Err(anyhow::anyhow!("the node has ended: {reason}")),
+            }
         });
         // What still runs on blocking threads is not waited for: everything that matters has been stopped above.
         runtime.shutdown_background();

@@ -36,6 +36,30 @@ pub(crate) fn free_ports() -> [&'static str; 6] {
     ]
 }
 
+/// Rule 1 of the protocol: another process took this node's name, as seen in its lease, so this one may not go on.
+#[tokio::test]
+async fn a_node_that_has_lost_its_name_ends_the_process() -> Result<()> {
+    let mut server = Server::open(&[]).await?;
+    let person = server.person("+4915112346711", "Here").await?;
+    let database = rusqlite::Connection::open(server.directory.path().join("data/mitalk.db"))?;
+    database.busy_timeout(PATIENCE)?;
+    let raised = database.execute("UPDATE node_lease SET incarnation = incarnation + 1", [])?;
+    assert_eq!(raised, 1);
+    drop(database);
+    let status = server.ended().await?;
+    assert_eq!(status.code(), Some(1), "{:?}", server.log());
+    for words in ["another process has this node's name", "\"stopped\""] {
+        let said = async || server.log().iter().any(|line| line.contains(words)).then_some(());
+        until(&format!("the log to say {words}"), said).await;
+    }
+    // Whoever runs it starts it again, and everything is there.
+    let server = Server::start_in(server.into_directory(), &[]).await?;
+    let client = server.client.signed_in(&person.tokens.access_token);
+    assert_eq!(client.me().await?.profile.name, "Here");
+    server.stop().await?;
+    Ok(())
+}
+
 #[tokio::test]
 async fn configuration_errors_name_the_key_and_the_nearest_one() -> Result<()> {
     let directory = tempfile::tempdir()?;

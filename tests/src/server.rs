@@ -222,6 +222,11 @@ impl Server {
             .context("it does not end")??)
     }
 
+    /// The directory of one that has ended.
+    pub fn into_directory(self) -> TempDir {
+        self.directory
+    }
+
     /// Stops it properly and gives its directory back.
     ///
     /// # Errors
