@@ -15,6 +15,9 @@ pub(super) enum Fault {
     /// A stored value is not what this version writes.
     #[error("{0}")]
     Corrupt(String),
+    /// The work panicked, which is a bug; what it did was undone.
+    #[error("the store panicked over it, see the log")]
+    Panicked,
 }
 
 /// When a failure happened, which decides whether something may have been applied.
@@ -43,7 +46,7 @@ impl Fault {
             Some(ErrorCode::SystemIoFailure) => StoreError::Unavailable(self.disk_failed()),
             _ => match self {
                 Fault::Corrupt(what) => StoreError::Corrupt(what.clone()),
-                Fault::Sql(error) => StoreError::Unavailable(error.to_string()),
+                Fault::Sql(_) | Fault::Panicked => StoreError::Unavailable(self.to_string()),
             },
         }
     }
@@ -58,7 +61,7 @@ impl Fault {
     pub(super) fn code(&self) -> Option<ErrorCode> {
         match self {
             Fault::Sql(error) => error.sqlite_error_code(),
-            Fault::Corrupt(_) => None,
+            Fault::Corrupt(_) | Fault::Panicked => None,
         }
     }
 }

@@ -2,8 +2,9 @@
 //!
 //! WAL gives every read a snapshot that no writer disturbs and that contains every write answered before it began. A
 //! read of several statements runs in one transaction, so it sees one moment. The queue is bounded; a full one refuses
-//! at once.
+//! at once. A read that panics fails alone: its thread goes on.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
@@ -69,9 +70,9 @@ impl Readers {
         });
         let refused = match self.queue.try_send(Order::Read(job)) {
             Ok(()) => {
-                return answer
-                    .await
-                    .unwrap_or_else(|_| Err(StoreError::Unavailable(READERS_GONE.into())));
+                return answer.await.unwrap_or_else(|_| {
+                    Err(StoreError::Unavailable("the read ended without an answer".into()))
+                });
             }
             Err(TrySendError::Full(_)) => "too many reads are waiting for the database",
             Err(TrySendError::Disconnected(_)) => READERS_GONE,
@@ -86,7 +87,7 @@ impl Readers {
     pub(super) fn close(&self) {
         let threads = std::mem::take(&mut *self.threads.lock().unwrap_or_else(PoisonError::into_inner));
         for _ in &threads {
-            // Those that panicked take no orders, and have told so already.
+            // Those that are gone take no orders.
             let _ = self.queue.send(Order::End);
         }
         for thread in threads {
@@ -108,7 +109,8 @@ fn run(connection: &Connection, orders: &Mutex<Receiver<Order>>) {
         // One thread waits in the channel, the others for the lock: whoever gets an order lets the next one in.
         let order = orders.lock().unwrap_or_else(PoisonError::into_inner).recv();
         match order {
-            Ok(Order::Read(job)) => job(connection),
+            // Whoever waits finds its answer dropped; the transaction ended with the panic, which is in the log.
+            Ok(Order::Read(job)) => drop(catch_unwind(AssertUnwindSafe(|| job(connection)))),
             Ok(Order::End) | Err(_) => return,
         }
     }
@@ -122,4 +124,22 @@ fn snapshot<T>(
     let result = work(&transaction)?;
     transaction.finish()?;
     Ok(result)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_read_that_panics_leaves_its_thread_to_the_next_one() {
+        let connection = Connection::open_in_memory().unwrap();
+        let metrics = Metrics::new(&prometheus::Registry::new()).unwrap();
+        let readers = Readers::start(vec![connection], metrics).unwrap();
+        let panics = readers.read(|_| -> Result<(), Fault> { panic!("as the test wants") });
+        let answer = panics.await;
+        assert!(matches!(answer, Err(StoreError::Unavailable(_))), "{answer:?}");
+        let one =
+            |connection: &Connection| Ok(connection.query_row("SELECT 1", [], |row| row.get::<_, i64>(0))?);
+        assert_eq!(readers.read(one).await, Ok(1));
+    }
 }

@@ -7,6 +7,8 @@
 //! Invariants:
 //! - an answer `Ok` means committed and synced; `Unavailable` and `Full` mean that nothing was applied; only a COMMIT
 //!   whose I/O failed answers `Unknown`;
+//! - a write whose work panics fails and is undone alone; a panic anywhere else leaves the outcome of its group unknown.
+//!   The thread goes on: a node without it would hold its lease and refuse every write;
 //! - a write runs again, alone, if a neighbour took the whole transaction down with it (SQLite rolls everything back
 //!   when the disk is full), so it must be repeatable: it owns its data and only lends it to the statements;
 //! - the queue is bounded; a full one refuses at once.
@@ -16,6 +18,7 @@
 mod job;
 
 use std::cell::RefCell;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::sync::{Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
@@ -100,7 +103,7 @@ impl Writer {
     pub(super) fn close(&self) {
         let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
         if let Some(thread) = thread {
-            // One that panicked takes no orders, and has told so already.
+            // One that is gone takes no orders.
             let _ = self.queue.send(Order::End);
             let _ = thread.join();
         }
@@ -146,7 +149,10 @@ impl Group {
             self.metrics
                 .queued
                 .sub(i64::try_from(group.len()).unwrap_or(i64::MAX));
-            self.settle(group);
+            // Whoever waits finds its answer dropped, which says that the outcome is unknown. The panic is in the log.
+            if catch_unwind(AssertUnwindSafe(|| self.settle(group))).is_err() {
+                self.roll_back();
+            }
         }
     }
 
@@ -214,7 +220,8 @@ impl Group {
     /// Runs one write; its failure undoes it alone. An error means that the whole transaction is lost.
     fn savepoint(&self, job: &mut dyn Job) -> rusqlite::Result<()> {
         self.execute("SAVEPOINT one")?;
-        if !job.run(&self.connection) {
+        let ran = catch_unwind(AssertUnwindSafe(|| job.run(&self.connection)));
+        if !ran.unwrap_or_else(|_| job.panicked()) {
             // Fails if SQLite has rolled back everything by itself (disk full, I/O error): no such savepoint.
             self.execute("ROLLBACK TO one")?;
         }
@@ -317,6 +324,50 @@ mod tests {
         );
         assert_eq!(results.iter().filter(|result| result.is_ok()).count(), 3);
         assert_eq!(stored(&writer).await, [1, 2, 3]);
+    }
+
+    #[tokio::test]
+    async fn a_write_that_panics_fails_alone_and_the_next_ones_are_written() {
+        let (writer, _directory) = writer();
+        type Work = Box<dyn FnMut(&Connection) -> Result<usize, Fault> + Send>;
+        let panics: Work = Box::new(|connection| {
+            connection.execute("INSERT INTO t VALUES (7, NULL)", [])?;
+            panic!("as the test wants");
+        });
+        let works: [Work; 3] = [Box::new(insert(1, 1)), panics, Box::new(insert(2, 1))];
+        let results = together(&writer, works.map(|work| writer.write(work)).into()).await;
+        assert_eq!((&results[0], &results[2]), (&Ok(1), &Ok(1)));
+        assert!(
+            matches!(results[1], Err(StoreError::Unavailable(_))),
+            "{:?}",
+            results[1]
+        );
+        assert_eq!(writer.write(insert(3, 1)).await, Ok(1));
+        assert_eq!(stored(&writer).await, [1, 2, 3], "nothing of it stays");
+    }
+
+    /// Nobody but the group's own code could panic there; the thread outlives it all the same.
+    #[tokio::test]
+    async fn a_group_that_panics_answers_nobody_and_the_thread_goes_on() {
+        struct Bomb(oneshot::Sender<Result<(), StoreError>>);
+        impl Job for Bomb {
+            fn run(&mut self, connection: &Connection) -> bool {
+                connection.execute("INSERT INTO t VALUES (7, NULL)", []).is_ok()
+            }
+            fn panicked(&mut self) -> bool {
+                false
+            }
+            fn is_full(&self) -> bool {
+                panic!("as the test wants")
+            }
+            fn answer(self: Box<Self>) {}
+            fn fail(self: Box<Self>, _: StoreError) {}
+        }
+        let (writer, _directory) = writer();
+        let (reply, answer) = oneshot::channel();
+        writer.queue.send(Order::Write(Box::new(Bomb(reply)))).unwrap();
+        assert!(answer.await.is_err());
+        assert_eq!(writer.write(insert(3, 1)).await, Ok(1));
     }
 
     #[tokio::test]

@@ -9,6 +9,8 @@ use tokio::sync::oneshot;
 pub(super) trait Job: Send {
     /// Runs the work once more and keeps its result; false if it failed.
     fn run(&mut self, connection: &Connection) -> bool;
+    /// The work panicked, in the middle of whatever it did: that is its result. False, for it failed.
+    fn panicked(&mut self) -> bool;
     /// Whether the kept failure is the disk being full.
     fn is_full(&self) -> bool;
     /// The transaction is on the disk: tells the kept result.
@@ -42,6 +44,11 @@ where
 {
     fn run(&mut self, connection: &Connection) -> bool {
         self.result.insert((self.work)(connection)).is_ok()
+    }
+
+    fn panicked(&mut self) -> bool {
+        self.result = Some(Err(Fault::Panicked));
+        false
     }
 
     fn is_full(&self) -> bool {
