@@ -248,7 +248,22 @@ async fn services_answer_by_name() {
         .ask_at(&NodeId::new("elsewhere"), "echo", vec![], call())
         .await;
     assert!(matches!(elsewhere, Err(AskError::Unavailable { .. })));
+}
+
+/// One-way: it arrives, with nobody waiting, and one to nobody harms nobody.
+#[tokio::test(start_paused = true)]
+async fn what_is_cast_arrives() {
+    let node = Node::start().await;
+    let here = node.cluster.node().clone();
+    node.cluster.cast_at(&here, "nobody", b"lost".to_vec());
+    node.cluster
+        .cast_at(&NodeId::new("elsewhere"), "echo", b"lost".to_vec());
+    node.cluster.cast_at(&here, "echo", b"hang".to_vec());
     node.cluster.cast_at(&here, "echo", b"hi".to_vec());
+    eventually("it arrives", || node.echo.heard().contains(&b"hi".to_vec())).await;
+    assert!(!node.echo.heard().contains(&b"lost".to_vec()));
+    // A handler that never ends gives its place back.
+    eventually("nothing is under way", || node.metrics.in_flight.get() == 0).await;
 }
 
 /// Not a limit, a figure: real threads, many entities, a commit per entity under way at a time.

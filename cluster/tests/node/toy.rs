@@ -232,6 +232,7 @@ pub(crate) struct Node {
     pub(crate) recorder: Arc<Recorder>,
     pub(crate) metrics: Metrics,
     pub(crate) clock: TestClock,
+    pub(crate) echo: Arc<Echo>,
 }
 
 /// The wall clock at the start of a test.
@@ -275,12 +276,12 @@ impl Node {
     }
 
     async fn build(ports: Ports, gate: Gate, memory: Memory, config: Config, clock: TestClock) -> Self {
-        let recorder = Arc::new(Recorder::default());
+        let (recorder, echo) = (Arc::new(Recorder::default()), Arc::new(Echo::default()));
         let metrics = Metrics::new(&Registry::new()).expect("a fresh registry has no such names");
         let builder = Builder::new(config, ports, Arc::new(clock), metrics.clone());
         let builder = builder
             .entity::<Toy>(recorder.clone())
-            .service("echo", Arc::new(Echo));
+            .service("echo", echo.clone());
         let cluster = builder.start().await.expect("a memory store answers");
         Self {
             cluster,
@@ -289,6 +290,7 @@ impl Node {
             recorder,
             metrics,
             clock,
+            echo,
         }
     }
 
@@ -340,12 +342,23 @@ pub(crate) fn request(n: u8) -> RequestId {
     RequestId([n; 16])
 }
 
-/// Answers with what it was asked, or not at all.
-struct Echo;
+/// Answers with what it was asked, or not at all, and remembers it.
+#[derive(Default)]
+pub(crate) struct Echo(Mutex<Vec<Vec<u8>>>);
+
+impl Echo {
+    pub(crate) fn heard(&self) -> Vec<Vec<u8>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
 
 #[async_trait]
 impl Service for Echo {
     async fn handle(&self, _: NodeId, payload: Vec<u8>, _: Call) -> Result<Vec<u8>, ServiceError> {
+        self.0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .push(payload.clone());
         match payload.as_slice() {
             b"fail" => Err(ServiceError::Failed("as asked".to_owned())),
             b"hang" => std::future::pending().await,
