@@ -3,6 +3,12 @@
 //! `Claim` holds it for a while, the claimer's account commits it, then `Confirm` makes it theirs. A claim that nobody
 //! confirmed is free again when its time is over; no timer is needed, the next claim sees it. A confirmation that comes
 //! too late, after somebody else's claim, is answered by taking the handle from that account again: this entity decides.
+//!
+//! `Confirm` and `Release` undo each other, so neither is idempotent by state: a paused, passed owner of an account may
+//! send either once more, long after the other. Two things keep such a repeat from counting (rule 12): nobody has a
+//! handle without a claim of theirs that nobody replaced, and of the last two who had it the newest row of their
+//! account's outbox that was obeyed is kept. What is not remembered of others before them can at most undo a claim, and
+//! its account is told.
 
 use crate::id::UserId;
 use crate::tables::{self, Change};
@@ -51,6 +57,9 @@ pub fn parse(text: &str) -> Option<String> {
     (letters && fits && !RESERVED.contains(&&*handle)).then_some(handle)
 }
 
+/// Accounts whose newest row is remembered: whose it is, and whose it was.
+const HEARD: usize = 2;
+
 /// The entity type; its key is the handle.
 pub enum Handle {}
 
@@ -59,6 +68,16 @@ pub enum Handle {}
 #[serde(default)]
 pub struct State {
     holder: Option<Holder>,
+    /// At most [`HEARD`], the last first.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    heard: Vec<Heard>,
+}
+
+/// The newest row of an account's outbox that was obeyed here.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct Heard {
+    user: UserId,
+    sequence: u64,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -74,6 +93,14 @@ impl State {
         self.holder
             .as_ref()
             .filter(|holder| holder.until.is_none_or(|until| now < until))
+    }
+
+    /// Whether an account's row is no newer than one that was obeyed.
+    fn has_heard(&self, row: Option<Heard>) -> bool {
+        row.is_some_and(|row| {
+            let mut heard = self.heard.iter();
+            heard.any(|heard| heard.user == row.user && row.sequence <= heard.sequence)
+        })
     }
 }
 
@@ -116,6 +143,7 @@ pub enum Refusal {
 #[derive(Clone, Debug)]
 pub struct Event {
     holder: Option<Holder>,
+    heard: Option<Heard>,
 }
 
 impl Entity for Handle {
@@ -131,6 +159,9 @@ impl Entity for Handle {
     fn decide(state: &State, command: Command, cx: &mut Context) -> Result<Decision<Self>, Refusal> {
         match command {
             Command::Claim { by, until } => claim(state, by, until, cx),
+            Command::Confirm { by } | Command::Release { by } if state.has_heard(row(by, cx)) => {
+                Ok(Decision::reply(Done))
+            }
             Command::Confirm { by } => Ok(confirm(state, by, cx)),
             Command::Release { by } => Ok(release(state, by, cx)),
         }
@@ -138,7 +169,18 @@ impl Entity for Handle {
 
     fn fold(state: &mut State, event: &Event) {
         state.holder.clone_from(&event.holder);
+        if let Some(heard) = event.heard {
+            state.heard.retain(|other| other.user != heard.user);
+            state.heard.insert(0, heard);
+            state.heard.truncate(HEARD);
+        }
     }
+}
+
+/// The row of the account's outbox that delivers this command.
+fn row(by: UserId, cx: &Context) -> Option<Heard> {
+    let sequence = cx.source.as_ref()?.sequence;
+    Some(Heard { user: by, sequence })
 }
 
 fn claim(state: &State, by: UserId, until: Timestamp, cx: &Context) -> Result<Decision<Handle>, Refusal> {
@@ -150,41 +192,44 @@ fn claim(state: &State, by: UserId, until: Timestamp, cx: &Context) -> Result<De
                 user: by,
                 until: Some(until),
             }),
+            heard: None,
         })),
     }
 }
 
 fn confirm(state: &State, by: UserId, cx: &Context) -> Decision<Handle> {
-    match state.holder(cx.now) {
+    match &state.holder {
         Some(Holder { user, until: None }) if *user == by => Decision::reply(Done),
-        // Too late: the account has what is another's by now.
-        Some(holder) if holder.user != by => Decision::reply(Done).send(Outgoing::to::<User>(
+        // Also when its time is over: nobody else wanted it meanwhile.
+        Some(holder) if holder.user == by => changed(Some(by), by, cx),
+        // Too late: the account has what is another's by now, or what it, or another one, has given back since.
+        _ => Decision::reply(Done).send(Outgoing::to::<User>(
             &by.to_string(),
             &user::Command::LoseHandle {
                 handle: cx.id.key.to_string(),
             },
         )),
-        _ => changed(Some(by), cx),
     }
 }
 
 fn release(state: &State, by: UserId, cx: &Context) -> Decision<Handle> {
     match &state.holder {
-        Some(holder) if holder.user == by => changed(None, cx),
+        Some(holder) if holder.user == by => changed(None, by, cx),
         _ => Decision::reply(Done),
     }
 }
 
-fn changed(user: Option<UserId>, cx: &Context) -> Decision<Handle> {
-    let row = Change::Handle(tables::Handle {
+fn changed(user: Option<UserId>, by: UserId, cx: &Context) -> Decision<Handle> {
+    let change = Change::Handle(tables::Handle {
         handle: cx.id.key.to_string(),
         user,
     });
     Decision::reply(Done)
         .event(Event {
             holder: user.map(|user| Holder { user, until: None }),
+            heard: row(by, cx),
         })
-        .send(row.outgoing())
+        .send(change.outgoing())
 }
 
 #[cfg(test)]
@@ -192,7 +237,10 @@ mod tests {
     use super::*;
     use crate::id::Home;
     use crate::testing::pure::Model;
+    use mitalk_cluster::{BootInstant, EntityId, Source, Trace};
     use proptest::prelude::*;
+    use rand::SeedableRng;
+    use rand::rngs::StdRng;
     use std::time::Duration;
 
     fn user(n: u128) -> UserId {
@@ -231,6 +279,79 @@ mod tests {
         // The first one's confirmation comes too late: its account is told.
         handle.ask(Command::Confirm { by: user(1) }).unwrap();
         assert_eq!(handle.commands::<User>().len(), 1);
+    }
+
+    /// A row of somebody's account.
+    fn told(handle: &mut Model<Handle>, by: u128, sequence: u64, command: Command) -> Decision<Handle> {
+        let mut cx = Context {
+            id: EntityId::of::<Handle>("ada"),
+            now: handle.now(),
+            rng: StdRng::seed_from_u64(1),
+            request: None,
+            source: Some(Source {
+                entity: EntityId::of::<User>(&user(by).to_string()),
+                sequence,
+            }),
+            deadline: BootInstant(u64::MAX),
+            trace: Trace::default(),
+            next_sequence: 1,
+        };
+        let decision = Handle::decide(&handle.state, command, &mut cx).unwrap();
+        for event in &decision.events {
+            Handle::fold(&mut handle.state, event);
+        }
+        decision
+    }
+
+    fn claimed(handle: &mut Model<Handle>, by: u128) {
+        let until = handle.now() + Duration::from_secs(600);
+        handle.ask(Command::Claim { by: user(by), until }).unwrap();
+    }
+
+    fn has_it(handle: &Model<Handle>) -> Option<UserId> {
+        let confirmed = handle
+            .state
+            .holder
+            .as_ref()
+            .filter(|holder| holder.until.is_none());
+        confirmed.map(|holder| holder.user)
+    }
+
+    /// Rule 12: a passed owner of the account sends an old row again, after all that followed it.
+    #[test]
+    fn a_late_repeat_of_a_row_does_not_count() {
+        let (confirm, release) = (
+            |n| Command::Confirm { by: user(n) },
+            |n| Command::Release { by: user(n) },
+        );
+        let mut handle = Model::<Handle>::new("ada");
+        claimed(&mut handle, 1);
+        told(&mut handle, 1, 5, confirm(1));
+        told(&mut handle, 1, 9, release(1));
+        let late = told(&mut handle, 1, 5, confirm(1));
+        assert_eq!((has_it(&handle), late.events.len()), (None, 0));
+        // Nor does it confirm a claim that its account may never commit, nor undo what it has since.
+        claimed(&mut handle, 1);
+        told(&mut handle, 1, 5, confirm(1));
+        assert_eq!(has_it(&handle), None);
+        told(&mut handle, 1, 12, confirm(1));
+        told(&mut handle, 1, 9, release(1));
+        assert_eq!(has_it(&handle), Some(user(1)));
+    }
+
+    /// Also when others had it in between, who are all that is remembered: without a claim nobody gets it.
+    #[test]
+    fn nobody_has_a_handle_without_a_claim() {
+        let mut handle = Model::<Handle>::new("ada");
+        for n in 1..=4 {
+            claimed(&mut handle, n);
+            told(&mut handle, n, 5, Command::Confirm { by: user(n) });
+            told(&mut handle, n, 9, Command::Release { by: user(n) });
+        }
+        let late = told(&mut handle, 1, 5, Command::Confirm { by: user(1) });
+        assert_eq!(has_it(&handle), None);
+        assert_eq!(late.outbox.len(), 1, "should it have it, its account is told");
+        assert_eq!(handle.state.heard.len(), HEARD);
     }
 
     #[derive(Clone, Debug)]

@@ -23,6 +23,10 @@ use std::time::Duration;
 /// Pending invites that wait for one number; more stay pending, but neither send a message nor let anybody in.
 pub const BOUND_INVITES: usize = 8;
 
+/// Ended invites that are remembered: their `Bind` may come once more, long after its `Unbind` (rule 12), and would take
+/// a place that nobody frees.
+const UNBOUND_INVITES: usize = 4 * BOUND_INVITES;
+
 /// The entity type; its key is the number's keyed hash.
 pub enum Phone {}
 
@@ -40,6 +44,9 @@ pub struct State {
     came_in: bool,
     /// Pending invites, oldest first.
     bound: Vec<InviteId>,
+    /// Those that ended last, oldest first: an invite comes once.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    unbound: Vec<InviteId>,
 }
 
 /// A one-time code on its way to the message. `Debug` does not show it.
@@ -260,7 +267,12 @@ impl Entity for Phone {
                 state.bound.clear();
             }
             Event::Bound(invite) => state.bound.push(*invite),
-            Event::Unbound(invite) => state.bound.retain(|other| other != invite),
+            Event::Unbound(invite) => {
+                state.bound.retain(|other| other != invite);
+                state.unbound.push(*invite);
+                let forgotten = state.unbound.len().saturating_sub(UNBOUND_INVITES);
+                state.unbound.drain(..forgotten);
+            }
         }
     }
 }

@@ -10,7 +10,7 @@ use crate::user::{self, User};
 use mitalk_cluster::{Decision, Outgoing};
 
 pub(super) fn bind(state: &State, invite: InviteId) -> Decision<Phone> {
-    let known = state.bound.contains(&invite);
+    let known = state.bound.contains(&invite) || state.unbound.contains(&invite);
     if known || state.came_in || state.bound.len() >= BOUND_INVITES {
         return Decision::reply(Reply::Done);
     }
@@ -28,10 +28,11 @@ pub(super) fn bind(state: &State, invite: InviteId) -> Decision<Phone> {
 }
 
 pub(super) fn unbind(state: &State, invite: InviteId) -> Decision<Phone> {
-    if state.bound.contains(&invite) {
-        Decision::reply(Reply::Done).event(Event::Unbound(invite))
-    } else {
+    // Also one that found no place: its `Bind` may come again when there is one.
+    if state.unbound.contains(&invite) || state.came_in {
         Decision::reply(Reply::Done)
+    } else {
+        Decision::reply(Reply::Done).event(Event::Unbound(invite))
     }
 }
 

@@ -222,3 +222,26 @@ proptest! {
         }
     }
 }
+
+/// Rule 12: a passed owner of an ended invite sends its first row again.
+#[test]
+fn an_ended_invite_does_not_come_back() {
+    let mut phone = phone();
+    phone.ask(Command::Bind { invite: invite(1) }).unwrap();
+    phone.ask(Command::Unbind { invite: invite(1) }).unwrap();
+    for n in 10..10 + BOUND_INVITES as u128 {
+        phone.ask(Command::Bind { invite: invite(n) }).unwrap();
+    }
+    // One that found no place, and ends.
+    phone.ask(Command::Bind { invite: invite(2) }).unwrap();
+    phone.ask(Command::Unbind { invite: invite(2) }).unwrap();
+    phone.ask(Command::Unbind { invite: invite(10) }).unwrap();
+    for n in [1, 2, 10] {
+        phone.ask(Command::Bind { invite: invite(n) }).unwrap();
+    }
+    assert_eq!(phone.state.bound.len(), BOUND_INVITES - 1);
+    for n in 100..200 {
+        phone.ask(Command::Unbind { invite: invite(n) }).unwrap();
+    }
+    assert_eq!(phone.state.unbound.len(), UNBOUND_INVITES);
+}
