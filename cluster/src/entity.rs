@@ -80,7 +80,9 @@ pub trait Entity: Sized + Send + Sync + 'static {
     }
 
     /// Commands from another entity's outbox that are not idempotent by state: the highest sequence per source is
-    /// kept in the row (rule 12). Sources are bounded: use it where few entities send to one.
+    /// kept in the row, for good (rule 12). Only for entities that at most 256 others ever send to: a further one gets
+    /// `TooLarge`, and its outbox stands still. Where sources come and go, the state keeps of [`Context::source`] what
+    /// it needs, and drops it when it knows better.
     fn by_source(_command: &Self::Command) -> bool {
         false
     }

@@ -20,7 +20,8 @@ pub(crate) const REMEMBER: Duration = Duration::from_secs(600);
 pub(crate) const REQUESTS: usize = 256;
 /// Their encoded replies, together, in bytes.
 pub(crate) const REQUEST_BYTES: usize = 32 * 1024;
-/// Sources whose sequences are kept.
+/// Sources whose sequences are kept. None is ever forgotten: that its rows cannot come again is known only where its
+/// `published` is (rule 11).
 pub(crate) const SOURCES: usize = 256;
 /// The version of this envelope.
 const ENVELOPE: u16 = 1;

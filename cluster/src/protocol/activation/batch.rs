@@ -192,7 +192,8 @@ impl<E: Entity> Activation<E> {
         } else if let Some(reply) = request.and_then(|r| batch.working.remembered(&r)) {
             Some(Outcome::Done(reply.to_vec()))
         } else if source.is_some_and(|s| !batch.working.room_for(s)) {
-            Some(Outcome::overloaded(RETRY_AFTER))
+            // Waiting does not help: no source is ever forgotten. Whoever delivers the row says so in the log.
+            Some(Outcome::TooLarge)
         } else if request.is_some() {
             batch
                 .working

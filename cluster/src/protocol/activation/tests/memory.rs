@@ -103,7 +103,7 @@ fn sources_are_bounded() {
         desk.feed(Input::Written(Ok(Cas::Applied)));
     }
     let out = desk.ask_as(Command::Credit(1), None, source(SOURCES, 1));
-    assert!(matches!(replies(&out)[..], [Outcome::Overloaded { .. }]));
+    assert_eq!(replies(&out), [Outcome::TooLarge], "not for now, but for ever");
     assert_eq!(
         said(&desk.ask_as(Command::Credit(1), None, source(0, 2))),
         ["write"]
