@@ -94,7 +94,9 @@ pub enum AskError<R: std::error::Error> {
         /// Who does, as far as the node knows.
         hint: Option<NodeId>,
     },
-    /// The store or the node does not answer. Nothing was done unless `reason` says that it is unknown.
+    /// The store, the node or the entity does not answer. Nothing was done where the store refused the command's commit
+    /// or read; where the entity or the node was lost while it had the command, whether it was carried out is unknown,
+    /// and this error does not tell the one from the other.
     #[error("unavailable: {reason}")]
     Unavailable {
         /// For operators, not for users.
@@ -114,8 +116,8 @@ pub enum AskError<R: std::error::Error> {
 }
 
 impl<R: std::error::Error> AskError<R> {
-    /// Whether the same command may succeed later. `TimedOut` and `NotOwner` leave open whether it already did:
-    /// repeat with the same request id.
+    /// Whether the same command may succeed later. `TimedOut`, `NotOwner` and `Unavailable` leave open whether it
+    /// already did: repeat with the same request id.
     pub fn retryable(&self) -> bool {
         match self {
             Self::Refused(_) | Self::TooLarge | Self::Corrupt => false,

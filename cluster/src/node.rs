@@ -374,8 +374,8 @@ impl Cluster {
         reason.ok().and_then(|r| r.clone()).unwrap_or_default()
     }
 
-    /// Drains: takes nothing new, finishes what is under way, releases the lease. Returns after `drain_ms` at the
-    /// latest.
+    /// Drains: takes nothing new, finishes what is under way, releases the lease. What still runs after `drain_ms` is
+    /// dropped; it returns at the latest after that and two store time-outs more, for the release to be written.
     pub async fn shutdown(self) {
         self.shared.stopping.store(true, Ordering::Relaxed);
         let _gone = self.root.cast(supervisor::Msg::Drain);
