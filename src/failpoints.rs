@@ -66,10 +66,34 @@ pub struct Pointed<P>(pub P);
 
 /// Reads the actions of the environment variable `FAILPOINTS`, as documented by the crate `fail`: with
 /// `store.group.before=3*off->return` the process dies at the fourth passing. Called once, at the start of the process.
+///
+/// While it lives, further actions are taken from the file that `FAILPOINTS_FILE` names, in the same form, as often as
+/// there is one; it is removed once they are armed. So a point can be armed when there is something to lose.
 #[cfg(feature = "failpoints")]
 pub fn arm() {
     // The scenario's guard clears all points when dropped: they stay armed as long as the process lives.
     std::mem::forget(fail::FailScenario::setup());
+    if let Some(file) = std::env::var_os("FAILPOINTS_FILE") {
+        std::thread::spawn(move || arm_from(file.as_ref()));
+    }
+}
+
+/// How often the file is looked for.
+#[cfg(feature = "failpoints")]
+const LOOK: std::time::Duration = std::time::Duration::from_millis(5);
+
+#[cfg(feature = "failpoints")]
+fn arm_from(file: &std::path::Path) -> ! {
+    loop {
+        if let Ok(text) = std::fs::read_to_string(file) {
+            for action in text.split(';') {
+                let (point, action) = action.split_once('=').expect("an action is `point=what`");
+                fail::cfg(point, action).expect("an action of the crate `fail`");
+            }
+            std::fs::remove_file(file).expect("the file was there");
+        }
+        std::thread::sleep(LOOK);
+    }
 }
 
 /// Without the feature there is nothing to arm.

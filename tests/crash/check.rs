@@ -38,6 +38,18 @@ pub(crate) struct Ledger {
     pub(crate) rooms: Vec<(String, String)>,
 }
 
+impl Ledger {
+    /// Something was acknowledged, so something can be lost.
+    pub(crate) fn has_begun(&self) -> bool {
+        self.allowed > 0
+    }
+
+    /// About half a round is acknowledged.
+    pub(crate) fn is_under_way(&self) -> bool {
+        !self.handles.is_empty()
+    }
+}
+
 /// Somebody who signed up and became active.
 pub(crate) struct Person {
     pub(crate) user: String,

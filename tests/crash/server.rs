@@ -52,14 +52,20 @@ struct Ready {
 }
 
 impl Server {
-    /// Starts the binary over `home` with these fail points; `None` if it was killed before it was ready.
-    pub(crate) async fn start(home: &Path, points: &str, log: &LogTail) -> Result<Option<Server>> {
+    /// Starts the binary over `home` with these fail points, and others to come in the file `arms`; `None` if it was killed before it was ready.
+    pub(crate) async fn start(
+        home: &Path,
+        points: &str,
+        arms: &Path,
+        log: &LogTail,
+    ) -> Result<Option<Server>> {
         let mut command = Command::new(binary()?);
         // Nothing else from here: the service takes MITALK_* for configuration.
         command
             .arg("serve")
             .env_clear()
             .env("FAILPOINTS", points)
+            .env("FAILPOINTS_FILE", arms)
             .current_dir(home)
             .kill_on_drop(true);
         command

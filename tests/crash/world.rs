@@ -4,12 +4,13 @@ use std::collections::VecDeque;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 use mitalk::client::{AdminClient, Client, Error};
 use mitalk::wire::problem::Problem;
 use rusqlite::{Connection, params};
 use tokio::time::sleep;
 
+use crate::check::Ledger;
 use crate::server::{LogTail, Server};
 use crate::texts::Texts;
 
@@ -17,6 +18,8 @@ use crate::texts::Texts;
 pub(crate) const PATIENCE: Duration = Duration::from_secs(90);
 /// Between two looks at what will come.
 pub(crate) const LOOK_AGAIN: Duration = Duration::from_millis(25);
+/// The file from which a server that runs takes its arms.
+const ARMS: &str = "arms";
 /// The configuration: small waits where the product has long ones, and no limits that many sign-ups from one address meet.
 const CONFIGURATION: &str = r#"
 [http]
@@ -55,16 +58,28 @@ forwarder_idle_s = 1
 pub(crate) struct World {
     home: tempfile::TempDir,
     server: Option<Server>,
-    /// Where this server dies.
+    /// The point at which servers die.
+    point: String,
+    /// What a server that starts now is armed with.
     armed: String,
-    /// Where those after it die.
-    to_die_at: VecDeque<String>,
+    /// How a server that runs is armed, one after the other, until one is killed with something to lose.
+    plan: VecDeque<Arm>,
     kills: usize,
+    /// Of these, so many came after something was acknowledged.
+    kills_that_count: usize,
     log: LogTail,
     /// What the outside got.
     pub(crate) texts: Texts,
     /// What the script was told, and what must therefore hold.
-    pub(crate) ledger: crate::check::Ledger,
+    pub(crate) ledger: Ledger,
+}
+
+/// Arms the point of a server that runs, once there is that much to lose.
+#[derive(Clone, Copy)]
+struct Arm {
+    when: fn(&Ledger) -> bool,
+    /// Passings before the one that kills.
+    spared: u32,
 }
 
 /// Both clients of the server as it runs now.
@@ -74,26 +89,39 @@ pub(crate) struct Clients {
 }
 
 impl World {
-    /// A fresh database with an event in it that nobody can read, and the first server that is to die.
-    pub(crate) async fn new(mut to_die_at: VecDeque<String>) -> Result<World> {
+    /// A fresh database with an event in it that nobody can read, and a first server that dies at its first passing, if
+    /// it comes that far before anything is acknowledged. Those after it die at a later one, which is the `spared`th from
+    /// the first acknowledgement on, or else the next after half a round.
+    pub(crate) async fn new(point: &str, spared: u32) -> Result<World> {
         let home = tempfile::tempdir()?;
         std::fs::write(home.path().join("mitalk.toml"), CONFIGURATION)?;
         let texts = Texts {
             path: home.path().join("sms.jsonl"),
         };
         let log = LogTail::default();
-        let first = Server::start(home.path(), "", &log)
+        let first = Server::start(home.path(), "", &home.path().join(ARMS), &log)
             .await?
             .context("killed without a reason")?;
         first.kill().await?;
-        let ledger = crate::check::Ledger::default();
-        let armed = to_die_at.pop_front().unwrap_or_default();
+        let ledger = Ledger::default();
+        let plan = [
+            Arm {
+                when: Ledger::has_begun,
+                spared,
+            },
+            Arm {
+                when: Ledger::is_under_way,
+                spared: 0,
+            },
+        ];
         let mut world = World {
             home,
             server: None,
-            armed,
-            to_die_at,
+            point: point.to_owned(),
+            armed: format!("{point}=return"),
+            plan: plan.into(),
             kills: 0,
+            kills_that_count: 0,
             log,
             texts,
             ledger,
@@ -112,25 +140,72 @@ impl World {
         self.kills
     }
 
+    /// Kills at the point with something to lose.
+    pub(crate) fn kills_that_count(&self) -> usize {
+        self.kills_that_count
+    }
+
     /// For the message of a failure.
     pub(crate) fn story(&self) -> String {
-        format!("killed {} times; the log's end:\n{}", self.kills, self.log.text())
+        let (kills, count) = (self.kills, self.kills_that_count);
+        format!(
+            "killed {kills} times, {count} with something to lose; the log's end:\n{}",
+            self.log.text()
+        )
     }
 
     /// One more kill, from outside and at no special place, and then a server that lives.
     pub(crate) async fn restart_for_good(&mut self) -> Result<()> {
-        self.to_die_at.clear();
+        self.plan.clear();
         self.armed.clear();
-        self.kill_and_restart().await
+        self.kill().await?;
+        self.start().await
     }
 
-    /// A kill from outside, and a server that dies where this one would have: some points are only passed by a server that
-    /// finds work of another one.
-    pub(crate) async fn kill_and_restart(&mut self) -> Result<()> {
+    /// A kill from outside, and a server that dies at its first passing: some points are only passed by one that starts, or
+    /// that finds work of another one.
+    pub(crate) async fn kill_and_restart_armed(&mut self) -> Result<()> {
+        self.kill().await?;
+        self.poison()?;
+        self.armed = format!("{}=return", self.point);
+        self.start().await
+    }
+
+    async fn kill(&mut self) -> Result<()> {
         if let Some(server) = self.server.take() {
             server.kill().await?;
         }
-        self.start().await
+        Ok(())
+    }
+
+    /// Arms the server that runs as planned, if it is time.
+    async fn arm(&mut self) -> Result<()> {
+        let Some(Arm { spared, .. }) = self.plan.pop_front_if(|arm| (arm.when)(&self.ledger)) else {
+            return Ok(());
+        };
+        let (arms, whole) = (self.home.path().join(ARMS), self.home.path().join("arms.new"));
+        let spare = if spared > 0 {
+            format!("{spared}*off->")
+        } else {
+            String::new()
+        };
+        std::fs::write(&whole, format!("{}={spare}return", self.point))?;
+        std::fs::rename(whole, &arms)?;
+        let begun = Instant::now();
+        while arms.exists() {
+            ensure!(begun.elapsed() < PATIENCE, "the server does not take its arms");
+            let is_dead = match &mut self.server {
+                Some(server) => server.is_killed()?,
+                None => true,
+            };
+            if is_dead {
+                // Of what it was armed with before; it may have taken these as well.
+                let _taken = std::fs::remove_file(arms);
+                break;
+            }
+            sleep(LOOK_AGAIN).await;
+        }
+        Ok(())
     }
 
     /// Asks until the service answers; `Err` inside is its refusal. An answer that was lost, a server that died and one
@@ -142,6 +217,7 @@ impl World {
     ) -> Result<Result<T, Problem>> {
         let begun = Instant::now();
         loop {
+            self.arm().await?;
             let clients = self.clients().await?;
             match request(&clients).await {
                 Ok(answer) => return Ok(Ok(answer)),
@@ -185,7 +261,8 @@ impl World {
     /// Starts servers until one is ready: some die while they start.
     async fn start(&mut self) -> Result<()> {
         loop {
-            self.server = Server::start(self.home.path(), &self.armed, &self.log).await?;
+            let arms = self.home.path().join(ARMS);
+            self.server = Server::start(self.home.path(), &self.armed, &arms, &self.log).await?;
             match self.server {
                 Some(_) => return Ok(()),
                 None => self.died(),
@@ -195,24 +272,31 @@ impl World {
 
     fn died(&mut self) {
         self.kills += 1;
-        self.armed = self.to_die_at.pop_front().unwrap_or_default();
+        self.armed.clear();
+        if self.ledger.has_begun() {
+            self.kills_that_count += 1;
+            self.plan.clear();
+        }
     }
 
-    /// Puts an event that nobody can read in front of every consumer, so that there is a dead letter.
+    /// Appends an event that nobody can read to every topic, so that there is a dead letter.
     fn poison(&self) -> Result<()> {
-        let database = Connection::open(self.database())?;
+        let mut database = Connection::open(self.database())?;
+        let all = database.transaction()?;
         for topic in [mitalk_actors::events::NOTICES, mitalk_actors::events::INVITES] {
-            database.execute(
-                "INSERT INTO topic (name, next) VALUES (?1, 2) ON CONFLICT DO NOTHING",
+            let next: i64 = all.query_row(
+                "INSERT INTO topic (name, next) VALUES (?1, 2) ON CONFLICT DO UPDATE SET next = next + 1
+                 RETURNING next",
                 [topic],
+                |row| row.get(0),
             )?;
-            database.execute(
+            all.execute(
                 "INSERT INTO event (topic, position, kind, key, sequence, at, payload, trace)
-                 VALUES (?1, 1, 'user', 'poison', 1, 0, x'c1', '') ON CONFLICT DO NOTHING",
-                params![topic],
+                 VALUES (?1, ?2, 'user', 'poison', ?2, 0, x'c1', '')",
+                params![topic, next - 1],
             )?;
         }
-        Ok(())
+        Ok(all.commit()?)
     }
 }
 
