@@ -212,3 +212,65 @@ impl DtlsInstance for Tap {
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::Duration;
+
+    /// What a side has to say, and what it has agreed on, if it has.
+    type Said = (Vec<Vec<u8>>, Option<dimpl::SrtpProfile>);
+
+    fn say(mut poll: impl FnMut(&mut [u8], &mut Said) -> bool) -> Said {
+        let (mut said, mut buffer) = (Said::default(), [0; 2048]);
+        while poll(&mut buffer, &mut said) {}
+        said
+    }
+
+    fn note(output: DtlsOutput<'_>, said: &mut Said) -> bool {
+        match output {
+            DtlsOutput::Packet(packet) => said.0.push(packet.to_vec()),
+            DtlsOutput::KeyingMaterial(_, profile) => said.1 = Some(profile),
+            DtlsOutput::Timeout(_) => return false,
+            _ => {}
+        }
+        true
+    }
+
+    /// A client that would rather have 1.3, as browsers would: there it would get AES-CM, at several times the cost.
+    #[test]
+    fn what_is_agreed_on_is_dtls_1_2_with_aes_256_gcm() {
+        let factory = Factory::shared().unwrap();
+        let mut now = Instant::now();
+        let certificate = factory.certificate().unwrap();
+        let mut server = factory
+            .provider
+            .new_dtls(&certificate, now, DtlsVersion::Auto, None)
+            .unwrap();
+        server.set_active(false);
+        let certificate = dimpl::certificate::generate_self_signed_certificate().unwrap();
+        let config = Arc::new(dimpl::Config::builder().build().unwrap());
+        let mut client = dimpl::Dtls::new_auto(config, certificate, now);
+        client.set_active(true);
+        let (mut by_server, mut by_client) = (None, None);
+        for _ in 0..50 {
+            now += Duration::from_millis(100);
+            client.handle_timeout(now).unwrap();
+            let (packets, agreed) = say(|buffer, said| note(client.poll_output(buffer), said));
+            by_client = by_client.or(agreed);
+            for packet in packets {
+                server.handle_packet(&packet).unwrap();
+            }
+            server.handle_timeout(now).unwrap();
+            let (packets, agreed) = say(|buffer, said| note(server.poll_output(buffer), said));
+            by_server = by_server.or(agreed);
+            for packet in packets {
+                client.handle_packet(&packet).unwrap();
+            }
+        }
+        let gcm = Some(dimpl::SrtpProfile::AEAD_AES_256_GCM);
+        assert_eq!((by_server, by_client), (gcm, gcm));
+        assert_eq!(server.protocol_version(), Some(ProtocolVersion::DTLS1_2));
+        assert_eq!(client.protocol_version(), Some(dimpl::ProtocolVersion::DTLS1_2));
+    }
+}

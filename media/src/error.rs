@@ -2,7 +2,7 @@
 
 use std::net::{IpAddr, SocketAddr};
 
-/// Why a request was refused. Nothing was changed by a refused request.
+/// Why a request was refused. Nothing was changed by a refused request, but for [`Handle::restart`](crate::Handle::restart).
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {

@@ -35,6 +35,8 @@ pub const PAYLOAD_TYPE: u8 = 111;
 pub const FRAME_SAMPLES: u32 = crate::opus::FRAME;
 /// Extension id of RFC 6464 levels in our offers.
 pub const LEVEL_ID: u8 = 1;
+/// What our offers call the microphone; its packets say so, as a browser's do.
+pub const MICROPHONE: u8 = b'0';
 const DTLS_BUFFER_BYTES: usize = 2048;
 
 /// What can go wrong.
@@ -301,6 +303,7 @@ impl Client {
             timestamp,
             ssrc,
             level: Some(level),
+            mid: Some(MICROPHONE),
             ..Header::default()
         };
         self.send(&header, index, payload, wire);

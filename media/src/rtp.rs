@@ -7,6 +7,8 @@
 pub(crate) const FIXED_BYTES: usize = 12;
 /// Profile of one-byte header extensions.
 pub(crate) const ONE_BYTE_PROFILE: [u8; 2] = [0xbe, 0xde];
+/// Id of the MID in our own offers, and what is proposed to clients whose offer leaves the choice: Chromium's.
+pub(crate) const MID_ID: u8 = 4;
 
 mod header;
 

@@ -23,6 +23,7 @@ use crate::egress::{ExtensionIds, Listener, Member, Slot};
 use crate::metrics::Dropped;
 use crate::offer::{Offer, Shape};
 use crate::rights;
+use crate::rtp::MID_ID;
 use crate::stun::{Class, Message};
 use crate::wire::Wire;
 use crate::{Error, Gone, Link, RoomKey, SessionKey};
@@ -47,7 +48,6 @@ pub(crate) const CONNECT_WITHIN: Duration = Duration::from_secs(30);
 const CHECK_EVERY: Duration = Duration::from_secs(5);
 /// What we answer with if the client's offer leaves us the choice.
 const LEVEL_ID: u8 = 1;
-const MID_ID: u8 = 4;
 /// One-byte elements have no higher ones (RFC 8285, 4.2): 15 ends the list. str0m knows two-byte ids as well, we do not.
 const MAX_EXTENSION_ID: u8 = 14;
 
@@ -167,7 +167,8 @@ impl Session {
     /// Takes in a STUN message.
     ///
     /// # Errors
-    /// It is not the client's, or one too many; it changed nothing.
+    /// It is not the client's, or from one address too many; it changed nothing. `TooFast` is said of an authentic one that
+    /// is not answered any more: what it says of its sender (life, a nomination) counts all the same.
     pub(crate) fn receive_stun(
         &mut self,
         from: SocketAddr,

@@ -4,7 +4,7 @@ use anyhow::Context;
 use mitalk::wire::rooms::{CreateRoom, HandRaising, Moderation, Visibility};
 use mitalk_load::people::Person;
 use mitalk_tests::light::{Session, Talk};
-use mitalk_tests::server::Server;
+use mitalk_tests::server::{Server, until};
 
 /// Who talks honestly, in frames.
 pub(crate) const HONEST: u32 = 0;
@@ -13,9 +13,12 @@ pub(crate) const CHEAT: u32 = 1;
 /// Half a second: what was sent before it has long been heard when the honest one has gone on for so long.
 const AFTERWARDS: u32 = 25;
 
+/// Packets of people who may not speak.
+const REFUSED: &str = "mitalk_media_packets_refused_total{reason=\"rights\"}";
+
 pub(crate) struct Stage {
     /// Runs as long as this is there.
-    _server: Server,
+    server: Server,
     pub(crate) room: String,
     /// The honest speaker.
     pub(crate) moderator: Person,
@@ -46,7 +49,7 @@ impl Stage {
             .hears("the moderator", |ear| !ear.frames.is_empty())
             .await?;
         Ok(Self {
-            _server: server,
+            server,
             room,
             moderator,
             cheat,
@@ -76,6 +79,37 @@ impl Stage {
             .mute(&self.room, false)
             .await
             .context("unmuting")?;
+        Ok(())
+    }
+
+    /// How many packets the server has decrypted and refused, because their sender may not speak. All that had come in
+    /// when this was called are counted.
+    pub(crate) async fn refused(&self) -> anyhow::Result<u64> {
+        // The honest one talks on, so each time that the server publishes its counts another one stands there.
+        let mut before = self.metric("mitalk_media_packets_in_total").await?;
+        for _ in 0..2 {
+            before = until("the server to publish its counts", async || {
+                let now = self.metric("mitalk_media_packets_in_total").await.ok()?;
+                (now != before).then_some(now)
+            })
+            .await;
+        }
+        self.metric(REFUSED).await
+    }
+
+    async fn metric(&self, name: &str) -> anyhow::Result<u64> {
+        let metrics = self.server.admin.metrics().await?;
+        let value = |line: &str| line.strip_prefix(name)?.strip_prefix(' ')?.parse::<f64>().ok();
+        Ok(metrics.lines().find_map(value).unwrap_or(0.0) as u64)
+    }
+
+    /// Waits until so many packets were refused since `before`: they have come in, and it was the right that they lacked.
+    pub(crate) async fn were_refused(&self, packets: u32, before: u64) -> anyhow::Result<()> {
+        until("packets to be refused for want of the right", async || {
+            let refused = self.metric(REFUSED).await.ok()?;
+            (refused >= before + u64::from(packets)).then_some(())
+        })
+        .await;
         Ok(())
     }
 
@@ -124,7 +158,7 @@ impl Stage {
             cheated.is_empty(),
             "the cheat was heard with frames {cheated:?}, which begin at {first}"
         );
-        assert_eq!(ear.foreign, 0, "payloads of nobody's");
+        assert!(ear.foreign.is_empty(), "payloads of nobody's");
         let honest = of(HONEST);
         let gaps: Vec<_> = honest.windows(2).filter(|pair| pair[1] != pair[0] + 1).collect();
         assert!(

@@ -3,7 +3,8 @@
 
 use anyhow::Context;
 use async_trait::async_trait;
-use mitalk_load::pattern::{FRAME_MS, FRAME_TICKS, Frame};
+use mitalk_load::pattern::{FRAME_TICKS, Frame};
+use mitalk_tests::light::clock;
 use rtc::media_stream::MediaStreamTrack;
 use rtc::peer_connection::configuration::media_engine::MIME_TYPE_OPUS;
 use rtc::rtp::extension::HeaderExtension;
@@ -186,16 +187,21 @@ impl FullClient {
         speaker: u32,
         frames: std::ops::Range<u32>,
     ) -> anyhow::Result<()> {
-        let mut clock = tokio::time::interval(Duration::from_millis(FRAME_MS));
-        for counter in frames {
+        let frame = |counter| Frame {
+            run,
+            speaker,
+            counter,
+            due_us: 0,
+        };
+        self.say(frames.map(|counter| (counter, frame(counter).write().to_vec())))
+            .await
+    }
+
+    /// Sends payloads of 20 ms, in real time, with their places in the sequence.
+    pub(crate) async fn say(&self, payloads: impl Iterator<Item = (u32, Vec<u8>)>) -> anyhow::Result<()> {
+        let mut clock = clock();
+        for (counter, payload) in payloads {
             clock.tick().await;
-            let payload = Frame {
-                run,
-                speaker,
-                counter,
-                due_us: 0,
-            }
-            .write();
             let packet = rtc::rtp::Packet {
                 header: rtc::rtp::Header {
                     version: 2,
@@ -205,7 +211,7 @@ impl FullClient {
                     ssrc: self.ssrc,
                     ..Default::default()
                 },
-                payload: payload.to_vec().into(),
+                payload: payload.into(),
             };
             let level = HeaderExtension::AudioLevel(AudioLevelExtension {
                 level: VOICE_LEVEL,

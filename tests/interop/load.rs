@@ -28,24 +28,26 @@ fn load(server: &Server, seconds: u64) -> Command {
         .args(["--duration", &format!("{seconds}s")])
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
-        .stderr(Stdio::inherit())
+        .stderr(Stdio::piped())
         .kill_on_drop(true);
     command
 }
 
-/// Waits for the end. The exit code and the report.
+/// Waits for the end. The exit code, the report, and what was said meanwhile.
 #[allow(clippy::print_stdout, reason = "figures are for people to look at")]
-async fn report(command: &mut Command) -> anyhow::Result<(Option<i32>, Value)> {
+async fn report(command: &mut Command) -> anyhow::Result<(Option<i32>, Value, String)> {
     let output = tokio::time::timeout(PATIENCE, command.output()).await??;
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    println!("{said}");
     let report = serde_json::from_slice(&output.stdout).context("standard output is no report")?;
     println!("{report:#}");
-    Ok((output.status.code(), report))
+    Ok((output.status.code(), report, said))
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn everybody_of_a_mass_join_hears_everything() -> anyhow::Result<()> {
     let server = Server::start(&["admin.test_admission=true"]).await?;
-    let (code, report) = report(&mut load(&server, 2)).await?;
+    let (code, report, said) = report(&mut load(&server, 2)).await?;
     assert_eq!(code, Some(0));
     assert_eq!(
         (&report["joined"], &report["dropped"]),
@@ -63,6 +65,24 @@ async fn everybody_of_a_mass_join_hears_everything() -> anyhow::Result<()> {
         &report["server"]["memory_per_listener_bytes"],
     ] {
         assert!(figure.is_number(), "a figure is missing");
+    }
+    // In seconds that are not whole ones: the server's own metric tells fractions.
+    let cores = report["server"]["cores"].as_f64().context("cores")?;
+    assert!(cores > 0.0, "the server's CPU was not measured");
+    // Every step says how far it is, and where it ended.
+    let people = LISTENERS + SPEAKERS;
+    for line in [
+        format!("accounts: {people}/{people} made"),
+        "rooms: 1/1 open".to_owned(),
+        format!("joins: 0/{LISTENERS} joined"),
+        format!("joins: {LISTENERS}/{LISTENERS} joined"),
+        "stay: 0/2 s".to_owned(),
+        "stay: 2/2 s".to_owned(),
+    ] {
+        assert!(
+            said.lines().any(|said| said.trim_end().starts_with(&line)),
+            "{line:?} is missing: {said}"
+        );
     }
     Ok(())
 }
@@ -85,7 +105,7 @@ async fn a_run_that_is_cut_off_fails() -> anyhow::Result<()> {
     let cut = tokio::time::timeout(PATIENCE, cut);
     let (ended, cut) = tokio::join!(report(&mut command), cut);
     cut??;
-    let (code, report) = ended?;
+    let (code, report, _) = ended?;
     assert_eq!(code, Some(1));
     assert_eq!(report["dropped"], LISTENERS + SPEAKERS);
     Ok(())

@@ -3,6 +3,7 @@
 
 mod full_client;
 mod load;
+mod speech;
 
 use anyhow::Context;
 use full_client::{FullClient, PATIENCE};
@@ -21,7 +22,7 @@ const SLOTS: usize = 3;
 const ANNA: u32 = 0;
 const BEN: u32 = 1;
 
-async fn join(person: &Person, room: &str) -> anyhow::Result<(FullClient, Joined)> {
+pub(crate) async fn join(person: &Person, room: &str) -> anyhow::Result<(FullClient, Joined)> {
     let mut client = FullClient::new().await?;
     let sdp = client.offer().await?;
     let joined = person
@@ -39,7 +40,7 @@ async fn join(person: &Person, room: &str) -> anyhow::Result<(FullClient, Joined
     Ok((client, joined))
 }
 
-fn number(room: &RoomSnapshot, person: &Person) -> anyhow::Result<u32> {
+pub(crate) fn number(room: &RoomSnapshot, person: &Person) -> anyhow::Result<u32> {
     let member = room.stage.iter().find(|member| member.person.id == person.user);
     Ok(member.context("somebody is not on stage")?.number)
 }

@@ -35,8 +35,8 @@ pub struct Heard {
 pub struct Ear {
     /// In order of arrival.
     pub frames: Vec<Heard>,
-    /// Payloads that no frame of the tests is, silence not counted.
-    pub foreign: usize,
+    /// Payloads that no frame of the tests is, silence not counted, with the stage number that the server gave them.
+    pub foreign: Vec<(Option<u32>, Vec<u8>)>,
     /// Packets of RTP in all.
     pub packets: usize,
 }
@@ -196,12 +196,17 @@ impl Session {
     pub fn talk(&self, speaker: u32, from: u32) -> Talk {
         let (orders, (said, next)) = (self.orders.clone(), watch::channel(from));
         let task = tokio::spawn(async move {
-            let mut clock = tokio::time::interval(Duration::from_millis(FRAME_MS));
+            let mut clock = clock();
             for counter in from.. {
                 clock.tick().await;
                 let payload = frame(speaker, counter);
-                let speak: Act = Box::new(move |client, wire| client.speak(VOICE_LEVEL, &payload, wire));
-                if orders.send(speak).await.is_err() {
+                // One at a time: frames that pile up behind a driver that has no time would leave all at once.
+                let (tell, sent) = oneshot::channel();
+                let speak: Act = Box::new(move |client, wire| {
+                    client.speak(VOICE_LEVEL, &payload, wire);
+                    let _ = tell.send(());
+                });
+                if orders.send(speak).await.is_err() || sent.await.is_err() {
                     return;
                 }
                 said.send_replace(counter + 1);
@@ -237,6 +242,14 @@ impl Drop for Talk {
     fn drop(&mut self) {
         self.task.abort();
     }
+}
+
+/// Ticks once per frame. A machine that was busy makes a pause, and no burst: of more than 60 packets at once the server
+/// drops what is over, as it must, and a listener would miss what was the test's own fault.
+pub fn clock() -> tokio::time::Interval {
+    let mut clock = tokio::time::interval(Duration::from_millis(FRAME_MS));
+    clock.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    clock
 }
 
 /// The payload of a speaker's frame in these tests.
@@ -297,13 +310,16 @@ impl Driver {
         };
         let mut ear = self.ear.lock().unwrap_or_else(PoisonError::into_inner);
         ear.packets += 1;
-        match pattern::read(&datagram[received.payload]) {
+        let payload = &datagram[received.payload];
+        match pattern::read(payload) {
             Payload::Frame(frame) if frame.run == RUN => ear.frames.push(Heard {
                 frame,
                 csrc: received.header.csrc,
             }),
             Payload::Quiet => {}
-            Payload::Frame(_) | Payload::Foreign => ear.foreign += 1,
+            Payload::Frame(_) | Payload::Foreign => {
+                ear.foreign.push((received.header.csrc, payload.to_vec()))
+            }
         }
     }
 }

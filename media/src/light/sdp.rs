@@ -2,6 +2,7 @@
 
 use super::ice::Credentials;
 use super::{Error, LEVEL_ID, PAYLOAD_TYPE};
+use crate::rtp::MID_ID;
 use aws_lc_rs::digest;
 use std::fmt::Write;
 use std::net::SocketAddr;
@@ -26,7 +27,7 @@ pub(super) fn offer(slots: usize, ice: &Credentials, fingerprint: &str, ssrc: u3
             "m=audio 9 UDP/TLS/RTP/SAVPF {PAYLOAD_TYPE}\r\nc=IN IP4 0.0.0.0\r\na=rtcp:9 IN IP4 0.0.0.0\r\n\
              a=ice-ufrag:{}\r\na=ice-pwd:{}\r\na=fingerprint:sha-256 {fingerprint}\r\na=setup:actpass\r\n\
              a=mid:{mid}\r\na=extmap:{LEVEL_ID} urn:ietf:params:rtp-hdrext:ssrc-audio-level\r\n\
-             a={direction}\r\na=rtcp-mux\r\na=rtpmap:{PAYLOAD_TYPE} opus/48000/2\r\n\
+             a=extmap:{MID_ID} urn:ietf:params:rtp-hdrext:sdes:mid\r\na={direction}\r\na=rtcp-mux\r\na=rtpmap:{PAYLOAD_TYPE} opus/48000/2\r\n\
              a=fmtp:{PAYLOAD_TYPE} minptime=10;useinbandfec=1\r\n",
             ice.ufrag, ice.password
         );

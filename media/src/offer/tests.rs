@@ -168,3 +168,28 @@ fn a_restart_continues_the_join_or_does_not() {
         "str0m learns no SSRC from a restart"
     );
 }
+
+/// As Chromium 156 makes it, before it has a track.
+#[test]
+fn a_browsers_offer_is_understood() {
+    let text = include_str!("chromium-156.sdp");
+    let inspected = inspect(text).unwrap();
+    let named = text.lines().find_map(|line| line.strip_prefix("a=ssrc:"));
+    let named: u32 = named.unwrap().split(' ').next().unwrap().parse().unwrap();
+    for (at, media) in inspected.media.iter().enumerate() {
+        assert_eq!(
+            (media.mid, media.is_microphone),
+            (["0", "1", "2", "3"][at], at == 0)
+        );
+        assert_eq!(
+            (media.payload_type, media.parameters),
+            (111, Some("minptime=10;useinbandfec=1"))
+        );
+        assert_eq!(media.extensions, [(1, EXTENSIONS[0]), (4, EXTENSIONS[1])]);
+        assert_eq!(media.sources, if at == 0 { vec![named] } else { vec![] });
+    }
+    assert_eq!(inspected.setup, Some("actpass"));
+    let join = check(text).unwrap();
+    assert_eq!(join.shape.slots(), 3);
+    assert!(check_restart(text).unwrap().shape.continues(&join.shape));
+}

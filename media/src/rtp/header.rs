@@ -1,6 +1,6 @@
 //! One RTP header.
 
-use super::{FIXED_BYTES, ONE_BYTE_PROFILE};
+use super::{FIXED_BYTES, MID_ID, ONE_BYTE_PROFILE};
 
 /// What a header says.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -19,6 +19,8 @@ pub struct Header {
     pub csrc: Option<u32>,
     /// The extension element with the id that was asked for: the level byte of RFC 6464.
     pub level: Option<u8>,
+    /// The m-line's MID (RFC 8843, 15) under our own offers' id, if it is one character.
+    pub mid: Option<u8>,
 }
 
 impl Header {
@@ -38,6 +40,7 @@ impl Header {
             ssrc: be32(packet, 8)?,
             csrc: None,
             level: None,
+            mid: None,
         };
         let mut len = FIXED_BYTES + 4 * usize::from(fixed[0] & 15);
         if len > FIXED_BYTES {
@@ -48,19 +51,24 @@ impl Header {
             let elements = packet.get(len + 4..len + 4 + 4 * words)?;
             if packet[len..len + 2] == ONE_BYTE_PROFILE {
                 header.level = element(elements, level_id).and_then(|e| e.first().copied());
+                header.mid = match element(elements, MID_ID) {
+                    Some(&[mid]) => Some(mid),
+                    _ => None,
+                };
             }
             len += 4 + 4 * words;
         }
         (len <= packet.len()).then_some((header, len))
     }
 
-    /// Writes the header, with the CSRC and the level (under `level_id`) if there are any. Returns its length.
+    /// Writes the header, with the CSRC, the level (under `level_id`) and the MID if there are any. Returns its length.
     ///
     /// # Panics
     /// If `out` is shorter than 24 bytes.
     #[cfg(feature = "client")]
     pub fn write(&self, level_id: u8, out: &mut [u8]) -> usize {
-        out[0] = 0x80 | u8::from(self.level.is_some()) << 4 | u8::from(self.csrc.is_some());
+        let extended = self.level.is_some() || self.mid.is_some();
+        out[0] = 0x80 | u8::from(extended) << 4 | u8::from(self.csrc.is_some());
         out[1] = u8::from(self.marker) << 7 | self.payload_type;
         out[2..4].copy_from_slice(&self.sequence.to_be_bytes());
         out[4..8].copy_from_slice(&self.timestamp.to_be_bytes());
@@ -70,9 +78,15 @@ impl Header {
             out[len..len + 4].copy_from_slice(&csrc.to_be_bytes());
             len += 4;
         }
-        if let Some(level) = self.level {
+        if extended {
             out[len..len + 2].copy_from_slice(&ONE_BYTE_PROFILE);
-            out[len + 2..len + 8].copy_from_slice(&[0, 1, level_id << 4, level, 0, 0]);
+            out[len + 2..len + 8].copy_from_slice(&[0, 1, 0, 0, 0, 0]);
+            if let Some(level) = self.level {
+                out[len + 4..len + 6].copy_from_slice(&[level_id << 4, level]);
+            }
+            if let Some(mid) = self.mid {
+                out[len + 6..len + 8].copy_from_slice(&[MID_ID << 4, mid]);
+            }
             len += 8;
         }
         len
@@ -109,8 +123,8 @@ mod tests {
 
     proptest! {
         #[test]
-        fn reads_what_it_writes(sequence: u16, timestamp: u32, ssrc: u32, csrc: Option<u32>, level in prop::option::of(0u8..128), marker: bool) {
-            let header = Header { payload_type: 111, marker, sequence, timestamp, ssrc, csrc, level };
+        fn reads_what_it_writes(sequence: u16, timestamp: u32, ssrc: u32, csrc: Option<u32>, level in prop::option::of(0u8..128), mid in prop::option::of(b'0'..=b'9'), marker: bool) {
+            let header = Header { payload_type: 111, marker, sequence, timestamp, ssrc, csrc, level, mid };
             let mut out = [0; 64];
             let len = header.write(3, &mut out);
             prop_assert_eq!(Header::parse(&out, 3), Some((header, len)));

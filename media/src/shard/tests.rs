@@ -404,6 +404,22 @@ fn idle_sessions_cost_little() {
     assert!(sent.len() < 120, "{}", sent.len());
 }
 
+/// Its feedback is 20 packets per second and speaker, and nothing here would heed it.
+#[test]
+fn no_feedback_is_negotiated() {
+    let mut world = World::new(17);
+    let asked = world.join_with(Rights::Listen, 3, |offer| {
+        let feedback = "a=extmap:3 http://www.ietf.org/id/draft-holmer-rmcat-transport-wide-cc-extensions-01\r\n\
+                        a=rtcp-fb:111 transport-cc\r\na=rtcp-fb:111 nack\r\na=rtcp-mux\r\n";
+        offer.replace("a=rtcp-mux\r\n", feedback)
+    });
+    let answer = &world.peers[asked].answer;
+    assert!(answer.contains("a=rtpmap:111 opus/48000/2"), "{answer}");
+    for unwanted in ["transport-cc", "transport-wide-cc", "rtcp-fb", "simulcast"] {
+        assert!(!answer.contains(unwanted), "{unwanted} in {answer}");
+    }
+}
+
 /// Room for room: in the middle of a packet, and when a slot is looked at and falls quiet.
 #[test]
 fn a_panic_in_a_room_ends_that_room_only() {

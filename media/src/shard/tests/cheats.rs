@@ -1,7 +1,7 @@
 //! Modified clients that ignore every signal: nobody may hear them.
 
 use super::*;
-use crate::light::{FRAME_SAMPLES, Header, PAYLOAD_TYPE};
+use crate::light::{FRAME_SAMPLES, Header, MICROPHONE, PAYLOAD_TYPE};
 use world::VOICE;
 
 /// A world where an honest person speaks and is heard, with somebody who cheats.
@@ -26,6 +26,7 @@ fn send(world: &mut World, peer: usize, ssrc: u32, index: u64) {
         ssrc,
         csrc: Some(7),
         level: Some(0),
+        mid: Some(MICROPHONE),
         ..Header::default()
     };
     let world::Peer { client, wire, .. } = &mut world.peers[peer];
@@ -50,6 +51,7 @@ fn a_listener_that_floods_level_zero_on_every_ssrc_is_not_heard() {
             .map(|slot| slot.ssrc)
             .collect();
         let before = world.voice_packets(listener);
+        let refused = world.shard.counts.refused_rights;
         for index in 1..200 {
             for ssrc in [own, 1, u32::MAX].iter().chain(&slots).chain(&others) {
                 send(&mut world, cheat, *ssrc, index);
@@ -62,6 +64,9 @@ fn a_listener_that_floods_level_zero_on_every_ssrc_is_not_heard() {
             (48..=51).contains(&heard),
             "only the honest one's 50 packets, not {heard}"
         );
+        // By its right, on every SSRC that it was let in with, and not for want of a stream.
+        let refused = world.shard.counts.refused_rights - refused;
+        assert!(refused > 8 * 40, "{refused}");
         world.assert_clean();
     }
 }

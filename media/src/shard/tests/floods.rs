@@ -2,21 +2,10 @@
 
 use super::cheats::world;
 use super::*;
-use crate::light::{FRAME_SAMPLES, PAYLOAD_TYPE};
+use crate::light::{FRAME_SAMPLES, MICROPHONE, PAYLOAD_TYPE};
+use crate::rtp::MID_ID;
 use rand::RngCore;
 use world::{Peer, VOICE};
-
-const MID_ID: u8 = 4;
-/// What the light client calls its microphone.
-const MICROPHONE: u8 = b'0';
-
-/// An offer with the MID extension, as browsers make it.
-fn with_mid(offer: String) -> String {
-    offer.replace(
-        "a=rtcp-mux\r\n",
-        &format!("a=extmap:{MID_ID} urn:ietf:params:rtp-hdrext:sdes:mid\r\na=rtcp-mux\r\n"),
-    )
-}
 
 /// A packet that says which m-line it belongs to. Returns it with its header's length.
 fn packet(ssrc: u32, sequence: u16) -> (Vec<u8>, usize) {
@@ -45,7 +34,7 @@ fn dropped(world: &World, why: Dropped) -> u64 {
 #[test]
 fn a_forged_packet_moves_no_microphone() {
     let (mut world, _, listener) = world(40, Rights::Listen);
-    let victim = world.join_with(SPEAK(9), 3, with_mid);
+    let victim = world.join(SPEAK(9), 3);
     world.run(MS(500));
     world.speak(victim, Some(20));
     world.run(MS(500));
@@ -67,7 +56,7 @@ fn a_forged_packet_moves_no_microphone() {
 #[test]
 fn a_client_cannot_fill_memory_with_ssrcs() {
     let (mut world, _, _) = world(41, Rights::Listen);
-    let cheat = world.join_with(Rights::Listen, 3, with_mid);
+    let cheat = world.join(Rights::Listen, 3);
     world.run(MS(500));
     for ssrc in 1000..2000 {
         send(&mut world, cheat, ssrc, 1);

@@ -65,6 +65,8 @@ pub(super) struct Peer {
     pub(super) wire: Capture,
     pub(super) rights: Arc<rights::Cell>,
     pub(super) address: SocketAddr,
+    /// To the join.
+    pub(super) answer: String,
     /// All that the client ever sent, for replays.
     pub(super) said: Vec<Vec<u8>>,
     cut: bool,
@@ -158,6 +160,7 @@ impl World {
             wire: Capture::new(),
             rights,
             address,
+            answer: answer.sdp,
             said: Vec::new(),
             cut: false,
             level: None,
