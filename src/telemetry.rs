@@ -6,7 +6,7 @@
 use crate::config::{Format, Log};
 use prometheus::core::{Collector, Desc};
 use prometheus::proto::MetricFamily;
-use prometheus::{IntCounter, Registry};
+use prometheus::{Counter, IntCounter, Registry};
 use std::io::IsTerminal as _;
 use std::sync::{OnceLock, mpsc};
 use std::time::Duration;
@@ -73,11 +73,15 @@ pub fn start(log: &Log) -> Result<Logging, TryInitError> {
     Ok(Logging(Some(guard)))
 }
 
-/// Lets operators see how many lines were lost.
+/// Lets operators see how many lines were lost, and what the process costs.
 ///
 /// # Errors
-/// If `registry` has it already.
+/// If `registry` has them already.
 pub fn register(registry: &Registry) -> Result<(), prometheus::Error> {
+    registry.register(Box::new(Cpu(Counter::new(
+        "mitalk_process_cpu_seconds_total",
+        "User and system time of this process, to the microsecond (process_cpu_seconds_total counts whole seconds)",
+    )?)))?;
     registry.register(Box::new(Lost(IntCounter::new(
         "mitalk_log_lost_lines_total",
         "Log lines lost because whoever reads the log is too slow or gone",
@@ -96,5 +100,57 @@ impl Collector for Lost {
         let lost = LOST.get().map_or(0, |lost| lost.dropped_lines() as u64);
         self.0.inc_by(lost.saturating_sub(self.0.get()));
         self.0.collect()
+    }
+}
+
+/// Asks the system when it is asked.
+struct Cpu(Counter);
+
+impl Collector for Cpu {
+    fn desc(&self) -> Vec<&Desc> {
+        self.0.desc()
+    }
+
+    fn collect(&self) -> Vec<MetricFamily> {
+        self.0.inc_by((cpu_time().as_secs_f64() - self.0.get()).max(0.0));
+        self.0.collect()
+    }
+}
+
+/// User and system time of all threads since the process began.
+fn cpu_time() -> Duration {
+    let mut time = libc::timespec {
+        tv_sec: 0,
+        tv_nsec: 0,
+    };
+    // SAFETY: the time is valid for the call; on failure it stays 0.
+    unsafe { libc::clock_gettime(libc::CLOCK_PROCESS_CPUTIME_ID, &mut time) };
+    Duration::new(
+        u64::try_from(time.tv_sec).unwrap_or(0),
+        u32::try_from(time.tv_nsec).unwrap_or(0),
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A run of seconds is measured by the difference of two readings: whole seconds would be no figure at all.
+    #[test]
+    fn cpu_time_is_told_in_fractions_of_a_second() {
+        let registry = Registry::new();
+        register(&registry).unwrap();
+        let read = || {
+            let families = registry.gather();
+            let family = families
+                .iter()
+                .find(|f| f.name() == "mitalk_process_cpu_seconds_total");
+            family.unwrap().get_metric()[0].get_counter().get_value()
+        };
+        let (first, mut last) = (read(), read());
+        while last == first {
+            last = read();
+        }
+        assert!(last > first && last - first < 1.0, "from {first} to {last}");
     }
 }

@@ -24,14 +24,15 @@ pub fn of_process(pid: u32) -> anyhow::Result<Usage> {
     from_proc(&stat, &status, ticks_per_second())
 }
 
-/// Reads the standard process metrics from a Prometheus text exposition; `None` if it has none.
+/// Reads the process metrics from a Prometheus text exposition; `None` if it has none. The standard
+/// `process_cpu_seconds_total` counts whole seconds, which is no measure of a run of seconds: the service has its own.
 pub fn of_metrics(text: &str) -> Option<Usage> {
     let value = |name: &str| -> Option<f64> {
         text.lines()
             .find_map(|line| line.strip_prefix(name)?.strip_prefix(' ')?.trim().parse().ok())
     };
     Some(Usage {
-        cpu: Duration::try_from_secs_f64(value("process_cpu_seconds_total")?).ok()?,
+        cpu: Duration::try_from_secs_f64(value("mitalk_process_cpu_seconds_total")?).ok()?,
         memory_bytes: value("process_resident_memory_bytes")? as u64,
     })
 }
@@ -98,7 +99,8 @@ mod tests {
 
     #[test]
     fn metrics_are_read_or_absent() {
-        let text = "# HELP process_cpu_seconds_total x\nprocess_cpu_seconds_total 1.5\nprocess_resident_memory_bytes 1.048576e+06\n";
+        let text = "# HELP process_cpu_seconds_total x\nprocess_cpu_seconds_total 1\nprocess_resident_memory_bytes 1.048576e+06\n\
+                    # HELP mitalk_process_cpu_seconds_total x\nmitalk_process_cpu_seconds_total 1.5\n";
         let usage = of_metrics(text).expect("both are there");
         assert_eq!(
             usage,
@@ -108,5 +110,7 @@ mod tests {
             }
         );
         assert_eq!(of_metrics("mitalk_media_sessions 3\n"), None);
+        let coarse = "process_cpu_seconds_total 1\nprocess_resident_memory_bytes 1.048576e+06\n";
+        assert_eq!(of_metrics(coarse), None, "whole seconds are no figure");
     }
 }
