@@ -9,13 +9,17 @@ use crate::{
     Answer, Config, Error, Join, Metrics, Rights, RoomKey, SessionEvent, SessionKey, StartError, Stats, dtls,
     offer, rights,
 };
-use std::net::{SocketAddr, UdpSocket};
+use std::net::{IpAddr, SocketAddr, UdpSocket};
 use std::sync::Arc;
 use std::thread::JoinHandle;
+use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
 
 /// News that may wait for [`Events::next`]; more is kept, once per session, by the shards.
 const EVENTS: usize = 1024;
+
+/// The longest [`Join::grace`] that is kept to.
+const MAX_GRACE: Duration = Duration::from_secs(24 * 3600);
 
 /// The running engine. Dropping it stops it, too.
 #[derive(Debug)]
@@ -52,7 +56,7 @@ impl Engine {
         let (mut mailboxes, mut workers, mut all_candidates) = (Vec::new(), Vec::new(), Vec::new());
         for shard in 0..config.threads {
             let sockets = bind(&config, shard)?;
-            let candidates = candidates(&config, &sockets)?;
+            let candidates = candidates(&config, shard, &sockets)?;
             let local = [true, false].into_iter();
             let local = local
                 .filter_map(|v4| candidates.iter().find(|c| c.is_ipv4() == v4))
@@ -125,6 +129,20 @@ impl Drop for Engine {
     }
 }
 
+/// Tries whether the engine could open a socket there; it is closed again.
+///
+/// # Errors
+/// As [`Engine::start`].
+pub fn probe(address: SocketAddr) -> Result<(), StartError> {
+    udp::bind(address).map(drop)
+}
+
+/// What clients of a socket are told if nothing is announced: its own address or, if it is bound to all, the one by which
+/// the machine's packets leave, and loopback.
+pub fn reachable(bound: IpAddr) -> Vec<IpAddr> {
+    udp::reachable(bound)
+}
+
 fn system(what: &'static str, source: std::io::Error) -> StartError {
     StartError::System { what, source }
 }
@@ -143,22 +161,19 @@ fn bind(config: &Config, shard: usize) -> Result<Vec<UdpSocket>, StartError> {
 }
 
 /// What clients are told: the announced addresses, or those under which the sockets can be reached.
-fn candidates(config: &Config, sockets: &[UdpSocket]) -> Result<Vec<SocketAddr>, StartError> {
+fn candidates(config: &Config, shard: usize, sockets: &[UdpSocket]) -> Result<Vec<SocketAddr>, StartError> {
     let mut candidates = Vec::new();
     for socket in sockets {
         let bound = socket
             .local_addr()
             .map_err(|source| system("reading a socket's address", source))?;
-        let announced = config
-            .announce
-            .iter()
-            .copied()
-            .filter(|ip| ip.is_ipv4() == bound.is_ipv4());
-        let mut ips: Vec<_> = announced.collect();
         if config.announce.is_empty() {
-            ips = udp::reachable(bound.ip());
+            let ips = udp::reachable(bound.ip()).into_iter();
+            candidates.extend(ips.map(|ip| SocketAddr::new(ip, bound.port())));
         }
-        candidates.extend(ips.into_iter().map(|ip| SocketAddr::new(ip, bound.port())));
+        let announced = config.announce.iter();
+        let announced = announced.filter(|announced| announced.ip.is_ipv4() == bound.is_ipv4());
+        candidates.extend(announced.map(|a| SocketAddr::new(a.ip, a.port(shard, bound.port()))));
     }
     Ok(candidates)
 }
@@ -182,7 +197,7 @@ impl Handle {
             key: join.session,
             room: join.room,
             rights,
-            grace: join.grace,
+            grace: join.grace.min(MAX_GRACE),
         };
         let (reply, answer) = oneshot::channel();
         let sent = self.shards[shard].send(Command::join(purpose, offer, reply));

@@ -41,9 +41,9 @@ mod types;
 mod voice;
 mod wire;
 
-pub use config::Config;
+pub use config::{Announced, Config};
 pub use error::{Error, StartError};
-pub use handle::{Engine, Events, Handle};
+pub use handle::{Engine, Events, Handle, probe, reachable};
 pub use metrics::Metrics;
 pub use types::{
     Answer, Gone, Join, Link, Rights, RoomKey, SessionEvent, SessionKey, SessionStats, StageNumber, Stats,

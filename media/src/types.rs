@@ -39,7 +39,7 @@ pub struct Join {
     /// The client's SDP offer: one `sendonly` audio m-line (the microphone, no track needed) and 1 to 4
     /// `recvonly` ones (the slots), bundled, Opus.
     pub offer: String,
-    /// How long after its last authenticated packet the session is given up.
+    /// How long after its last authenticated packet the session is given up; a day at most.
     pub grace: Duration,
 }
 

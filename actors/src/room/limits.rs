@@ -24,6 +24,9 @@ pub(super) const PINGS_REMEMBERED: usize = 150;
 /// The longest tick that a configuration may ask for.
 const MAX_TICK_MS: u64 = 60_000;
 
+/// The longest grace that a configuration may give.
+const MAX_GRACE_S: u64 = 3_600;
+
 /// Removals that a view tells, for forwarders that missed them.
 pub(super) const REMOVALS_REMEMBERED: usize = 64;
 
@@ -82,6 +85,8 @@ pub(crate) fn check_times(configured: &limits::Rooms) -> Result<(), Unkept> {
     let fields = [
         ("tick_ms", configured.tick_ms, MAX_TICK_MS),
         ("heartbeat_ms", configured.heartbeat_ms, heartbeat_most),
+        // 0 would end every session as soon as it is there.
+        ("grace_s", configured.grace_s, MAX_GRACE_S),
     ];
     let saturated = |value| usize::try_from(value).unwrap_or(usize::MAX);
     match fields
@@ -152,6 +157,14 @@ mod tests {
         assert_eq!(with(500, 1_500), Ok(()));
         let (field, given, most) = ("heartbeat_ms", 1_501, 1_500);
         assert_eq!(with(500, 1_501), Err(Unkept { field, given, most }));
+        let grace = |grace_s| {
+            check_times(&limits::Rooms {
+                grace_s,
+                ..limits::Rooms::default()
+            })
+        };
+        assert!(grace(1).is_ok() && grace(MAX_GRACE_S).is_ok());
+        assert!(grace(0).is_err() && grace(MAX_GRACE_S + 1).is_err() && grace(u64::MAX).is_err());
         assert!(with(0, 1).is_err() && with(60_001, 1).is_err() && with(500, 0).is_err());
     }
 }

@@ -260,7 +260,7 @@ fn a_busy_port_and_wrong_values_are_explained() {
         ),
         (
             Config {
-                announce: vec![Ipv4Addr::UNSPECIFIED.into()],
+                announce: vec![IpAddr::V4(Ipv4Addr::UNSPECIFIED).into()],
                 ..config()
             },
             "media.announce",
@@ -294,6 +294,25 @@ fn bound_to_all_addresses_it_can_be_reached_on_loopback() {
         "{candidates:?}"
     );
     assert!(!candidates.iter().any(|candidate| candidate.ip().is_unspecified()));
+}
+
+#[test]
+fn each_thread_announces_the_outside_port_that_leads_to_it() {
+    let (metrics, _registry) = metrics();
+    let config = Config {
+        announce: vec!["203.0.113.7:30400".parse().unwrap(), LOOPBACK.into()],
+        threads: 2,
+        ..config()
+    };
+    let (engine, _events) = Engine::start(config, metrics).unwrap();
+    let told = engine.candidates();
+    let outside: Vec<_> = told
+        .iter()
+        .filter(|c| c.ip() != LOOPBACK)
+        .map(ToString::to_string)
+        .collect();
+    assert_eq!(outside, ["203.0.113.7:30400", "203.0.113.7:30401"]);
+    assert_eq!(told.len(), 4, "and the address without a port has the bound ones");
 }
 
 #[tokio::test]
