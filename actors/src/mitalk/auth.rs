@@ -2,6 +2,7 @@
 
 mod refresh_token;
 
+use super::budgets::Taken;
 use super::{Mitalk, random_bits};
 use crate::caller::{Caller, Stranger, network_of};
 use crate::error::{Trouble, refusal};
@@ -134,6 +135,12 @@ pub struct Device {
     pub current: bool,
 }
 
+/// One code of the budgets that many numbers share.
+struct Spent {
+    of_block: Taken,
+    of_day: Taken,
+}
+
 impl Mitalk {
     /// Sends a one-time code, at most once.
     ///
@@ -142,7 +149,7 @@ impl Mitalk {
     pub async fn send_code(&self, stranger: &Stranger, phone: &str) -> Result<CodeSent, Error> {
         let number = PhoneNumber::parse(phone).map_err(|_| Error::PhoneInvalid)?;
         let limits = &self.limits.codes;
-        self.spend_code(stranger, &number)?;
+        let spent = self.spend_code(stranger, &number)?;
         let key = self.secrets.phone_key(&number);
         let code = one_time_code();
         let hash = self.secrets.code_hashes(&key, &code)[0];
@@ -152,27 +159,52 @@ impl Mitalk {
             number: self.secrets.seal_number(&number),
             limits: limits.clone(),
         };
-        match self.ask_phone(&key, command, stranger.call()).await? {
-            phone::Reply::Sent { resend_after } => Ok(CodeSent {
+        match self.ask_phone(&key, command, stranger.call()).await {
+            Ok(phone::Reply::Sent { resend_after }) => Ok(CodeSent {
                 expires_in: Duration::from_secs(limits.lifetime_s),
                 resend_after,
             }),
-            _ => Err(Trouble::Corrupt.into()),
+            Ok(_) => Err(Trouble::Corrupt.into()),
+            Err(error) => {
+                // After other trouble it may have been sent.
+                if matches!(
+                    error,
+                    Error::CodeRateLimited { .. } | Error::Trouble(Trouble::Overloaded { .. })
+                ) {
+                    self.give_code_back(&number, spent);
+                }
+                Err(error)
+            }
         }
     }
 
-    /// Takes one code from the budgets that many numbers share.
-    fn spend_code(&self, stranger: &Stranger, number: &PhoneNumber) -> Result<(), Error> {
+    /// Takes one code from the budgets that many numbers share. The address pays for asking; block and day pay for what is
+    /// sent, so that asking in vain shuts nobody else out.
+    fn spend_code(&self, stranger: &Stranger, number: &PhoneNumber) -> Result<Spent, Error> {
         let (limits, now) = (&self.limits.codes, self.clock.boot());
+        let refused = |retry_after| Error::CodeRateLimited { retry_after };
         let address = network_of(stranger.address);
-        self.addresses
+        let _for_asking = self
+            .addresses
             .spend(address, limits.per_address_and_hour, now)
-            .and_then(|()| {
-                self.blocks
-                    .spend(number.block().into(), limits.per_block_and_day, now)
-            })
-            .and_then(|()| self.all_codes.spend((), limits.per_day, now))
-            .map_err(|retry_after| Error::CodeRateLimited { retry_after })
+            .map_err(refused)?;
+        let block: Box<str> = number.block().into();
+        let of_block = self
+            .blocks
+            .spend(block.clone(), limits.per_block_and_day, now)
+            .map_err(refused)?;
+        match self.all_codes.spend((), limits.per_day, now) {
+            Ok(of_day) => Ok(Spent { of_block, of_day }),
+            Err(retry_after) => {
+                self.blocks.give_back(&block, of_block);
+                Err(refused(retry_after))
+            }
+        }
+    }
+
+    fn give_code_back(&self, number: &PhoneNumber, spent: Spent) {
+        self.blocks.give_back(&number.block().into(), spent.of_block);
+        self.all_codes.give_back(&(), spent.of_day);
     }
 
     /// Trades a code for a signed-in device; a first sign-in creates the account.

@@ -6,6 +6,9 @@ use mitalk_actors::live::Revoked;
 use mitalk_actors::ports::Message;
 use mitalk_actors::testing::{number, number_text};
 
+/// Added to a number, one of another block.
+const OTHER_BLOCK: u32 = 10_000;
+
 #[tokio::test(start_paused = true)]
 async fn answers_are_the_same_whether_a_number_has_an_account_or_not() {
     let world = World::start().await;
@@ -132,4 +135,39 @@ async fn devices_are_listed_and_revoked() {
     world.mitalk.sign_out(&second).await.unwrap();
     world.mitalk.sign_out(&second).await.unwrap();
     assert!(world.mitalk.devices(&second).await.unwrap().is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn asking_in_vain_takes_no_codes_from_others() {
+    let mut limits = limits();
+    limits.codes.resend_after_s = 30;
+    limits.codes.per_block_and_day = 2;
+    limits.codes.per_day = 3;
+    let world = World::start_with(limits).await;
+    let ask = async |n| world.mitalk.send_code(&stranger(), &number_text(n)).await;
+    ask(1).await.unwrap();
+    for _ in 0..10 {
+        let again = ask(1).await.unwrap_err();
+        assert!(matches!(again, Error::CodeRateLimited { .. }), "{again}");
+    }
+    ask(2).await.unwrap();
+    let block = ask(3).await.unwrap_err();
+    assert!(matches!(block, Error::CodeRateLimited { .. }), "two of this block were sent");
+    // Of another block: what was refused for the block's sake took nothing from the day.
+    ask(OTHER_BLOCK).await.unwrap();
+    let day = ask(OTHER_BLOCK + 1).await.unwrap_err();
+    assert!(matches!(day, Error::CodeRateLimited { .. }), "three were sent today");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_address_pays_for_asking_in_vain() {
+    let mut limits = limits();
+    limits.codes.resend_after_s = 30;
+    limits.codes.per_address_and_hour = 3;
+    let world = World::start_with(limits).await;
+    for n in [1, 1, 1] {
+        let _ = world.mitalk.send_code(&stranger(), &number_text(n)).await;
+    }
+    let other = world.mitalk.send_code(&stranger(), &number_text(2)).await;
+    assert!(matches!(other, Err(Error::CodeRateLimited { .. })), "{other:?}");
 }
