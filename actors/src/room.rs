@@ -28,7 +28,7 @@ mod state;
 mod tests;
 
 pub use card::Card;
-pub use command::{Command, Refusal, Reply};
+pub use command::{Command, Presence, Refusal, Reply};
 pub(crate) use limits::check_times;
 pub use limits::{Limits, Unkept};
 pub(crate) use scene::apply;

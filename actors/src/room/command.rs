@@ -7,6 +7,16 @@ use crate::id::{RoomId, UserId};
 use mitalk_cluster::NodeId;
 use serde::{Deserialize, Serialize};
 
+/// A person's session on a node. It tells the end of an old session from the beginning of a newer one: the numbers of a
+/// node only grow.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Presence {
+    /// Where.
+    pub node: NodeId,
+    /// Which.
+    pub session: u64,
+}
+
 /// An intent. `by` is who wants it, `user` whom it is about; one of them alone is both.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -145,18 +155,21 @@ pub enum Command {
         node: NodeId,
         /// Its people who are not on stage.
         audience: u32,
-        /// Its people who are on stage, in the queue or invited.
-        holders: Vec<UserId>,
+        /// Its people who are on stage, in the queue or invited, with their sessions ([`Presence::session`]).
+        holders: Vec<(UserId, u64)>,
     },
     /// A forwarder has nobody left.
     Part {
         /// Its node.
         node: NodeId,
     },
-    /// Somebody is gone. Only worth telling of people who hold something.
+    /// Somebody is gone. Only worth telling of people who hold something. It may be told late: whoever has been reported
+    /// by a newer session is back.
     Leave {
         /// Who.
         user: UserId,
+        /// The session that ended.
+        presence: Presence,
     },
     /// The network of somebody on stage is gone, or there again.
     Away {

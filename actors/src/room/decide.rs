@@ -48,7 +48,7 @@ pub(super) fn decide(state: &State, command: Command, cx: &Context) -> Decided {
             holders,
         } => presence::report(state, node, audience, holders, cx),
         Command::Part { node } => presence::part(state, node, cx),
-        Command::Leave { user } => presence::leave(state, user, cx),
+        Command::Leave { user, presence } => presence::leave(state, user, &presence, cx),
         Command::Away { user, away } => presence::away(state, user, away, cx),
         Command::Tick => presence::tick(state, cx),
     }

@@ -39,7 +39,7 @@ fn wish() -> impl Strategy<Value = Command> {
         1 => two().prop_map(|(by, user)| Command::Ban { by, user }),
         1 => two().prop_map(|(by, user)| Command::Ping { by, user }),
         1 => (person(), 0..3_u32).prop_map(|(by, old)| Command::RenewLink { by, old }),
-        2 => person().prop_map(|user| Command::Leave { user }),
+        2 => (person(), 0..4_u64).prop_map(|(user, session)| Command::Leave { user, presence: Presence { node: node("a"), session } }),
         2 => (person(), any::<bool>()).prop_map(|(user, away)| Command::Away { user, away }),
         1 => (person(), 0..3_u8).prop_map(|(by, kind)| Command::Amend { by, patch: patch(kind) }),
     ]
@@ -55,7 +55,7 @@ fn patch(kind: u8) -> Patch {
 
 fn machinery() -> impl Strategy<Value = Command> {
     let some_node = || (0..2_u8).prop_map(|n| node(if n == 0 { "a" } else { "b" }));
-    let holders = prop::collection::vec(person(), 0..4);
+    let holders = prop::collection::vec((person(), 0..4_u64), 0..4);
     prop_oneof![
         some_node().prop_map(|node| Command::Register { node }),
         (some_node(), 0..9_u32, holders).prop_map(|(node, audience, holders)| Command::Report {
@@ -238,7 +238,7 @@ proptest! {
 /// Whether this command may take the hand of `user` down.
 fn lets_go(command: &Command, user: UserId) -> bool {
     match *command {
-        Command::LowerHand { user: of } | Command::Leave { user: of } => of == user,
+        Command::LowerHand { user: of } | Command::Leave { user: of, .. } => of == user,
         Command::AnswerHand { user: of, .. } | Command::InviteToStage { user: of, .. } => of == user,
         Command::Remove { user: of, .. } | Command::Ban { user: of, .. } => of == user,
         Command::Tick | Command::EndEmpty | Command::End { .. } => true,

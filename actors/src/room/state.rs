@@ -3,6 +3,7 @@
 //! `#[serde(skip)]` is the border between what is committed and what lives only as long as the activation.
 
 use super::To;
+use super::Presence;
 use super::limits::Limits;
 use super::scene::{Change, Passing, Scene, Seat, Version, View, apply};
 use crate::id::UserId;
@@ -46,6 +47,8 @@ struct Live {
     sequence: u32,
     passing: Passing,
     forwarders: BTreeMap<NodeId, Forwarder>,
+    /// By which session whoever holds something was last reported.
+    present: BTreeMap<UserId, Presence>,
     /// Ticks since somebody who holds something was heard of.
     unseen: BTreeMap<UserId, u32>,
     /// When the audience's size was last told.
@@ -80,8 +83,8 @@ pub enum Event {
         node: NodeId,
         /// Its people who are not on stage.
         audience: u32,
-        /// Its people who hold something.
-        holders: Vec<UserId>,
+        /// Its people who hold something, with their sessions.
+        holders: Vec<(UserId, u64)>,
     },
     /// A forwarder is gone.
     Parted(NodeId),
@@ -134,6 +137,8 @@ impl State {
                 }
             }
             Event::Registered(node) => {
+                // A process of before may have had the same name: its numbers are not this one's.
+                self.live.present.retain(|_, presence| presence.node != *node);
                 self.live.forwarders.entry(node.clone()).or_default().unseen = 0;
             }
             Event::Reported {
@@ -148,12 +153,15 @@ impl State {
                         unseen: 0,
                     },
                 );
-                for holder in holders {
+                for (holder, session) in holders {
                     self.live.unseen.remove(holder);
+                    let (node, session) = (node.clone(), *session);
+                    self.live.present.insert(*holder, Presence { node, session });
                 }
             }
             Event::Parted(node) => {
                 self.live.forwarders.remove(node);
+                self.live.present.retain(|_, presence| presence.node != *node);
             }
             Event::Seen(user) => {
                 self.live.unseen.remove(user);
@@ -186,6 +194,8 @@ impl State {
         self.live.unseen = holders
             .map(|user| (user, before.get(&user).map_or(1, |ticks| ticks + 1)))
             .collect();
+        let Live { present, unseen, .. } = &mut self.live;
+        present.retain(|user, _| unseen.contains_key(user));
     }
 
     /// The room, unless it was never opened or is over.
@@ -251,6 +261,12 @@ impl State {
     /// Whether the network of somebody on stage is gone.
     pub(super) fn is_away(&self, user: UserId) -> bool {
         self.live.passing.away.contains(&user)
+    }
+
+    /// Whether somebody was reported by a newer session than this one, or by another node's.
+    pub(super) fn is_back_since(&self, user: UserId, gone: &Presence) -> bool {
+        let newest = self.live.present.get(&user);
+        newest.is_some_and(|newest| newest.node != gone.node || newest.session > gone.session)
     }
 
     /// Which nodes are told what changes.

@@ -5,7 +5,7 @@ pub(super) mod home;
 mod presence;
 
 use super::*;
-use home::{Home, node, user};
+use home::{Home, gone, node, user};
 
 fn done() -> Result<Reply, Refusal> {
     Ok(Reply::Done { hand: None })
@@ -87,7 +87,7 @@ fn who_comes_on_stage_to_somebody_else_is_credited_and_the_creator_with_the_firs
     };
     home.ask(invite).unwrap();
     for who in 1..=3 {
-        home.ask(Command::Leave { user: user(who) }).unwrap();
+        home.ask(gone(who, 1)).unwrap();
     }
     home.ask(Command::AnswerInvitation {
         user: user(4),
@@ -190,7 +190,7 @@ fn the_longest_standing_speaker_inherits_and_the_present_go_first() {
         away: true,
     })
     .unwrap();
-    home.ask(Command::Leave { user: user(1) }).unwrap();
+    home.ask(gone(1, 1)).unwrap();
     assert_eq!(home.scene().moderators().collect::<Vec<_>>(), [user(3)]);
     home.ask(Command::MoveBack {
         by: user(3),
@@ -204,9 +204,9 @@ fn the_longest_standing_speaker_inherits_and_the_present_go_first() {
 fn an_empty_stage_ends_the_room_after_its_time_and_not_if_somebody_came() {
     let mut home = Home::opened(Limits::default());
     home.stage(2);
-    home.ask(Command::Leave { user: user(1) }).unwrap();
+    home.ask(gone(1, 1)).unwrap();
     assert_eq!(Room::timers(&home.state), []);
-    home.ask(Command::Leave { user: user(2) }).unwrap();
+    home.ask(gone(2, 1)).unwrap();
     let timers = Room::timers(&home.state);
     assert_eq!(timers.len(), 1);
     assert_eq!(timers[0].due, home.now + Limits::default().empty_stage);
@@ -231,7 +231,7 @@ fn after_the_end_every_wish_is_refused_and_forwarders_learn_it() {
         }),
         Err(Refusal::Ended)
     );
-    assert_eq!(home.ask(Command::Leave { user: user(1) }), done());
+    assert_eq!(home.ask(gone(1, 1)), done());
     let Ok(Reply::View(view)) = home.ask(Command::Register { node: node("b") }) else {
         panic!()
     };

@@ -203,6 +203,8 @@ impl Rooms {
     pub async fn leave(&self, caller: &Caller, room: RoomId) -> Result<(), Error> {
         let node = match self.locate(caller, room).await {
             Ok((node, _)) => node,
+            // They may be on their way in.
+            Err(Error::NotInRoom) if self.0.forwarders.has(room) => self.0.cluster.node().clone(),
             Err(Error::NotInRoom | Error::Refused(_)) => return Ok(()),
             Err(error) => return Err(error),
         };

@@ -30,6 +30,8 @@ pub(super) struct Arriving {
     generation: Generation,
     /// The generation whose token was shown.
     resumes: Option<Generation>,
+    /// Had a place when they asked: its grace may end while the engine answers.
+    had_place: bool,
     pub(super) reply: Reply,
 }
 
@@ -67,6 +69,7 @@ impl Local {
                 session,
                 generation,
                 resumes,
+                had_place: self.roster.has(user),
                 reply,
             },
         );
@@ -118,12 +121,14 @@ impl Local {
     }
 
     /// The room may have changed while the engine answered: who was banned meanwhile does not come in.
-    fn still_welcome(&self, join: &Join) -> Result<(), Refusal> {
+    fn still_welcome(&self, arriving: &Arriving) -> Result<(), Refusal> {
         let Some(replica) = &self.replica else {
             return Ok(());
         };
         let scene = &replica.view.scene;
-        match admit(scene, self.arrival(scene, join))? {
+        let mut arrival = self.arrival(scene, &arriving.join);
+        arrival.has_place |= arriving.had_place;
+        match admit(scene, arrival)? {
             Verdict::Welcome => Ok(()),
             Verdict::LookWhomTheyFollow => Err(Refusal::Social),
         }
@@ -160,7 +165,7 @@ impl Local {
         if newest {
             self.latest.remove(&user);
         }
-        let result = result.and_then(|sdp| self.still_welcome(&arriving.join).map(|()| sdp));
+        let result = result.and_then(|sdp| self.still_welcome(&arriving).map(|()| sdp));
         match result {
             Ok(sdp) if newest => self.admit(key, arriving, sdp),
             Ok(_) => {
@@ -182,6 +187,7 @@ impl Local {
             session,
             generation,
             resumes,
+            had_place: _,
             reply,
         } = arriving;
         let (user, device) = (join.person.id, join.device);
@@ -189,7 +195,8 @@ impl Local {
             .replica
             .as_ref()
             .is_some_and(|replica| replica.view.scene.holds(user));
-        let resumed = resumes.is_some() && (self.roster.has(user) || holds);
+        let lost_it = self.stays(user);
+        let resumed = resumes.is_some() && (self.roster.has(user) || holds) && !lost_it;
         let still_hushed = self.roster.get(user).is_some_and(|person| person.hushed);
         // Who comes without a resume token may have another microphone in hand: it starts switched off.
         let hushed = (!resumed || still_hushed) && self.has_open_microphone(user);
@@ -305,8 +312,31 @@ impl Local {
         });
     }
 
-    /// Leaving on a device where one is not, is nothing.
+    /// Ends a join under way: on that device, or on any.
+    pub(super) fn cancel_join(&mut self, user: UserId, device: Option<DeviceId>, why: LeftWhy) {
+        let Some(key) = self.latest.get(&user).copied() else {
+            return;
+        };
+        let joins_by = self.arriving.get(&key).map(|arriving| arriving.join.device);
+        if device.is_some() && device != joins_by {
+            return;
+        }
+        self.latest.remove(&user);
+        // The engine's answer finds nobody who waits for it, and the session is closed.
+        if let Some(arriving) = self.arriving.remove(&key) {
+            self.count_join("cancelled");
+            drop(arriving.reply.send(Err(match why {
+                LeftWhy::Banned => Refusal::Banned,
+                LeftWhy::MovedDevice => Refusal::Moved,
+                LeftWhy::Ended => Refusal::Ended,
+                LeftWhy::Left | LeftWhy::Removed | LeftWhy::LostConnection => Refusal::NotInRoom,
+            })));
+        }
+    }
+
+    /// Leaving on a device where one is not, is nothing. A join of that device under way is over.
     pub(super) fn leave(&mut self, user: UserId, device: DeviceId) {
+        self.cancel_join(user, Some(device), LeftWhy::Left);
         if self
             .roster
             .get(user)

@@ -242,7 +242,8 @@ impl Local {
         self.home.reported_at = Some(now);
         self.home.reported_audience = audience;
         let scene = &replica.view.scene;
-        let holders = scene.holders().filter(|user| self.roster.has(*user)).collect();
+        let here = |user| Some((user, self.roster.get(user)?.key.0));
+        let holders = scene.holders().filter_map(here).collect();
         let node = self.shared.cluster().node().clone();
         let asked = self.ask_home(Command::Report {
             node,
@@ -284,6 +285,17 @@ impl Local {
         self.run_errand();
     }
 
+    /// Somebody is back: what waits to be said of their leaving is not said. Gives whether it is being said already.
+    pub(super) fn stays(&mut self, user: UserId) -> bool {
+        let leaves = |errand: &Command| matches!(errand, Command::Leave { user: of, .. } if *of == user);
+        let said = self.home.errand_runs && self.home.errands.front().is_some_and(leaves);
+        let mut first = said;
+        self.home
+            .errands
+            .retain(|errand| std::mem::take(&mut first) || !leaves(errand));
+        said
+    }
+
     fn run_errand(&mut self) {
         if self.home.errand_runs {
             return;
@@ -303,7 +315,7 @@ impl Local {
             Some(Command::Leave { .. } | Command::Mute { .. })
         );
         let failed = reply.is_err_and(|error| error.retryable());
-        if failed && kept {
+        if failed && kept && !self.is_obsolete() {
             return;
         }
         if let Some(Command::Mute { user, .. }) = self.home.errands.pop_front() {
@@ -312,6 +324,12 @@ impl Local {
         if !failed {
             self.run_errand();
         }
+    }
+
+    /// Whether the errand that was carried out says of somebody that they left who is back meanwhile.
+    fn is_obsolete(&self) -> bool {
+        let errand = self.home.errands.front();
+        matches!(errand, Some(Command::Leave { user, .. }) if self.roster.has(*user))
     }
 
     /// A last word to the home that nobody waits for.

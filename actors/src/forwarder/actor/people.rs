@@ -6,7 +6,7 @@ use crate::forwarder::protocol::Refusal;
 use crate::forwarder::roster::{Link, Person};
 use crate::id::{DeviceId, SessionId, UserId};
 use crate::live::LiveMessage;
-use crate::room::{Command, Cut, Out, Version};
+use crate::room::{Command, Cut, Out, Presence, Version};
 use crate::rooms::LeftWhy;
 use crate::user::{self, RoomClaim, User};
 use mitalk_cluster::{AskError, Call};
@@ -131,29 +131,41 @@ impl Local {
     /// Puts somebody out: their session is closed at once and their place is gone. The resume token of whoever was put out,
     /// or went elsewhere, is refused from now on; who left or was lost may show it and comes in anew.
     pub(super) fn expel(&mut self, user: UserId, why: LeftWhy) {
-        self.latest.remove(&user);
-        if let Some(person) = self.forget(user) {
-            if matches!(why, LeftWhy::Removed | LeftWhy::Banned | LeftWhy::MovedDevice) {
-                self.spent.add(person.generation);
-                person
-                    .before
-                    .into_iter()
-                    .for_each(|before| self.spent.add(before));
-            }
-            self.tell_left(user, person.device, why);
-            self.release(vec![(user, person.session)]);
+        self.put_out(user, why);
+    }
+
+    fn put_out(&mut self, user: UserId, why: LeftWhy) -> Option<Person> {
+        // Who was lost may be coming back just now: their join goes on.
+        if why != LeftWhy::LostConnection {
+            self.cancel_join(user, None, why);
         }
+        let person = self.forget(user)?;
+        if matches!(why, LeftWhy::Removed | LeftWhy::Banned | LeftWhy::MovedDevice) {
+            self.spent.add(person.generation);
+            person
+                .before
+                .into_iter()
+                .for_each(|before| self.spent.add(before));
+        }
+        self.tell_left(user, person.device, why);
+        self.release(vec![(user, person.session)]);
+        Some(person)
     }
 
     /// Somebody goes; the home is told if it has to know.
     pub(super) fn depart(&mut self, user: UserId, why: LeftWhy) {
-        self.expel(user, why);
+        let Some(person) = self.put_out(user, why) else {
+            return;
+        };
         if self
             .replica
             .as_ref()
             .is_some_and(|replica| replica.view.scene.holds(user))
         {
-            self.errand(Command::Leave { user });
+            let node = self.shared.cluster().node().clone();
+            let session = person.key.0;
+            let presence = Presence { node, session };
+            self.errand(Command::Leave { user, presence });
         }
     }
 

@@ -4,7 +4,7 @@ use super::life;
 use super::{Decided, live};
 use crate::id::UserId;
 use crate::room::draft::Draft;
-use crate::room::{Change, Event, Refusal, Reply, State};
+use crate::room::{Change, Event, Presence, Refusal, Reply, State};
 use mitalk_cluster::{Context, NodeId};
 use std::time::Duration;
 
@@ -31,7 +31,7 @@ pub(super) fn report(
     state: &State,
     node: NodeId,
     audience: u32,
-    holders: Vec<UserId>,
+    holders: Vec<(UserId, u64)>,
     cx: &Context,
 ) -> Decided {
     state.scene().ok_or(Refusal::NotFound)?;
@@ -61,10 +61,12 @@ pub(super) fn part(state: &State, node: NodeId, cx: &Context) -> Decided {
     Ok(draft.done())
 }
 
-pub(super) fn leave(state: &State, user: UserId, cx: &Context) -> Decided {
+pub(super) fn leave(state: &State, user: UserId, presence: &Presence, cx: &Context) -> Decided {
     state.scene().ok_or(Refusal::NotFound)?;
     let mut draft = Draft::new(state, cx);
-    draft.release(user);
+    if !state.is_back_since(user, presence) {
+        draft.release(user);
+    }
     Ok(draft.done())
 }
 

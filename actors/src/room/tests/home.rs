@@ -19,6 +19,15 @@ pub(in crate::room) fn node(name: &str) -> NodeId {
     NodeId::new(name)
 }
 
+/// Somebody's session on node `a` has ended.
+pub(in crate::room) fn gone(who: u128, session: u64) -> Command {
+    let node = node("a");
+    Command::Leave {
+        user: user(who),
+        presence: Presence { node, session },
+    }
+}
+
 /// A home without cluster or store.
 pub(in crate::room) struct Home {
     pub(in crate::room) state: State,

@@ -1,6 +1,6 @@
 //! Forwarders, take-overs, and what is told.
 
-use super::home::{Home, node, user};
+use super::home::{Home, gone, node, user};
 use crate::room::*;
 use mitalk_cluster::{Target, Timestamp};
 
@@ -19,7 +19,7 @@ fn a_take_over_keeps_what_is_committed_and_drops_whom_nobody_reports() {
     );
     home.ask(Command::Register { node: node("a") }).unwrap();
     for _ in 0..UNSEEN_TICKS {
-        let holders = vec![user(1)];
+        let holders = vec![(user(1), 1)];
         home.ask(Command::Report {
             node: node("a"),
             audience: 1,
@@ -56,7 +56,7 @@ fn heartbeats_cost_no_commit_and_the_audience_is_told_once_a_second() {
     let commits = home.commits;
     for (n, ms) in [(1, 0), (2, 300), (3, 600), (4, 1_000)] {
         home.now = Timestamp(2_000_000 + ms);
-        let holders = vec![user(1)];
+        let holders = vec![(user(1), 1)];
         home.ask(Command::Report {
             node: node("a"),
             audience: n,
@@ -167,4 +167,43 @@ fn a_microphone_is_no_news_for_the_hallway() {
         home.ask(Command::Mute { by: user, user }).unwrap();
     }
     assert_eq!(home.rows, rows);
+}
+
+#[test]
+fn who_is_back_keeps_their_place_whatever_is_told_late_of_the_session_before() {
+    let mut home = Home::opened(Limits::default());
+    home.stage(2);
+    let report = |on: &str, session| Command::Report {
+        node: node(on),
+        audience: 0,
+        holders: vec![(user(2), session)],
+    };
+    let on_stage = |home: &Home| home.scene().seat(user(2)).is_some();
+    home.ask(report("a", 7)).unwrap();
+    home.ask(gone(2, 6)).unwrap();
+    assert!(on_stage(&home), "session 7 is newer");
+    home.ask(Command::Register { node: node("b") }).unwrap();
+    home.ask(report("b", 1)).unwrap();
+    home.ask(gone(2, 7)).unwrap();
+    assert!(on_stage(&home), "they are on another node since");
+    home.ask(report("a", 8)).unwrap();
+    home.ask(gone(2, 9)).unwrap();
+    assert!(!on_stage(&home), "came and went between two reports");
+}
+
+#[test]
+fn a_node_that_starts_again_counts_its_sessions_anew() {
+    let mut home = Home::opened(Limits::default());
+    home.stage(2);
+    let holders = vec![(user(2), 900)];
+    let (node, audience) = (node("a"), 0);
+    let report = Command::Report {
+        node: node.clone(),
+        audience,
+        holders,
+    };
+    home.ask(report).unwrap();
+    home.ask(Command::Register { node }).unwrap();
+    home.ask(gone(2, 3)).unwrap();
+    assert!(home.scene().seat(user(2)).is_none());
 }

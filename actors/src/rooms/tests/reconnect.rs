@@ -214,3 +214,53 @@ async fn an_answer_that_is_lost_costs_no_place() {
         Some(Error::ResumeRefused)
     );
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_is_back_before_the_home_heard_that_they_left_keeps_their_place() {
+    let world = World::with(limits::Rooms {
+        grace_s: 1,
+        ..limits::Rooms::default()
+    })
+    .await;
+    let (room, host) = world.host(1, titled("t")).await;
+    let mut guest = world.guest(2, room).await;
+    let other = world.guest(3, room).await;
+    let number = world.bring_on_stage(&host, &mut guest, room).await;
+
+    // The home is busy with a hand that the store does not take: what else it is told waits.
+    world.store_is_down(true);
+    let rooms = world.rooms.clone();
+    let hand = tokio::spawn(async move { rooms.raise_hand(&other.caller, room).await });
+    world.ears.close(guest.ear).await;
+    guest.is_told_to_leave(LeftWhy::LostConnection).await;
+    let back = world.join(&guest.caller, room, None).await.unwrap();
+    world.store_is_down(false);
+    drop(hand.await);
+    // They came without a token, so the home is told to mute them: after all that it had to be told before.
+    until!(
+        "the mute is decided, and on the same seat",
+        world.snapshot(&back, room).await.muted(user(2)) == Some(true)
+    );
+    assert_eq!(world.snapshot(&back, room).await.number(user(2)), Some(number));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn leaving_ends_a_join_under_way() {
+    let world = World::new().await;
+    let (room, _host) = world.host(1, titled("t")).await;
+    for n in 2..12 {
+        let caller = world.person(n).await;
+        let (_, sdp) = world.ears.offer().await;
+        let request = JoinRequest {
+            sdp,
+            resume_token: None,
+            link_key: None,
+            socket: None,
+        };
+        let join = world.rooms.join(&caller, room, request);
+        let (_, left) = tokio::join!(join, world.rooms.leave(&caller, room));
+        assert_eq!(left, Ok(()));
+        let seen = world.rooms.room(&caller, room, None).await.unwrap();
+        assert_eq!(seen.my_role, None, "the last word was to leave");
+    }
+}
