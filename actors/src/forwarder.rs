@@ -22,6 +22,7 @@
 
 mod actor;
 mod admission;
+mod claims;
 mod gate;
 mod ledger;
 mod link;

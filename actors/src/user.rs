@@ -26,7 +26,7 @@ pub use devices::{DeviceView, TOKEN_HISTORY};
 pub use earning::{ACCEPTED_PER_INVITE, EARNED_MOST, ROOMS_PER_INVITE, TakenPart, earned, rooms_to_next};
 pub use invites::SpentInvite;
 pub use notices::{KEPT_NOTICES, Origin};
-pub use presence::{Evicted, RoomClaim, SocketAt};
+pub use presence::{CLAIM_LEASE, Evicted, RoomClaim, SocketAt};
 pub use state::{Account, Live, State, Summary};
 
 use crate::id::{DeviceId, UserId};
@@ -181,9 +181,9 @@ impl Entity for User {
 
             C::Attach { socket, most, again } => presence::attach(state, socket, most, again, cx),
             C::Detach { socket } => Ok(presence::detach(state, socket)),
-            C::ClaimRoom(claim) => presence::claim(state, claim),
+            C::ClaimRoom { claim, again } => presence::claim(state, claim, again, cx),
             C::ReleaseRoom { session } => Ok(presence::release(state, session)),
-            C::FindRoom => presence::find(state),
+            C::FindRoom => presence::find(state, cx),
         }
     }
 
@@ -209,9 +209,10 @@ impl Entity for User {
         matches!(command, Command::Invite { .. } | Command::GrantInvites { .. })
     }
 
-    /// Sockets and the room are only known here: they must not be forgotten while they last.
+    /// Sockets are only known here: they must not be forgotten while they last. The claim of a room keeps nothing in memory:
+    /// as long as its session lasts it is made again more often than an idle account is forgotten.
     fn pinned(state: &State) -> bool {
-        !state.live.sockets.is_empty() || state.live.room.is_some()
+        !state.live.sockets.is_empty()
     }
 }
 

@@ -7,6 +7,7 @@ mod home;
 mod people;
 mod sight;
 
+use super::claims::Says;
 use super::gate::Permit;
 use super::ledger::Page;
 use super::node::Shared;
@@ -25,7 +26,6 @@ use doors::Arriving;
 use home::{HomeLink, Loaded};
 use mitalk_cluster::{AskError, Entity};
 use mitalk_media::{RoomKey, SessionEvent, SessionKey};
-use people::Claim;
 use ractor::{Actor, ActorProcessingErr, ActorRef};
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
@@ -86,7 +86,7 @@ pub(super) enum Message {
     Claimed {
         user: UserId,
         session: SessionId,
-        says: Claim,
+        says: Says,
     },
     Reported(HomeReply),
     ErrandDone(HomeReply),

@@ -2,22 +2,24 @@
 //!
 //! **Restart policy.** A forwarder that fails is started again at once, with its people and sockets from the ledger; the
 //! media engine's sessions are not touched. More than [`FAILURES`] failures of one room within [`WITHIN`] mean that
-//! restarting does not help: the room's sessions here are closed, and people come back by joining. A forwarder that stopped
-//! by itself is forgotten. The supervisor itself does nothing that can fail; should it die all the same, its forwarders
+//! restarting does not help: the room's sessions here are closed, their accounts and live sockets told, and people come back
+//! by joining. A forwarder that stopped by itself is forgotten. The supervisor itself does nothing that can fail; should it die all the same, its forwarders
 //! die with it and the node takes no more joins.
 
 use super::actor::{Envelope, Forwarder, Message, Start};
+use super::claims;
 use super::gate::{Gate, Permit};
 use super::ledger::Ledger;
 use super::link::Links;
 use super::metrics::Metrics;
 use super::protocol::Refusal;
 use super::token::Tokens;
-use crate::id::{RoomId, SocketId};
+use crate::id::{DeviceId, RoomId, SocketId, UserId};
 use crate::limits;
-use crate::live::{LiveSink, Sockets};
+use crate::live::{LiveMessage, LiveSink, Sockets};
 use crate::ports::Reads;
 use crate::room::Version;
+use crate::rooms::LeftWhy;
 use mitalk_cluster::Cluster;
 use mitalk_media::{RoomKey, SessionEvent, SessionKey};
 use ractor::{Actor, ActorCell, ActorId, ActorProcessingErr, ActorRef, SupervisionEvent};
@@ -82,6 +84,15 @@ impl Shared {
 
     pub(super) fn new_session_key(&self) -> SessionKey {
         SessionKey(self.next_key.fetch_add(1, Ordering::Relaxed))
+    }
+
+    /// The device's sockets learn that it is out of the room, whether they watch it or not.
+    pub(super) fn tell_left(&self, room: RoomId, user: UserId, device: DeviceId, why: LeftWhy) {
+        let sockets = self.sockets.of(user).into_iter();
+        for sink in sockets.filter(|sink| sink.device() == device) {
+            // A socket that is too slow closes, and asks when it is back.
+            let _ = sink.send(LiveMessage::LeftRoom { room, why });
+        }
     }
 
     fn running(&self) -> MutexGuard<'_, HashMap<RoomId, Running>> {
@@ -363,9 +374,16 @@ impl Watch {
         if let Some(key) = self.keys.get(&room) {
             self.shared.media.close_room(*key);
         }
-        let people = self.shared.ledger.page(room).people.len();
-        self.shared.metrics.people.sub(gauge(people));
+        let people = self.shared.ledger.page(room).people;
+        self.shared.metrics.people.sub(gauge(people.len()));
         self.close(room);
+        let mut sessions = Vec::with_capacity(people.len());
+        for (user, person) in people {
+            self.shared
+                .tell_left(room, user, person.device, LeftWhy::LostConnection);
+            sessions.push((user, person.session));
+        }
+        claims::release(&self.shared, sessions);
     }
 
     fn close(&mut self, room: RoomId) {

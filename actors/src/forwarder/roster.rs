@@ -27,8 +27,9 @@ pub(super) struct Person {
     pub(super) hushed: bool,
     /// The replica's version when they came in: later removals concern them.
     pub(super) since: Version,
-    /// When the person's account last confirmed that they are here.
-    pub(super) claimed: Option<Instant>,
+    pub(super) came: Instant,
+    /// When their account is told again that they are here; absent: now.
+    pub(super) claim_due: Option<Instant>,
 }
 
 /// How their network is.
@@ -151,7 +152,8 @@ mod tests {
             link: Link::There,
             hushed: false,
             since: Version::default(),
-            claimed: None,
+            came: Instant::now(),
+            claim_due: None,
         }
     }
 

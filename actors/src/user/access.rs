@@ -106,7 +106,7 @@ pub(super) fn sign_up(
         followed_lately: VecDeque::new(),
         followers_lately: VecDeque::new(),
     };
-    let summary = account.summary(me(cx), &state.live);
+    let summary = account.summary(cx, &state.live);
     Ok(Decision::reply(Reply::Account(Box::new(summary)))
         .send(Outgoing::to::<Phone>(
             account.phone.as_str(),
@@ -202,7 +202,7 @@ pub(super) fn redeem(state: &State, invite: InviteId, inviter: UserId, cx: &Cont
     }
     // Said again: the first time may have been lost on the way, and settling is idempotent.
     let kept = account.redeemed == Some(invite);
-    let summary = account.summary(me(cx), &state.live);
+    let summary = account.summary(cx, &state.live);
     Decision::reply(Reply::Account(Box::new(summary))).send(settle(kept))
 }
 
@@ -214,7 +214,7 @@ fn come_in(state: &State, account: &Account, by: Option<(InviteId, UserId)>, cx:
         user: me(cx),
         by: by.map(|(invite, _)| invite),
     };
-    let mut decision = Decision::reply(Reply::Account(Box::new(after.summary(me(cx), &state.live))))
+    let mut decision = Decision::reply(Reply::Account(Box::new(after.summary(cx, &state.live))))
         .event(Event::Access(change))
         .send(after.row(me(cx)))
         .send(Outgoing::to::<Phone>(account.phone.as_str(), &came_in))

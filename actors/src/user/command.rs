@@ -216,8 +216,15 @@ pub enum Command {
         /// Which.
         socket: SocketId,
     },
-    /// They are in this room, by this session, from now on. Memory only.
-    ClaimRoom(RoomClaim),
+    /// They are in this room, by this session. Memory only, and for [`CLAIM_LEASE`](super::CLAIM_LEASE): a session that goes
+    /// on claims again.
+    ClaimRoom {
+        /// The place.
+        claim: RoomClaim,
+        /// Claimed before: so long after they came in. Of two sessions the one that came in later stays then; a first claim
+        /// takes the place of any other.
+        again: Option<Duration>,
+    },
     /// That session is over. Memory only.
     ReleaseRoom {
         /// Which.
@@ -262,7 +269,7 @@ pub enum Reply {
         /// Older ones are in the table.
         more: bool,
     },
-    /// A room was claimed.
+    /// A room was claimed. [`Reply::Room`] instead: they are in that one since.
     Claimed {
         /// The claim that had to give way: its node has been told.
         evicted: Option<RoomClaim>,

@@ -181,7 +181,7 @@ pub(super) fn grant(state: &State, count: u32, most: u32, cx: &Context) -> Resul
         .user(me(cx))
         .count(u64::from(count));
     Ok(
-        Decision::reply(Reply::Account(Box::new(after.summary(me(cx), &state.live))))
+        Decision::reply(Reply::Account(Box::new(after.summary(cx, &state.live))))
             .event(Event::Invite(change))
             .send(audit.outgoing())
             .effect(state.tell(Tell::Changed)),

@@ -1,13 +1,20 @@
 //! Live sockets and the room a person is in: memory only, told anew by the nodes after the account moved.
 //!
 //! Claims are ordered by their arrival here. A person is in one room on one device: a later claim evicts the earlier one,
-//! and its node is told; a release by a session that was evicted changes nothing.
+//! and its node is told; a release by a session that was evicted changes nothing. A claim holds for a time only and is made
+//! again while its session lasts, so one whose release was lost ends by itself.
 
 use super::state::{Live, State};
 use super::{Effect, Event, Refusal, Reply, Tell, User};
 use crate::id::{DeviceId, RoomId, SessionId, SocketId};
-use mitalk_cluster::{Context, Decision, NodeId};
+use mitalk_cluster::{Context, Decision, NodeId, Timestamp};
 use serde::{Deserialize, Serialize};
+use std::time::Duration;
+
+/// A claim that was not made again for so long is none.
+pub const CLAIM_LEASE: Duration = Duration::from_secs(3 * 60);
+/// Sessions that are known to have ended. A claim and its release are on their way together for a moment only.
+const RELEASED: usize = 8;
 
 /// An attached socket.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -33,6 +40,23 @@ pub struct RoomClaim {
     pub node: NodeId,
 }
 
+/// A claim that holds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Held {
+    pub(super) claim: RoomClaim,
+    /// When they came in.
+    since: Timestamp,
+    /// When it was last claimed.
+    pub(super) renewed: Timestamp,
+}
+
+#[cfg(test)]
+impl Held {
+    pub(super) fn device(&self) -> DeviceId {
+        self.claim.device
+    }
+}
+
 /// Why a session has to leave its room.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -54,7 +78,9 @@ pub enum Change {
     /// A socket is gone.
     Detached(SocketId),
     /// They are in a room, or in none.
-    Room(Option<RoomClaim>),
+    Room(Option<Held>),
+    /// A session has ended.
+    Released(SessionId),
 }
 
 impl Change {
@@ -62,7 +88,13 @@ impl Change {
         match self {
             Self::Attached(socket) => live.sockets.push(socket.clone()),
             Self::Detached(socket) => live.sockets.retain(|other| other.socket != *socket),
-            Self::Room(claim) => live.room.clone_from(claim),
+            Self::Room(held) => live.room.clone_from(held),
+            Self::Released(session) => {
+                live.released.push_back(*session);
+                if live.released.len() > RELEASED {
+                    live.released.pop_front();
+                }
+            }
         }
     }
 }
@@ -110,7 +142,12 @@ pub(super) fn detach(state: &State, socket: SocketId) -> Decision<User> {
     }
 }
 
-pub(super) fn claim(state: &State, claim: RoomClaim) -> Result<Decision<User>, Refusal> {
+pub(super) fn claim(
+    state: &State,
+    claim: RoomClaim,
+    again: Option<Duration>,
+    cx: &Context,
+) -> Result<Decision<User>, Refusal> {
     // Who was put out may have a join under way that began before.
     if !state
         .active()?
@@ -120,18 +157,31 @@ pub(super) fn claim(state: &State, claim: RoomClaim) -> Result<Decision<User>, R
     {
         return Err(Refusal::NoDevice);
     }
-    let earlier = state.live.room.clone();
-    if earlier.as_ref() == Some(&claim) {
+    if state.live.released.contains(&claim.session) {
         return Ok(Decision::reply(Reply::Claimed { evicted: None }));
     }
-    let evicted = earlier.filter(|earlier| earlier.session != claim.session);
-    let decision = Decision::reply(Reply::Claimed {
+    let earlier = state.live.room_at(cx.now);
+    let since = match earlier.filter(|earlier| earlier.claim.session == claim.session) {
+        Some(same) => same.since,
+        None => cx.now - again.unwrap_or_default(),
+    };
+    let evicted = earlier.filter(|earlier| earlier.claim.session != claim.session);
+    if let Some(newer) = evicted.filter(|other| again.is_some() && other.since >= since) {
+        return Ok(Decision::reply(Reply::Room(Some(newer.claim.clone()))));
+    }
+    let known = earlier.is_some_and(|earlier| earlier.claim == claim);
+    let evicted = evicted.map(|earlier| earlier.claim.clone());
+    let (room, renewed) = (claim.room, cx.now);
+    let held = Held { claim, since, renewed };
+    let mut decision = Decision::reply(Reply::Claimed {
         evicted: evicted.clone(),
     })
-    .event(Event::Live(Change::Room(Some(claim.clone()))))
-    .effect(state.tell(Tell::Changed));
+    .event(Event::Live(Change::Room(Some(held))));
+    if !known {
+        decision = decision.effect(state.tell(Tell::Changed));
+    }
     Ok(evicted.into_iter().fold(decision, |decision, evicted| {
-        let why = if evicted.room == claim.room {
+        let why = if evicted.room == room {
             Evicted::MovedWithin
         } else {
             Evicted::Moved
@@ -140,18 +190,19 @@ pub(super) fn claim(state: &State, claim: RoomClaim) -> Result<Decision<User>, R
     }))
 }
 
-/// A forwarder that asks learns here that the person may not stay, should the word of it have been lost.
-pub(super) fn find(state: &State) -> Result<Decision<User>, Refusal> {
+/// Who asks for somebody that may not be in rooms learns it here.
+pub(super) fn find(state: &State, cx: &Context) -> Result<Decision<User>, Refusal> {
     if state.account.is_some() {
         state.in_use()?;
     }
-    Ok(Decision::reply(Reply::Room(state.live.room.clone())))
+    let held = state.live.room_at(cx.now);
+    Ok(Decision::reply(Reply::Room(held.map(|held| held.claim.clone()))))
 }
 
 /// Puts the person out of their room, if they are there by this device (absent: by any). A media session needs no token,
 /// so shutting a device out does not end it.
 pub(super) fn put_out(decision: Decision<User>, state: &State, device: Option<DeviceId>) -> Decision<User> {
-    let claim = state.live.room.as_ref();
+    let claim = state.live.room.as_ref().map(|held| &held.claim);
     match claim.filter(|claim| device.is_none_or(|device| claim.device == device)) {
         Some(claim) => decision
             .event(Event::Live(Change::Room(None)))
@@ -164,13 +215,12 @@ pub(super) fn put_out(decision: Decision<User>, state: &State, device: Option<De
 }
 
 pub(super) fn release(state: &State, session: SessionId) -> Decision<User> {
-    let decision = Decision::reply(Reply::Done);
-    if state
-        .live
-        .room
-        .as_ref()
-        .is_none_or(|claim| claim.session != session)
-    {
+    let mut decision = Decision::reply(Reply::Done);
+    if !state.live.released.contains(&session) {
+        decision = decision.event(Event::Live(Change::Released(session)));
+    }
+    let held = state.live.room.as_ref();
+    if held.is_none_or(|held| held.claim.session != session) {
         return decision;
     }
     decision

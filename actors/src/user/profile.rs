@@ -93,7 +93,7 @@ pub(super) fn lose_handle(state: &State, handle: &str, cx: &Context) -> Decision
 fn changed(state: &State, account: &Account, change: Change, cx: &Context) -> Decision<User> {
     let mut after = account.clone();
     change.fold(&mut after);
-    Decision::reply(Reply::Account(Box::new(after.summary(me(cx), &state.live))))
+    Decision::reply(Reply::Account(Box::new(after.summary(cx, &state.live))))
         .event(Event::Profile(change))
         .send(after.row(me(cx)))
         .effect(state.tell(Tell::Changed))

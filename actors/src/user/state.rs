@@ -4,9 +4,9 @@ use super::devices::Device;
 use super::earning::TakenPart;
 use super::invites::SpentInvite;
 use super::notices::Kept;
-use super::presence::{RoomClaim, SocketAt};
+use super::presence::{CLAIM_LEASE, Held, SocketAt};
 use super::{Effect, Refusal, Reply, Tell};
-use crate::id::{InviteId, RoomId, UserId};
+use crate::id::{InviteId, RoomId, SessionId, UserId};
 use crate::number::{PhoneKey, SealedNumber};
 use crate::person::{About, Standing};
 use crate::tables::{self, Change};
@@ -30,7 +30,16 @@ pub struct Live {
     /// Attached sockets, oldest first.
     pub(super) sockets: Vec<SocketAt>,
     /// The room they are in.
-    pub(super) room: Option<RoomClaim>,
+    pub(super) room: Option<Held>,
+    /// Sessions that have ended, oldest first: a claim of theirs may have been overtaken by its release.
+    pub(super) released: VecDeque<SessionId>,
+}
+
+impl Live {
+    /// The room they are in, unless its session has long not been heard of.
+    pub(super) fn room_at(&self, now: Timestamp) -> Option<&Held> {
+        self.room.as_ref().filter(|held| now.since(held.renewed) <= CLAIM_LEASE)
+    }
 }
 
 /// An account.
@@ -158,7 +167,7 @@ impl State {
 
     pub(super) fn summary(&self, cx: &Context) -> Result<Reply, Refusal> {
         let account = self.account()?;
-        Ok(Reply::Account(Box::new(account.summary(me(cx), &self.live))))
+        Ok(Reply::Account(Box::new(account.summary(cx, &self.live))))
     }
 
     /// What to say to all their sockets.
@@ -192,9 +201,9 @@ impl Account {
         Change::Profile(row).outgoing()
     }
 
-    pub(super) fn summary(&self, user: UserId, live: &Live) -> Summary {
+    pub(super) fn summary(&self, cx: &Context, live: &Live) -> Summary {
         Summary {
-            user,
+            user: me(cx),
             standing: self.standing(),
             ticket: self.ticket.filter(|_| !self.active),
             queued: self.queued,
@@ -209,7 +218,7 @@ impl Account {
             shown_as_inviter: self.shown_as_inviter,
             invites_left: if self.active { self.invites_left } else { 0 },
             devices: self.devices.len(),
-            room: live.room.as_ref().map(|claim| claim.room),
+            room: live.room_at(cx.now).map(|held| held.claim.room),
             notice_seq: self.notice_seq,
             notices_read: self.notices_read,
             revision: self.revision,

@@ -83,12 +83,22 @@ fn rotate(n: u128, presented: u8, next: u8) -> Command {
 
 fn claim(room: u128, session: u128) -> Command {
     let home = Home::default();
-    Command::ClaimRoom(RoomClaim {
+    let claim = RoomClaim {
         room: RoomId::new(home, room),
         session: SessionId::new(home, session),
         device: device(1),
         node: NodeId::new("one"),
-    })
+    };
+    Command::ClaimRoom { claim, again: None }
+}
+
+/// The same, made again so long after they came in.
+fn claim_again(room: u128, session: u128, seconds: u64) -> Command {
+    let Command::ClaimRoom { claim, .. } = claim(room, session) else {
+        panic!("a claim")
+    };
+    let again = Some(Duration::from_secs(seconds));
+    Command::ClaimRoom { claim, again }
 }
 
 #[test]
@@ -261,6 +271,70 @@ fn a_later_claim_of_a_room_evicts_the_earlier_one() {
         })
         .unwrap();
     assert_eq!(account.ask(Command::FindRoom), Ok(Reply::Room(None)));
+}
+
+fn in_session(account: &mut Model<User>) -> Option<SessionId> {
+    match account.ask(Command::FindRoom) {
+        Ok(Reply::Room(room)) => room.map(|room| room.session),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn a_claim_made_again_yields_to_who_came_later_and_to_nobody_else() {
+    let session = |n| SessionId::new(Home::default(), n);
+    let mut account = active();
+    account.ask(open(1, 1)).unwrap();
+    account.ask(claim(1, 1)).unwrap();
+    account.advance(Duration::from_secs(20));
+    account.ask(claim(2, 2)).unwrap();
+    account.advance(Duration::from_secs(20));
+    let Ok(Reply::Room(Some(newer))) = account.ask(claim_again(1, 1, 40)) else {
+        panic!("they went to another room since")
+    };
+    assert_eq!(newer.session, session(2));
+    assert_eq!(in_session(&mut account), Some(session(2)));
+    // The first claim of the third session never arrived.
+    account.advance(Duration::from_secs(20));
+    let Ok(Reply::Claimed { evicted: Some(evicted) }) = account.ask(claim_again(3, 3, 10)) else {
+        panic!("the third came later")
+    };
+    assert_eq!(evicted.session, session(2));
+    assert_eq!(in_session(&mut account), Some(session(3)));
+}
+
+#[test]
+fn a_claim_that_its_own_release_overtook_counts_for_nothing() {
+    let mut account = active();
+    account.ask(open(1, 1)).unwrap();
+    let session = SessionId::new(Home::default(), 1);
+    account.ask(Command::ReleaseRoom { session }).unwrap();
+    account.ask(claim(1, 1)).unwrap();
+    assert_eq!(in_session(&mut account), None);
+    account.ask(claim(1, 2)).unwrap();
+    assert!(in_session(&mut account).is_some());
+}
+
+#[test]
+fn a_claim_lasts_as_long_as_it_is_made_again() {
+    let mut account = active();
+    account.ask(open(1, 1)).unwrap();
+    account.ask(claim(1, 1)).unwrap();
+    for n in 1..=9 {
+        account.advance(CLAIM_LEASE / 3);
+        let seconds = (CLAIM_LEASE / 3).as_secs() * n;
+        account.ask(claim_again(1, 1, seconds)).unwrap();
+    }
+    assert!(in_session(&mut account).is_some());
+    assert!(!User::pinned(&account.state), "its session keeps it, not the memory");
+    account.advance(CLAIM_LEASE + Duration::from_secs(1));
+    assert_eq!(in_session(&mut account), None);
+    let Ok(Reply::Account(shown)) = account.ask(Command::Read) else {
+        panic!("an account")
+    };
+    assert_eq!(shown.room, None);
+    let evicted = account.ask(claim(2, 2));
+    assert_eq!(evicted, Ok(Reply::Claimed { evicted: None }), "there is nobody to put out");
 }
 
 #[test]

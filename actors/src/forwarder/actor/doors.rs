@@ -15,6 +15,7 @@ use crate::secrets;
 use crate::user::Evicted;
 use mitalk_media::{Rights, SessionKey};
 use std::time::Duration;
+use tokio::time::Instant;
 
 /// Joins that the media engine may be answering for one room.
 const ARRIVING: usize = 1_024;
@@ -212,7 +213,8 @@ impl Local {
             link: Link::There,
             hushed,
             since: since.unwrap_or_default(),
-            claimed: None,
+            came: Instant::now(),
+            claim_due: None,
         };
         self.shared.ledger.enter(self.room, &person);
         if let Some(earlier) = self.roster.enter(person) {

@@ -1,27 +1,19 @@
 //! Rights, what the media engine says of sessions, and the ways out.
 
 use super::{Local, Message, refuse};
-use crate::forwarder::node::Shared;
+use crate::forwarder::claims::{self, Says};
 use crate::forwarder::protocol::Refusal;
 use crate::forwarder::roster::{Link, Person};
 use crate::id::{DeviceId, SessionId, UserId};
-use crate::live::LiveMessage;
 use crate::room::{Command, Cut, Out, Presence, Version};
 use crate::rooms::LeftWhy;
-use crate::user::{self, RoomClaim, User};
-use mitalk_cluster::{AskError, Call};
+use crate::user::RoomClaim;
 use mitalk_media::{Gone, Rights, SessionEvent, SessionKey};
 use std::time::Duration;
 use tokio::time::Instant;
 
-/// How long an account may take for a claim or a release.
-const DEADLINE: Duration = Duration::from_secs(5);
-/// Claims live in the accounts' memory only, so they are made again after this time.
-const CLAIM_AGAIN: Duration = Duration::from_secs(60);
 /// Claims made anew per tick.
 const CLAIMS_PER_TICK: usize = 256;
-/// Tries for a release: an account that hears of none goes on saying that the person is in the room.
-const RELEASE_TRIES: usize = 3;
 
 impl Local {
     pub(super) fn cut_of(&self, user: UserId) -> Option<Cut> {
@@ -148,7 +140,7 @@ impl Local {
                 .for_each(|before| self.spent.add(before));
         }
         self.tell_left(user, person.device, why);
-        self.release(vec![(user, person.session)]);
+        claims::release(&self.shared, vec![(user, person.session)]);
         Some(person)
     }
 
@@ -197,7 +189,7 @@ impl Local {
                 sessions.push((user, person.session));
             }
         }
-        self.release(sessions);
+        claims::release(&self.shared, sessions);
         for socket in self.watchers.clear() {
             self.shared.ledger.unwatch(self.room, socket);
         }
@@ -283,103 +275,57 @@ impl Local {
             }
             self.reconcile(seat.user);
         }
-        let old = |person: &&Person| {
-            person
-                .claimed
-                .is_none_or(|at| now.duration_since(at) >= CLAIM_AGAIN)
-        };
-        let unclaimed = self.roster.people().filter(old).take(CLAIMS_PER_TICK);
-        for user in unclaimed.map(|person| person.brief.id).collect::<Vec<_>>() {
-            self.claim_again(user);
+        let due = |person: &&Person| person.claim_due.is_none_or(|at| at <= now);
+        let due = self.roster.people().filter(due).take(CLAIMS_PER_TICK);
+        for user in due.map(|person| person.brief.id).collect::<Vec<_>>() {
+            self.make_claim(user, true);
         }
     }
 
-    /// Tells the account that the person is here. It orders the claims of a person's devices.
+    /// Tells the account that the person is here.
     pub(super) fn claim(&mut self, user: UserId) {
-        let Some(claim) = self.claim_of(user) else { return };
-        let shared = self.shared.clone();
-        self.later(async move {
-            Message::Claimed {
-                user,
-                session: claim.session,
-                says: make(&shared, user, claim).await,
-            }
-        });
+        self.make_claim(user, false);
     }
 
-    /// Makes a claim again that the account may have forgotten, unless it has a newer one: the word that this session
-    /// has to go may have been lost.
-    fn claim_again(&mut self, user: UserId) {
-        let Some(claim) = self.claim_of(user) else { return };
+    fn make_claim(&mut self, user: UserId, again: bool) {
+        let Some((claim, since)) = self.claim_of(user) else {
+            return;
+        };
         let shared = self.shared.clone();
         self.later(async move {
             let session = claim.session;
-            let command = user::Command::FindRoom;
-            let asked = shared
-                .cluster()
-                .ask::<User>(&user.to_string(), command, Call::within(DEADLINE))
-                .await;
-            let says = match asked {
-                Ok(user::Reply::Room(Some(newer))) if newer.session != session => Claim::Elsewhere,
-                Ok(user::Reply::Room(None)) => make(&shared, user, claim).await,
-                Err(AskError::Refused(_)) => Claim::Refused,
-                _ => Claim::Here,
-            };
+            let again = again.then(|| since.elapsed());
+            let says = claims::make(&shared, user, claim, again).await;
             Message::Claimed { user, session, says }
         });
     }
 
-    fn claim_of(&mut self, user: UserId) -> Option<RoomClaim> {
+    fn claim_of(&mut self, user: UserId) -> Option<(RoomClaim, Instant)> {
         let node = self.shared.cluster().node().clone();
         let person = self.roster.get_mut(user)?;
         // Already now: a claim under way is not made twice.
-        person.claimed = Some(Instant::now());
-        Some(RoomClaim {
+        person.claim_due = Some(Instant::now() + claims::AGAIN);
+        let claim = RoomClaim {
             room: self.room,
             session: person.session,
             device: person.device,
             node,
-        })
+        };
+        Some((claim, person.came))
     }
 
-    /// A claim that got no answer counts until it is made again.
-    pub(super) fn claimed(&mut self, user: UserId, session: SessionId, says: Claim) {
-        if self
-            .roster
-            .get(user)
-            .is_none_or(|person| person.session != session)
-        {
+    pub(super) fn claimed(&mut self, user: UserId, session: SessionId, says: Says) {
+        let Some(person) = self.roster.get_mut(user).filter(|person| person.session == session) else {
             return;
-        }
+        };
         match says {
-            Claim::Here => {}
-            Claim::Elsewhere => self.depart(user, LeftWhy::MovedDevice),
-            Claim::Refused => self.depart(user, LeftWhy::Removed),
+            Says::Here => {}
+            Says::Nothing => person.claim_due = Some(Instant::now() + claims::RETRY),
+            // As when the account tells it: the home must not hear that they left.
+            Says::Elsewhere { within: true } => self.expel(user, LeftWhy::MovedDevice),
+            Says::Elsewhere { within: false } => self.depart(user, LeftWhy::MovedDevice),
+            Says::Refused => self.depart(user, LeftWhy::Removed),
         }
-    }
-
-    /// Tells accounts that these sessions are over.
-    fn release(&self, sessions: Vec<(UserId, SessionId)>) {
-        if sessions.is_empty() {
-            return;
-        }
-        let shared = self.shared.clone();
-        tokio::spawn(async move {
-            for (user, session) in sessions {
-                for _ in 0..RELEASE_TRIES {
-                    let command = user::Command::ReleaseRoom { session };
-                    let call = Call::within(DEADLINE);
-                    match shared
-                        .cluster()
-                        .ask::<User>(&user.to_string(), command, call)
-                        .await
-                    {
-                        Err(error) if error.retryable() => {}
-                        _ => break,
-                    }
-                }
-            }
-        });
     }
 
     /// The device's sockets learn that it is out, whether they watch or not.
@@ -387,37 +333,6 @@ impl Local {
         for socket in self.watchers.take(user, device) {
             self.shared.ledger.unwatch(self.room, socket);
         }
-        for sink in self
-            .shared
-            .sockets
-            .of(user)
-            .into_iter()
-            .filter(|sink| sink.device() == device)
-        {
-            // A socket that is too slow closes, and asks when it is back.
-            let _ = sink.send(LiveMessage::LeftRoom { room: self.room, why });
-        }
-    }
-}
-
-/// What an account says to a claim.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::forwarder) enum Claim {
-    Here,
-    /// The person has joined elsewhere since.
-    Elsewhere,
-    /// The person may not be in rooms (any more).
-    Refused,
-}
-
-async fn make(shared: &Shared, user: UserId, claim: RoomClaim) -> Claim {
-    let command = user::Command::ClaimRoom(claim);
-    match shared
-        .cluster()
-        .ask::<User>(&user.to_string(), command, Call::within(DEADLINE))
-        .await
-    {
-        Err(AskError::Refused(_)) => Claim::Refused,
-        _ => Claim::Here,
+        self.shared.tell_left(self.room, user, device, why);
     }
 }

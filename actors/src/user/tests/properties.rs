@@ -55,6 +55,8 @@ fn step() -> impl Strategy<Value = Step> {
         }),
         (0..9u64).prop_map(|up_to| Command::ReadNotices { up_to }),
         (0..3u128, 0..3u128).prop_map(|(room, session)| claim(room, session)),
+        (0..3u128, 0..3u128, 0..300u64).prop_map(|(room, session, seconds)| claim_again(room, session, seconds)),
+        (0..3u128).prop_map(|n| Command::ReleaseRoom { session: SessionId::new(Home::default(), n) }),
         (0..3u128).prop_map(|n| Command::OfferInvites {
             invites: vec![invite_id(n)]
         }),
@@ -96,7 +98,7 @@ proptest! {
             prop_assert!(held.devices.len() <= 3 && held.notices.len() <= KEPT_NOTICES);
             prop_assert!(!held.active || held.offered.is_empty());
             let in_room = account.state.live.room.as_ref();
-            let may_be = |claim: &RoomClaim| !held.suspended && held.devices.iter().any(|device| device.id == claim.device);
+            let may_be = |room: &presence::Held| !held.suspended && held.devices.iter().any(|device| device.id == room.device());
             prop_assert!(in_room.is_none_or(may_be), "nobody who was shut out is in a room");
             before = now;
         }
