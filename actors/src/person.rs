@@ -74,6 +74,63 @@ pub struct About {
     pub looking_for: String,
 }
 
+/// Changes what somebody writes about themselves; absent fields stay. The facade checks it, the account puts it over what is
+/// there by then.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Patch {
+    /// Display name.
+    pub name: Option<String>,
+    /// One line: what they do.
+    pub headline: Option<String>,
+    /// Company.
+    pub company: Option<String>,
+    /// A few sentences.
+    pub bio: Option<String>,
+    /// Topics.
+    pub topics: Option<Vec<String>>,
+    /// BCP 47 tags.
+    pub languages: Option<Vec<String>>,
+    /// `https` links.
+    pub links: Option<Vec<String>>,
+    /// What they offer.
+    pub offering: Option<String>,
+    /// What they look for.
+    pub looking_for: Option<String>,
+    /// Whether people one invited see by whom.
+    pub shown_as_inviter: Option<bool>,
+}
+
+impl Patch {
+    /// What is written then.
+    pub fn over(self, about: &About) -> About {
+        let Self {
+            name,
+            headline,
+            company,
+            bio,
+            topics,
+            languages,
+            links,
+            offering,
+            looking_for,
+            shown_as_inviter: _,
+        } = self;
+        let text = |new: Option<String>, old: &String| new.unwrap_or_else(|| old.clone());
+        let list = |new: Option<Vec<String>>, old: &Vec<String>| new.unwrap_or_else(|| old.clone());
+        About {
+            name: text(name, &about.name),
+            headline: text(headline, &about.headline),
+            company: text(company, &about.company),
+            bio: text(bio, &about.bio),
+            topics: list(topics, &about.topics),
+            languages: list(languages, &about.languages),
+            links: list(links, &about.links),
+            offering: text(offering, &about.offering),
+            looking_for: text(looking_for, &about.looking_for),
+        }
+    }
+}
+
 /// A person, as others see them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Profile {

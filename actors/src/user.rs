@@ -143,10 +143,7 @@ impl Entity for User {
             C::RevokeDevice { device } => devices::revoke(state, device, cx),
             C::Devices => Ok(Decision::reply(Reply::Devices(devices::list(state.account()?)))),
 
-            C::Describe {
-                about,
-                shown_as_inviter,
-            } => profile::describe(state, *about, shown_as_inviter, cx),
+            C::Describe { patch } => profile::describe(state, *patch, cx),
             C::SetHandle { handle, until } => profile::set_handle(state, handle, until, cx),
             C::LoseHandle { handle } => Ok(profile::lose_handle(state, &handle, cx)),
 

@@ -2,6 +2,8 @@
 
 mod patch;
 
+pub use crate::person::Patch;
+
 use super::Mitalk;
 use crate::caller::Caller;
 use crate::error::{Trouble, refusal};
@@ -60,31 +62,6 @@ impl Error {
     }
 }
 
-/// Changes a profile; absent fields stay.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Patch {
-    /// Display name.
-    pub name: Option<String>,
-    /// One line: what they do.
-    pub headline: Option<String>,
-    /// Company.
-    pub company: Option<String>,
-    /// A few sentences.
-    pub bio: Option<String>,
-    /// Topics.
-    pub topics: Option<Vec<String>>,
-    /// BCP 47 tags.
-    pub languages: Option<Vec<String>>,
-    /// `https` links.
-    pub links: Option<Vec<String>>,
-    /// What they offer.
-    pub offering: Option<String>,
-    /// What they look for.
-    pub looking_for: Option<String>,
-    /// Whether people one invited see by whom.
-    pub shown_as_inviter: Option<bool>,
-}
-
 impl Mitalk {
     /// The account.
     ///
@@ -103,15 +80,8 @@ impl Mitalk {
     /// # Errors
     /// [`Error::FieldInvalid`], [`Error::NotFound`], [`Error::Suspended`].
     pub async fn patch_profile(&self, caller: &Caller, patch: Patch) -> Result<Me, Error> {
-        let before = self
-            .ask_account::<Error>(caller.user, user::Command::Read, caller.plain_call())
-            .await?;
-        let shown_as_inviter = patch.shown_as_inviter.unwrap_or(before.shown_as_inviter);
-        let about = Box::new(patch.over(before.about, &self.limits.profile)?);
-        let describe = user::Command::Describe {
-            about,
-            shown_as_inviter,
-        };
+        let patch = Box::new(patch.checked(&self.limits.profile)?);
+        let describe = user::Command::Describe { patch };
         let account = self
             .ask_account::<Error>(caller.user, describe, caller.plain_call())
             .await?;

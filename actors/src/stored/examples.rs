@@ -6,7 +6,7 @@ use crate::id::{DeviceId, Home, InviteId, RoomId, SocketId, UserId};
 use crate::invite::{self, Invitee, Status};
 use crate::limits;
 use crate::number::{PhoneKey, SealedNumber};
-use crate::person::{About, NoticeKind};
+use crate::person::{NoticeKind, Patch};
 use crate::phase::{self, Admits};
 use crate::phone::{self, Secret};
 use crate::room::{self, HandRaising, Limits, Room, Settings, Visibility};
@@ -107,16 +107,17 @@ fn waiting_user() -> Model<User> {
 
 fn active_user() -> Model<User> {
     use user::Command as C;
-    let about = About {
-        name: "Ada".into(),
-        headline: "Builds bridges".into(),
-        company: "Bridges Ltd".into(),
-        bio: "Long ones.".into(),
-        topics: vec!["bridges".into()],
-        languages: vec!["en".into()],
-        links: vec!["https://example.org".into()],
-        offering: "advice".into(),
-        looking_for: "steel".into(),
+    let patch = Patch {
+        name: Some("Ada".into()),
+        headline: Some("Builds bridges".into()),
+        company: Some("Bridges Ltd".into()),
+        bio: Some("Long ones.".into()),
+        topics: Some(vec!["bridges".into()]),
+        languages: Some(vec!["en".into()]),
+        links: Some(vec!["https://example.org".into()]),
+        offering: Some("advice".into()),
+        looking_for: Some("steel".into()),
+        shown_as_inviter: Some(false),
     };
     let device = |n| DeviceId::new(Home::default(), n);
     let give = |n| C::Invite {
@@ -151,8 +152,7 @@ fn active_user() -> Model<User> {
             idle: HOUR,
         },
         C::Describe {
-            about: Box::new(about),
-            shown_as_inviter: false,
+            patch: Box::new(patch),
         },
         C::SetHandle {
             handle: "ada".into(),

@@ -4,7 +4,7 @@ use super::{DeviceView, Origin, RoomClaim, SocketAt, SpentInvite, Summary, Taken
 use crate::id::{DeviceId, Home, InviteId, RoomId, SessionId, SocketId, UserId};
 use crate::invite::{Invitee, Status};
 use crate::number::{PhoneKey, SealedNumber};
-use crate::person::{About, Notice, NoticeKind, Standing};
+use crate::person::{Notice, NoticeKind, Patch, Standing};
 use mitalk_cluster::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
@@ -113,10 +113,8 @@ pub enum Command {
 
     /// Changes what they write about themselves; checked against the limits by the caller.
     Describe {
-        /// All of it.
-        about: Box<About>,
-        /// Whether people they invited may show by whom.
-        shown_as_inviter: bool,
+        /// What changes.
+        patch: Box<Patch>,
     },
     /// A handle was claimed for them.
     SetHandle {

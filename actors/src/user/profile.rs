@@ -3,7 +3,7 @@
 use super::state::{Account, State, me};
 use super::{Event, Refusal, Reply, Tell, User};
 use crate::handle::{self, Handle};
-use crate::person::About;
+use crate::person::{About, Patch};
 use mitalk_cluster::{Context, Decision, Outgoing, Timestamp};
 
 /// What happened to the profile.
@@ -36,13 +36,11 @@ impl Change {
     }
 }
 
-pub(super) fn describe(
-    state: &State,
-    about: About,
-    shown_as_inviter: bool,
-    cx: &Context,
-) -> Result<Decision<User>, Refusal> {
+/// Only what the patch names: two that are made at the same time both count.
+pub(super) fn describe(state: &State, patch: Patch, cx: &Context) -> Result<Decision<User>, Refusal> {
     let account = state.in_use()?;
+    let shown_as_inviter = patch.shown_as_inviter.unwrap_or(account.shown_as_inviter);
+    let about = patch.over(&account.about);
     if account.about == about && account.shown_as_inviter == shown_as_inviter {
         return Ok(Decision::reply(state.summary(cx)?));
     }

@@ -5,7 +5,7 @@ mod properties;
 use super::*;
 use crate::id::{Home, InviteId, RoomId, SessionId, SocketId};
 use crate::invite::{Invite, Invitee, Status};
-use crate::person::{About, NoticeKind, Standing};
+use crate::person::{NoticeKind, Patch, Standing};
 use crate::testing::pure::Model;
 use crate::testing::{number, secrets};
 use mitalk_cluster::NodeId;
@@ -514,21 +514,21 @@ fn the_largest_account_fits_into_its_row() {
     let limits = crate::limits::Limits::default();
     let profile = &limits.profile;
     let text = |chars: usize| "\u{10348}".repeat(chars);
-    let about = About {
-        name: text(profile.name_chars),
-        headline: text(profile.headline_chars),
-        company: text(profile.company_chars),
-        bio: text(profile.bio_chars),
-        topics: vec![text(profile.topic_chars); profile.topics],
-        languages: vec!["x".repeat(35); profile.languages],
-        links: vec!["x".repeat(profile.link_chars); profile.links],
-        offering: text(profile.line_chars),
-        looking_for: text(profile.line_chars),
+    let patch = Patch {
+        name: Some(text(profile.name_chars)),
+        headline: Some(text(profile.headline_chars)),
+        company: Some(text(profile.company_chars)),
+        bio: Some(text(profile.bio_chars)),
+        topics: Some(vec![text(profile.topic_chars); profile.topics]),
+        languages: Some(vec!["x".repeat(35); profile.languages]),
+        links: Some(vec!["x".repeat(profile.link_chars); profile.links]),
+        offering: Some(text(profile.line_chars)),
+        looking_for: Some(text(profile.line_chars)),
+        shown_as_inviter: Some(true),
     };
     account
         .ask(Command::Describe {
-            about: Box::new(about),
-            shown_as_inviter: true,
+            patch: Box::new(patch),
         })
         .unwrap();
     let most = limits.invites.remembered;

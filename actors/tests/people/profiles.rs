@@ -92,6 +92,31 @@ async fn a_profile_is_what_its_owner_writes() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn of_changes_at_the_same_time_none_is_lost() {
+    let world = World::start().await;
+    let caller = world.sign_in(1).await;
+    let hidden = Patch {
+        shown_as_inviter: Some(false),
+        ..Patch::default()
+    };
+    let headlines = (0..10).map(|n| Patch {
+        headline: Some(format!("Analyst {n}")),
+        ..Patch::default()
+    });
+    let name = Patch {
+        name: Some("Ada".into()),
+        ..Patch::default()
+    };
+    let patches = headlines.chain([hidden, name]);
+    let answers = join_all(patches.map(|patch| world.mitalk.patch_profile(&caller, patch))).await;
+    assert!(answers.iter().all(Result::is_ok));
+    let me = world.me(&caller).await;
+    assert!(!me.shown_as_inviter, "a switch of privacy that was acknowledged");
+    assert_eq!(me.profile.about.name, "Ada");
+    assert!(me.profile.about.headline.starts_with("Analyst"));
+}
+
+#[tokio::test(start_paused = true)]
 async fn following_is_counted_once_and_told_once() {
     let world = World::start().await;
     world.phase(Admits::Open).await;

@@ -3,7 +3,6 @@
 
 use super::{Error, Patch};
 use crate::limits::Profile;
-use crate::person::About;
 use unicode_normalization::UnicodeNormalization;
 use unicode_segmentation::UnicodeSegmentation;
 
@@ -13,50 +12,37 @@ const BYTES_PER_CHAR: usize = 4;
 const LANGUAGE_BYTES: std::ops::RangeInclusive<usize> = 2..=35;
 
 impl Patch {
-    /// The profile with this patch on it.
-    pub(super) fn over(self, mut about: About, limits: &Profile) -> Result<About, Error> {
+    /// The same, tidied and within the limits.
+    pub(super) fn checked(self, limits: &Profile) -> Result<Self, Error> {
         if self.name.as_deref().is_some_and(|name| name.trim().is_empty()) {
             return Err(invalid("name", "a name has at least one character"));
         }
-        let fields = [
-            ("name", self.name, limits.name_chars, &mut about.name),
-            (
-                "headline",
-                self.headline,
-                limits.headline_chars,
-                &mut about.headline,
-            ),
-            ("company", self.company, limits.company_chars, &mut about.company),
-            ("offering", self.offering, limits.line_chars, &mut about.offering),
-            (
-                "looking_for",
-                self.looking_for,
-                limits.line_chars,
-                &mut about.looking_for,
-            ),
-        ];
-        for (field, text, most, target) in fields {
-            if let Some(text) = text {
-                *target = line(field, &text, most)?;
-            }
-        }
-        if let Some(bio) = self.bio {
-            about.bio = paragraphs("bio", &bio, limits.bio_chars)?;
-        }
-        if let Some(topics) = self.topics {
-            about.topics = list("topics", topics, limits.topics, |topic| {
+        let text = |field, text: Option<String>, most| match text {
+            Some(text) => line(field, &text, most).map(Some),
+            None => Ok(None),
+        };
+        let list = |field, entries: Option<Vec<String>>, most, check: &dyn Fn(&str) -> Result<String, Error>| {
+            entries.map(|entries| list(field, entries, most, check)).transpose()
+        };
+        Ok(Self {
+            name: text("name", self.name, limits.name_chars)?,
+            headline: text("headline", self.headline, limits.headline_chars)?,
+            company: text("company", self.company, limits.company_chars)?,
+            offering: text("offering", self.offering, limits.line_chars)?,
+            looking_for: text("looking_for", self.looking_for, limits.line_chars)?,
+            bio: match self.bio {
+                Some(bio) => Some(paragraphs("bio", &bio, limits.bio_chars)?),
+                None => None,
+            },
+            topics: list("topics", self.topics, limits.topics, &|topic| {
                 some("topics", line("topics", topic, limits.topic_chars)?)
-            })?;
-        }
-        if let Some(languages) = self.languages {
-            about.languages = list("languages", languages, limits.languages, language)?;
-        }
-        if let Some(links) = self.links {
-            about.links = list("links", links, limits.links, |link| {
+            })?,
+            languages: list("languages", self.languages, limits.languages, &language)?,
+            links: list("links", self.links, limits.links, &|link| {
                 https("links", link, limits.link_chars)
-            })?;
-        }
-        Ok(about)
+            })?,
+            shown_as_inviter: self.shown_as_inviter,
+        })
     }
 }
 
@@ -160,18 +146,17 @@ fn https(field: &'static str, link: &str, most: usize) -> Result<String, Error> 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::person::About;
     use proptest::prelude::*;
 
     fn patch(change: impl FnOnce(&mut Patch)) -> Result<About, Error> {
         let mut patch = Patch::default();
         change(&mut patch);
-        patch.over(
-            About {
-                name: "Ada".into(),
-                ..About::default()
-            },
-            &Profile::default(),
-        )
+        let about = About {
+            name: "Ada".into(),
+            ..About::default()
+        };
+        Ok(patch.checked(&Profile::default())?.over(&about))
     }
 
     fn refused(change: impl FnOnce(&mut Patch)) -> &'static str {
