@@ -253,8 +253,8 @@ pub enum Refusal {
     /// The list of bans is full.
     #[error("the list of bans is full; remove the person instead")]
     BansFull,
-    /// The person has asked enough people in.
-    #[error("you have asked as many people into this room as one may")]
+    /// The person, or all together, have asked enough people in.
+    #[error("no more people can be asked into this room; share its link instead")]
     PingsFull,
     /// Nobody removes or bans themselves.
     #[error("leave the room instead")]

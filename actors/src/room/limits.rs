@@ -18,8 +18,8 @@ pub(super) const MAX_BANS: usize = 500;
 pub(super) const MAX_TOPICS: usize = 10;
 /// The longest title or topic that a configuration may allow, in user-perceived characters.
 pub(super) const MAX_CHARACTERS: usize = 100;
-/// Pings that a room remembers, for closed rooms and against repeats; the oldest is forgotten.
-pub(super) const PINGS_REMEMBERED: usize = 150;
+/// The most people who can be asked into one room, by all who are in it: who was asked into a closed room stays so.
+pub(super) const MAX_PINGS: usize = 150;
 
 /// The longest tick that a configuration may ask for.
 const MAX_TICK_MS: u64 = 60_000;
@@ -47,7 +47,7 @@ pub struct Limits {
     pub invitations: usize,
     /// People who may not come back.
     pub bans: usize,
-    /// Remembered pings of one person.
+    /// People whom one person may ask in.
     pub pings: usize,
     /// How long the stage may be empty before the room ends.
     pub empty_stage: Duration,
@@ -128,7 +128,7 @@ impl Limits {
             ("hands", self.hands, MAX_HANDS),
             ("stage_invitations", self.invitations, MAX_INVITATIONS),
             ("bans", self.bans, MAX_BANS),
-            ("pings", self.pings, PINGS_REMEMBERED),
+            ("pings", self.pings, MAX_PINGS),
         ];
         match fields
             .into_iter()

@@ -129,12 +129,20 @@ proptest! {
 
     #[test]
     fn limits_hold_whatever_happens(steps in prop::collection::vec(step(), 1..80)) {
-        run(steps, |_, _, _, home| {
+        run(steps, |before, command, _, home| {
             let (scene, limits) = (home.scene(), small());
+            let asked_in = before.pinged.iter().map(|ping| ping.user);
+            for asked in asked_in.filter(|asked| !scene.ended && !scene.banned.contains(asked)) {
+                assert!(scene.was_pinged(asked), "{command:?} takes back that {asked} was asked in");
+            }
             assert!(scene.stage.len() <= limits.stage);
             assert!(scene.hands.len() <= limits.hands);
             assert!(scene.invitations.len() <= limits.invitations);
             assert!(scene.banned.len() <= limits.bans);
+            for person in 1..=PEOPLE {
+                let asked = scene.pinged.iter().filter(|ping| ping.by == user(person)).count();
+                assert!(asked <= limits.pings);
+            }
         });
     }
 

@@ -284,7 +284,7 @@ pub(crate) fn apply(scene: &mut Scene, passing: &mut Passing, version: Version, 
         Change::HandDown(user, _) => scene.hands.retain(|hand| hand.user != *user),
         Change::Invited(invitation) => scene.invitations.push(*invitation),
         Change::Uninvited(user) => scene.invitations.retain(|invitation| invitation.user != *user),
-        Change::Pinged(ping) => remember(&mut scene.pinged, *ping),
+        Change::Pinged(ping) => scene.pinged.push(*ping),
         Change::Out(user, Out::Banned) => {
             scene.banned.insert(*user);
             scene.pinged.retain(|ping| ping.user != *user);
@@ -313,12 +313,4 @@ pub(crate) fn apply(scene: &mut Scene, passing: &mut Passing, version: Version, 
             *passing = Passing::default();
         }
     }
-}
-
-fn remember(pinged: &mut Vec<Ping>, ping: Ping) {
-    pinged.retain(|old| old.user != ping.user);
-    if pinged.len() >= super::limits::PINGS_REMEMBERED {
-        pinged.remove(0);
-    }
-    pinged.push(ping);
 }

@@ -277,7 +277,16 @@ fn removing_takes_everything_and_banning_keeps_out() {
         by: user(1),
         user: user(2),
     };
-    assert_eq!(home.ask(invite), Err(Refusal::Banned));
+    let rows = home.rows;
+    assert!(home.ask(invite).is_ok(), "nobody learns of the ban");
+    assert!(home.scene().invitation(user(2)).is_none());
+    let ping = Command::Ping {
+        by: user(1),
+        user: user(2),
+    };
+    assert!(home.ask(ping).is_ok());
+    assert!(!home.scene().was_pinged(user(2)));
+    assert_eq!(home.rows, rows, "and nobody is told anything");
     assert_eq!(
         home.ask(Command::Ban {
             by: user(1),

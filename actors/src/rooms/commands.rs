@@ -216,7 +216,7 @@ impl Rooms {
     /// Asks a contact of the caller into the room.
     ///
     /// # Errors
-    /// Not in the room; not a contact; banned from the room; enough people asked.
+    /// Not in the room; not a contact; enough people asked. Somebody who is banned is not told, and neither is the caller.
     pub async fn ping(&self, caller: &Caller, room: RoomId, user: UserId) -> Result<(), Error> {
         self.locate(caller, room).await?;
         let contact =

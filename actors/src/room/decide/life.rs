@@ -4,6 +4,7 @@ use super::{Decided, live, run_by};
 use crate::events::{Actor, Notices};
 use crate::id::{RoomId, UserId};
 use crate::room::draft::{Draft, by as doer};
+use crate::room::limits::MAX_PINGS;
 use crate::room::{
     Change, Effect, Event, Limits, Patch, Ping, Refusal, Reply, Role, Scene, Settings, State, Visibility,
 };
@@ -89,16 +90,15 @@ pub(super) fn renew_link(state: &State, by: UserId, old: u32, cx: &Context) -> D
 }
 
 pub(super) fn ping(state: &State, by: UserId, user: UserId, cx: &Context) -> Decided {
+    let limits = state.limits().ok_or(Refusal::NotFound)?;
     let scene = live(state)?;
-    if scene.banned.contains(&user) {
-        return Err(Refusal::Banned);
-    }
     let mut draft = Draft::new(state, cx);
-    if scene.was_pinged(user) {
+    // Who is banned is nobody's business: the answer is the same, and nobody is told.
+    if scene.was_pinged(user) || scene.banned.contains(&user) {
         return Ok(draft.done());
     }
     let so_far = scene.pinged.iter().filter(|ping| ping.by == by).count();
-    if state.limits().is_some_and(|limits| so_far >= limits.pings) {
+    if so_far >= limits.pings || scene.pinged.len() >= MAX_PINGS {
         return Err(Refusal::PingsFull);
     }
     draft.change(Change::Pinged(Ping { user, by }));

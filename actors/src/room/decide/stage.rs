@@ -13,8 +13,9 @@ const FIRST_GUEST: u32 = 2;
 /// By a moderator's own wish, or as the answer to a raised hand, which then goes down.
 pub(super) fn invite(state: &State, by: UserId, user: UserId, cx: &Context) -> Decided {
     let scene = run_by(state, by)?;
+    // Gone: as whoever left meanwhile, without saying why.
     if scene.banned.contains(&user) {
-        return Err(Refusal::Banned);
+        return Ok(Draft::new(state, cx).done());
     }
     if scene.seat(user).is_some() {
         return Err(Refusal::AlreadyOnStage);

@@ -71,6 +71,26 @@ fn limits_hold() {
 }
 
 #[test]
+fn nobody_who_was_asked_in_makes_room_for_others() {
+    let mut home = Home::opened(Limits::default());
+    let ping = |n: usize| Command::Ping {
+        by: user(1 + n as u128 / 50),
+        user: user(1_000 + n as u128),
+    };
+    for n in 0..limits::MAX_PINGS {
+        home.ask(ping(n)).unwrap();
+    }
+    assert_eq!(home.ask(ping(limits::MAX_PINGS)), Err(Refusal::PingsFull));
+    assert!(home.ask(ping(0)).is_ok(), "a repeat");
+    assert!(home.scene().was_pinged(user(1_000)), "the first stays asked in");
+    let another = Command::Ping {
+        by: user(1),
+        user: user(999),
+    };
+    assert_eq!(home.ask(another), Err(Refusal::PingsFull));
+}
+
+#[test]
 fn the_fullest_room_fits_its_row() {
     let limits = Limits {
         title: limits::MAX_CHARACTERS,
@@ -80,7 +100,7 @@ fn the_fullest_room_fits_its_row() {
         hands: limits::MAX_HANDS,
         invitations: limits::MAX_INVITATIONS,
         bans: limits::MAX_BANS,
-        pings: limits::PINGS_REMEMBERED,
+        pings: limits::MAX_PINGS,
         ..Limits::default()
     };
     assert_eq!(limits.validate(), Ok(()));
