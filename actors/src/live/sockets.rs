@@ -20,6 +20,15 @@ pub enum Revoked {
     Suspended,
 }
 
+impl From<Revoked> for CloseReason {
+    fn from(revoked: Revoked) -> Self {
+        match revoked {
+            Revoked::Device => Self::Revoked,
+            Revoked::Suspended => Self::Suspended,
+        }
+    }
+}
+
 /// All live sockets of one node.
 #[derive(Debug, Default)]
 pub struct Sockets(Mutex<Table>);

@@ -5,10 +5,10 @@ use super::{Core, Mitalk, random_bits};
 use crate::caller::Caller;
 use crate::error::Trouble;
 use crate::id::{SocketId, UserId};
-use crate::live::{LiveMessage, LiveSink, LiveStream, REMEMBERED};
+use crate::live::{CloseReason, LiveMessage, LiveSink, LiveStream, REMEMBERED, Revoked};
 use crate::user::{self, SocketAt, Summary, User};
 use futures::{StreamExt, stream};
-use mitalk_cluster::{Call, ShardId, ShardListener, StoreError, Timestamp};
+use mitalk_cluster::{AskError, Call, ShardId, ShardListener, StoreError, Timestamp};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::Notify;
@@ -48,7 +48,7 @@ impl Mitalk {
     /// before an older one: its sequence says so.
     ///
     /// # Errors
-    /// As for `me`; [`Trouble::Overloaded`] if the node holds too many sockets.
+    /// As for `me`; also if the device was signed out; [`Trouble::Overloaded`] if the node holds too many sockets.
     pub async fn attach(
         &self,
         caller: &Caller,
@@ -74,6 +74,11 @@ impl Mitalk {
                 retry_after: Duration::from_secs(1),
             }
             .into());
+        }
+        // Shut out before the socket could be found, it would not have been closed.
+        if let Some(revoked) = self.revoked(caller.user, caller.device) {
+            session.sink.close(revoked.into());
+            return Err(revoked.into());
         }
         // What was said between attaching and being registered went nowhere: it is read now.
         let now = self
@@ -240,8 +245,12 @@ impl Mitalk {
             .cluster
             .ask::<User>(&sink.user().to_string(), attach, Call::within(DEADLINE))
             .await;
-        if let Err(error) = asked {
-            tracing::debug!(%error, "socket not attached anew");
+        match asked {
+            Ok(_) => {}
+            // Shut out, and the word of it was lost.
+            Err(AskError::Refused(user::Refusal::NoDevice)) => sink.close(CloseReason::Revoked),
+            Err(AskError::Refused(user::Refusal::Suspended)) => sink.close(CloseReason::Suspended),
+            Err(error) => tracing::debug!(%error, "socket not attached anew"),
         }
         if self.sockets.sink(sink.user(), sink.id()).is_none() {
             self.detach(&sink).await;
@@ -265,6 +274,16 @@ impl Mitalk {
     }
 }
 
+impl From<Revoked> for Error {
+    fn from(revoked: Revoked) -> Self {
+        match revoked {
+            // As the account itself says of a device that it does not know.
+            Revoked::Device => Self::NotFound,
+            Revoked::Suspended => Self::Suspended,
+        }
+    }
+}
+
 impl LiveSession {
     /// The socket.
     pub fn socket(&self) -> SocketId {
@@ -281,7 +300,7 @@ impl Drop for LiveSession {
     fn drop(&mut self) {
         let (core, sink) = (self.core.clone(), self.sink.clone());
         core.sockets.remove(sink.id());
-        sink.close(crate::live::CloseReason::Restart);
+        sink.close(CloseReason::Restart);
         let Ok(runtime) = tokio::runtime::Handle::try_current() else {
             return;
         };

@@ -174,6 +174,12 @@ fn active_user() -> Model<User> {
         C::ReadNotices { up_to: 1 },
         C::Suspend { suspended: true },
         C::Suspend { suspended: false },
+        C::OpenDevice {
+            device: device(1),
+            name: "phone".into(),
+            hash: [1; 32],
+            most: 3,
+        },
         C::Attach {
             socket: user::SocketAt {
                 node: mitalk_cluster::NodeId::new("one"),

@@ -106,7 +106,10 @@ pub(super) fn attach(
     again: bool,
     cx: &Context,
 ) -> Result<Decision<User>, Refusal> {
-    state.in_use()?;
+    // A socket may be attaching while its device is signed out.
+    if !state.in_use()?.devices.iter().any(|device| device.id == socket.device) {
+        return Err(Refusal::NoDevice);
+    }
     let summary = state.summary(cx)?;
     let sockets = &state.live.sockets;
     if sockets.iter().any(|other| other.socket == socket.socket) {

@@ -410,6 +410,9 @@ fn a_lost_number_takes_the_handle_along() {
 #[test]
 fn a_socket_gives_way_to_the_same_devices_next_one() {
     let mut account = active();
+    for n in 1..=3 {
+        account.ask(open(n, n as u8)).unwrap();
+    }
     let socket = |n: u128, on: u128| {
         let socket = SocketId::new(Home::default(), n);
         Command::Attach {
@@ -609,4 +612,24 @@ fn the_largest_account_fits_into_its_row() {
         "the largest account has {} bytes",
         mitalk_cluster::wire::encode(&account.state).len()
     );
+}
+
+#[test]
+fn no_socket_is_attached_of_a_device_that_was_shut_out() {
+    let mut account = active();
+    account.ask(open(1, 1)).unwrap();
+    let attach = |again| Command::Attach {
+        socket: SocketAt {
+            node: NodeId::new("one"),
+            socket: SocketId::new(Home::default(), 1),
+            device: device(1),
+        },
+        most: 2,
+        again,
+    };
+    account.ask(attach(false)).unwrap();
+    account.ask(Command::RevokeDevice { device: device(1) }).unwrap();
+    for again in [false, true] {
+        assert_eq!(account.ask(attach(again)), Err(Refusal::NoDevice));
+    }
 }

@@ -174,6 +174,21 @@ async fn a_suspended_persons_socket_is_closed() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_socket_that_attaches_while_its_device_is_signed_out_ends() {
+    let world = World::start().await;
+    let caller = world.active(1).await;
+    for _ in 0..8 {
+        let device = world.sign_in(1).await;
+        let (sink, _stream) = world.mitalk.live_queue(&device);
+        let attach = world.mitalk.attach(&device, sink.clone(), 0);
+        let (attached, revoked) = tokio::join!(attach, world.mitalk.revoke(&caller, device.device));
+        revoked.unwrap();
+        let ended = async || (attached.is_err() || sink.closed().is_some()).then_some(());
+        until("the socket ends", ended).await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_poison_event_goes_to_the_dead_letters_and_the_rest_goes_on() {
     let world = World::start().await;
     let poison = Event {
