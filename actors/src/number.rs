@@ -19,7 +19,7 @@ pub const BLOCK_DIGITS: usize = 4;
 #[error("not a valid mobile number in international form, like +49 and the rest")]
 pub struct Invalid;
 
-/// A valid phone number. Made only by [`PhoneNumber::parse`].
+/// A valid phone number. Made by [`PhoneNumber::parse`], or once it was.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct PhoneNumber(Arc<str>);
 
@@ -42,6 +42,11 @@ impl PhoneNumber {
         Ok(Self(
             number.format().mode(phonenumber::Mode::E164).to_string().into(),
         ))
+    }
+
+    /// A number that was valid when it was sealed. Numbering plans change: that must not make it unreadable.
+    pub(crate) fn sealed_before(e164: &str) -> Self {
+        Self(e164.into())
     }
 
     /// The number in E.164. For the text message's provider and for sealing: never for a log.

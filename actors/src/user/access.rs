@@ -25,7 +25,7 @@ pub(super) struct Number {
 }
 
 /// What happened to access.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub enum Change {
     /// They hold an invite.
     Offered(InviteId),
@@ -42,16 +42,18 @@ pub enum Change {
     },
     /// An operator stopped it, or let it go on.
     Suspended(bool),
+    /// The number was sealed anew, by a newer key.
+    Resealed(SealedNumber),
 }
 
 impl Change {
     pub(super) fn fold(&self, account: &mut Account) {
         account.revision += 1;
-        match *self {
-            Self::Offered(invite) => account.offered.push(invite),
-            Self::OfferGone(invite) => account.offered.retain(|other| *other != invite),
+        match self {
+            Self::Offered(invite) => account.offered.push(*invite),
+            Self::OfferGone(invite) => account.offered.retain(|other| other != invite),
             Self::Queued => account.queued = true,
-            Self::Ticket(number) => account.ticket = Some(number),
+            Self::Ticket(number) => account.ticket = Some(*number),
             Self::Admitted { by } => {
                 account.active = true;
                 account.offered.clear();
@@ -59,11 +61,12 @@ impl Change {
                 account.invited_by = by.map(|(_, inviter)| inviter);
             }
             Self::Suspended(suspended) => {
-                account.suspended = suspended;
-                if suspended {
+                account.suspended = *suspended;
+                if *suspended {
                     account.devices.clear();
                 }
             }
+            Self::Resealed(sealed) => account.sealed = sealed.clone(),
         }
     }
 }
@@ -75,9 +78,13 @@ pub(super) fn sign_up(
     offered: Vec<InviteId>,
     cx: &Context,
 ) -> Result<Decision<User>, Refusal> {
-    if state.account.is_some() {
+    if let Some(account) = &state.account {
         let mut decision = offer(state, &offered, cx);
         decision.reply = state.summary(cx)?;
+        // So that the old key can go once everybody has been here.
+        if account.sealed.kid != number.sealed.kid {
+            decision = decision.event(Event::Access(Change::Resealed(number.sealed)));
+        }
         return Ok(decision);
     }
     let account = Account {

@@ -633,3 +633,37 @@ fn no_socket_is_attached_of_a_device_that_was_shut_out() {
         assert_eq!(account.ask(attach(again)), Err(Refusal::NoDevice));
     }
 }
+
+#[test]
+fn the_number_is_sealed_anew_after_a_rotation_of_keys() {
+    let mut account = active();
+    let Command::SignUp {
+        phone,
+        mut sealed,
+        hint,
+        quota,
+        offered,
+    } = sign_up()
+    else {
+        panic!("sign_up")
+    };
+    let mut sign_in = |kid: &str, nonce: u8| {
+        sealed.kid = kid.into();
+        sealed.nonce = [nonce; 12];
+        let command = Command::SignUp {
+            phone: phone.clone(),
+            sealed: sealed.clone(),
+            hint: hint.clone(),
+            quota,
+            offered: offered.clone(),
+        };
+        match account.ask(command) {
+            Ok(Reply::Account(account)) => account.revision,
+            other => panic!("{other:?}"),
+        };
+        let kept = account.state.account.as_ref().unwrap();
+        (kept.sealed.kid.to_string(), kept.sealed.nonce[0])
+    };
+    assert_eq!(sign_in("newer", 7), ("newer".to_owned(), 7));
+    assert_eq!(sign_in("newer", 8), ("newer".to_owned(), 7), "one seal by each key is enough");
+}
