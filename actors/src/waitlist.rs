@@ -75,6 +75,11 @@ pub enum Command {
         /// Who.
         user: UserId,
     },
+    /// Somebody waits no more, and may come back: for another ticket then.
+    Left {
+        /// Who.
+        user: UserId,
+    },
     /// An operator admits the next ones.
     AdmitNext {
         /// How many.
@@ -139,6 +144,11 @@ pub enum Event {
         /// Who.
         user: UserId,
     },
+    /// Somebody waits no more.
+    Left {
+        /// Who.
+        user: UserId,
+    },
     /// More people are to be called, or none any more.
     Owed {
         /// All that are to be called now.
@@ -186,6 +196,7 @@ impl Entity for Waitlist {
     fn decide(state: &State, command: Command, cx: &mut Context) -> Result<Decision<Self>, Refusal> {
         Ok(match command {
             Command::Take { user } => take(state, user, cx),
+            Command::Left { user } => left(state, user, cx),
             Command::AdmitNext { count } => {
                 let audit = Audit::new(Actor::Operator, "waitlist_admitted")
                     .count(count)
@@ -223,6 +234,7 @@ impl Entity for Waitlist {
                     state.recent.pop_front();
                 }
             }
+            Event::Left { user } => state.recent.retain(|(recent, _)| *recent != user),
             Event::Owed { owed, late_until } => {
                 state.owed = owed;
                 state.late_until = late_until;
@@ -327,6 +339,16 @@ fn take(state: &State, user: UserId, cx: &Context) -> Decision<Waitlist> {
         // Their block is asked after it was filled: the rows go in this order.
         owed if owed > 0 && !state.calling => call(decision, state.head, state.calls + 1, owed, cx),
         _ => decision,
+    }
+}
+
+/// Their block is told by themselves.
+fn left(state: &State, user: UserId, cx: &Context) -> Decision<Waitlist> {
+    let decision = Decision::reply(state.view(cx.now));
+    if state.recent.iter().any(|(recent, _)| *recent == user) {
+        decision.event(Event::Left { user })
+    } else {
+        decision
     }
 }
 

@@ -42,6 +42,8 @@ pub enum Change {
     },
     /// An operator stopped it, or let it go on.
     Suspended(bool),
+    /// The number is another account's.
+    NumberLost,
     /// The number was sealed anew, by a newer key.
     Resealed(SealedNumber),
 }
@@ -64,8 +66,14 @@ impl Change {
                 account.suspended = *suspended;
                 if *suspended {
                     account.devices.clear();
+                    // Who is stopped does not wait.
+                    if !account.active {
+                        account.queued = false;
+                        account.ticket = None;
+                    }
                 }
             }
+            Self::NumberLost => account.number_lost = true,
             Self::Resealed(sealed) => account.sealed = sealed.clone(),
         }
     }
@@ -95,6 +103,7 @@ pub(super) fn sign_up(
         revision: 1,
         active: false,
         suspended: false,
+        number_lost: false,
         offered: offered.into_iter().take(OFFERED).collect(),
         queued: false,
         ticket: None,
@@ -161,13 +170,33 @@ pub(super) fn drop_offer(state: &State, invite: InviteId) -> Decision<User> {
 
 pub(super) fn queue(state: &State, cx: &Context) -> Result<Decision<User>, Refusal> {
     let account = state.account()?;
-    if account.active || account.queued {
-        return Ok(Decision::reply(Reply::Done));
+    let decision = Decision::reply(Reply::Done);
+    if account.active || account.queued || account.suspended {
+        return Ok(decision);
     }
+    Ok(wait(decision, cx))
+}
+
+fn wait(decision: Decision<User>, cx: &Context) -> Decision<User> {
     let take = waitlist::Command::Take { user: me(cx) };
-    Ok(Decision::reply(Reply::Done)
+    decision
         .event(Event::Access(Change::Queued))
-        .send(Outgoing::to::<Waitlist>(me(cx).home().as_str(), &take)))
+        .send(Outgoing::to::<Waitlist>(me(cx).home().as_str(), &take))
+}
+
+/// What their stopped account has to say so that nobody calls them, if they wait. Another ticket may be on its way: it is
+/// crossed out when it comes.
+fn stop_waiting(decision: Decision<User>, account: &Account, cx: &Context) -> Decision<User> {
+    if account.active || !account.queued {
+        return decision;
+    }
+    let home = me(cx).home();
+    let decision = match account.ticket {
+        Some(number) => decision.send(leave(home, number)),
+        None => decision,
+    };
+    let left = waitlist::Command::Left { user: me(cx) };
+    decision.send(Outgoing::to::<Waitlist>(home.as_str(), &left))
 }
 
 /// The first ticket is theirs; another one, or one that comes after they did, is crossed out.
@@ -175,7 +204,7 @@ pub(super) fn take_ticket(state: &State, home: Home, number: u64) -> Decision<Us
     let decision = Decision::reply(Reply::Done);
     match state.account.as_deref() {
         Some(account) if account.ticket == Some(number) => decision,
-        Some(account) if account.ticket.is_none() && !account.active => decision
+        Some(account) if account.ticket.is_none() && account.queued && !account.active => decision
             .event(Event::Access(Change::Ticket(number)))
             .effect(state.tell(Tell::Changed)),
         _ => decision.send(leave(home, number)),
@@ -186,6 +215,9 @@ pub(super) fn admit(state: &State, how: Admitted, cx: &Context) -> Result<Decisi
     let account = state.account()?;
     if account.active {
         return Ok(Decision::reply(state.summary(cx)?));
+    }
+    if account.suspended {
+        return Err(Refusal::Suspended);
     }
     let decision = come_in(state, account, None, cx);
     if how != Admitted::Operator {
@@ -259,12 +291,17 @@ pub(super) fn suspend(state: &State, suspended: bool, cx: &Context) -> Result<De
         .event(Event::Access(change))
         .send(after.row(me(cx)))
         .send(Audit::new(Actor::Operator, action).user(me(cx)).outgoing());
-    Ok(if suspended {
-        shut_out_all(decision, state, account, cx)
+    if suspended {
+        let decision = stop_waiting(decision, account, cx);
+        return Ok(shut_out_all(decision, state, account, cx));
+    }
+    let restored = decision
+        .send(devices::token_row(None, false, cx))
+        .effect(Effect::LetIn);
+    Ok(if account.active || account.number_lost {
+        restored
     } else {
-        decision
-            .send(devices::token_row(None, false, cx))
-            .effect(Effect::LetIn)
+        wait(restored, cx)
     })
 }
 
@@ -291,6 +328,7 @@ pub(super) fn lose_number(state: &State, cx: &Context) -> Decision<User> {
     no_handle.fold(&mut after);
     let decision = Decision::reply(Reply::Done)
         .event(Event::Access(change))
+        .event(Event::Access(Change::NumberLost))
         .event(Event::Profile(no_handle))
         .send(after.row(me(cx)))
         .send(
@@ -298,6 +336,7 @@ pub(super) fn lose_number(state: &State, cx: &Context) -> Decision<User> {
                 .user(me(cx))
                 .outgoing(),
         );
+    let decision = stop_waiting(decision, account, cx);
     let decision = shut_out_all(decision, state, account, cx);
     match &account.handle {
         Some(handle) => decision.send(Outgoing::to::<Handle>(

@@ -56,6 +56,9 @@ pub struct Account {
     pub(super) active: bool,
     #[serde(default)]
     pub(super) suspended: bool,
+    /// The number is another account's: nobody can sign in to this one, so it never waits again.
+    #[serde(default)]
+    pub(super) number_lost: bool,
     /// Invites that the person holds while waiting, oldest first.
     #[serde(default)]
     pub(super) offered: Vec<InviteId>,
