@@ -35,6 +35,11 @@ impl Admits {
         }
     }
 
+    /// Whether operators let people in who wait.
+    pub fn by_operator(self) -> bool {
+        self != Self::Employees
+    }
+
     /// Whether an invite lets its holder in.
     pub fn by_invite(self) -> bool {
         self != Self::Employees
@@ -163,7 +168,10 @@ fn set(state: &State, admits: Admits, homes: &[Home], cx: &Context) -> Decision<
     let change = state.changes + 1;
     let command = match admits {
         Admits::Open => waitlist::Command::Open { change },
-        Admits::ClosedTest | Admits::Employees => waitlist::Command::Hold { change },
+        Admits::ClosedTest | Admits::Employees => {
+            let shut = !admits.by_operator();
+            waitlist::Command::Hold { change, shut }
+        }
     };
     homes.iter().fold(decision, |decision, home| {
         decision.send(Outgoing::to::<Waitlist>(home.as_str(), &command))
@@ -214,14 +222,16 @@ mod tests {
         phase.ask(set(Admits::ClosedTest)).unwrap();
         assert_eq!(phase.messages::<Audit>().len(), 1);
         phase.ask(set(Admits::Open)).unwrap();
-        assert_eq!(phase.messages::<Audit>().len(), 2);
+        phase.ask(set(Admits::Employees)).unwrap();
+        assert_eq!(phase.messages::<Audit>().len(), 3);
         let commands = phase.commands::<Waitlist>();
         assert!(
             matches!(
                 commands[..],
                 [
-                    (_, waitlist::Command::Hold { change: 1 }),
-                    (_, waitlist::Command::Open { change: 2 })
+                    (_, waitlist::Command::Hold { change: 1, shut: false }),
+                    (_, waitlist::Command::Open { change: 2 }),
+                    (_, waitlist::Command::Hold { change: 3, shut: true })
                 ]
             ),
             "everybody who waits is called, once: {commands:?}"

@@ -63,6 +63,8 @@ pub struct State {
     rate: Option<Rate>,
     /// The newest change of the phase that was heard of.
     phase_change: u64,
+    /// The phase admits nobody by ticket. Before the first change of the phase it is the facade that knows.
+    shut: bool,
     recent: VecDeque<(UserId, u64)>,
 }
 
@@ -96,6 +98,9 @@ pub enum Command {
     Hold {
         /// Which change of the phase says so.
         change: u64,
+        /// Nor then: in this phase nobody comes in by a ticket.
+        #[serde(default)]
+        shut: bool,
     },
     /// An operator admits so many per hour; 0 stops it.
     SetRate {
@@ -132,9 +137,14 @@ pub struct Reply {
     pub rate_per_hour: u32,
 }
 
-/// It never refuses.
+/// Why not.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
-pub enum Refusal {}
+#[serde(rename_all = "snake_case")]
+pub enum Refusal {
+    /// In this phase nobody comes in by a ticket.
+    #[error("the phase admits nobody who waits")]
+    Shut,
+}
 
 /// What happened.
 #[derive(Clone, Copy, Debug)]
@@ -177,8 +187,13 @@ pub enum Event {
         /// How many.
         count: u64,
     },
-    /// The phase changed so many times.
-    PhaseChanged(u64),
+    /// The phase changed.
+    PhaseChanged {
+        /// So many times.
+        change: u64,
+        /// Nobody comes in by a ticket.
+        shut: bool,
+    },
     /// Only said to the audit.
     Recorded,
 }
@@ -197,6 +212,9 @@ impl Entity for Waitlist {
         Ok(match command {
             Command::Take { user } => take(state, user, cx),
             Command::Left { user } => left(state, user, cx),
+            Command::AdmitNext { .. } | Command::SetRate { per_hour: 1.. } if state.shut => {
+                return Err(Refusal::Shut);
+            }
             Command::AdmitNext { count } => {
                 let audit = Audit::new(Actor::Operator, "waitlist_admitted")
                     .count(count)
@@ -209,13 +227,14 @@ impl Entity for Waitlist {
                     .event(Event::Recorded)
                     .send(audit)
             }
-            Command::Open { change } | Command::Hold { change } if change <= state.phase_change => {
+            Command::Open { change } | Command::Hold { change, .. } if change <= state.phase_change => {
                 Decision::reply(state.view(cx.now))
             }
             Command::Open { change } => {
-                owe(state, u64::MAX, Late::default(), cx).event(Event::PhaseChanged(change))
+                let shut = false;
+                owe(state, u64::MAX, Late::default(), cx).event(Event::PhaseChanged { change, shut })
             }
-            Command::Hold { change } => hold(state, change, cx),
+            Command::Hold { change, shut } => hold(state, change, shut, cx),
             Command::AdmitAll if state.phase_change > 0 => Decision::reply(state.view(cx.now)),
             Command::AdmitAll => owe(state, u64::MAX, Late::default(), cx),
             Command::SetRate { per_hour } => set_rate(state, per_hour, cx),
@@ -262,7 +281,10 @@ impl Entity for Waitlist {
                     rate.given += count;
                 }
             }
-            Event::PhaseChanged(change) => state.phase_change = change,
+            Event::PhaseChanged { change, shut } => {
+                state.phase_change = change;
+                state.shut = shut;
+            }
             Event::Recorded => {}
         }
     }
@@ -402,14 +424,14 @@ fn called(state: &State, answered: u64, count: u64, empty: bool, cx: &Context) -
 }
 
 /// What a block is calling just now, it calls; the rate of another phase is not this one's.
-fn hold(state: &State, change: u64, cx: &Context) -> Decision<Waitlist> {
+fn hold(state: &State, change: u64, shut: bool, cx: &Context) -> Decision<Waitlist> {
     let view = Reply {
         owed: 0,
         rate_per_hour: 0,
         ..state.view(cx.now)
     };
     let decision = Decision::reply(view)
-        .event(Event::PhaseChanged(change))
+        .event(Event::PhaseChanged { change, shut })
         .event(Event::Owed {
             owed: 0,
             late_until: Timestamp::default(),

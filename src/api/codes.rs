@@ -147,6 +147,9 @@ table! {
     NO_HOME: "no_home", SERVICE_UNAVAILABLE, "The room is moving; try again shortly", "房间正在迁移，请稍后再试";
 
     // operators
+    PHASE_EMPLOYEES: "phase_employees", CONFLICT,
+        "In the phase employees only the allow-list comes in. Set the phase closed_test first",
+        "employees 阶段仅允许白名单号码加入，请先将阶段设为 closed_test";
     TOO_MANY: "too_many", UNPROCESSABLE_ENTITY, "Too many at once", "一次提交的数量过多";
 }
 

@@ -37,6 +37,12 @@ pub enum Error {
         /// The bound.
         most: u64,
     },
+    /// In the phase `employees` nobody but the allow-list comes in.
+    #[error("in the phase employees only the allow-list comes in: set the phase closed_test (or put the number on the list)")]
+    PhaseEmployees,
+    /// An operator stopped the account.
+    #[error("this account is suspended: restore it first")]
+    Suspended,
     /// Not the domain's answer.
     #[error(transparent)]
     Trouble(#[from] Trouble),
@@ -49,6 +55,8 @@ impl Error {
             Self::PhoneInvalid { .. } => "phone_invalid",
             Self::PersonNotFound => "person_not_found",
             Self::TooMany { .. } => "too_many",
+            Self::PhaseEmployees => "phase_employees",
+            Self::Suspended => "suspended",
             Self::Trouble(trouble) => trouble.code(),
         }
     }
@@ -208,8 +216,9 @@ impl Mitalk {
     /// Admits the next `count` people. With a request id, a repeat admits nobody more.
     ///
     /// # Errors
-    /// Only [`Error::Trouble`].
+    /// [`Error::PhaseEmployees`].
     pub async fn admit_next(&self, call: Call, home: Home, count: u64) -> Result<(), Error> {
+        self.may_admit(&call).await?;
         self.ask_waitlist(home, waitlist::Command::AdmitNext { count }, call)
             .await?;
         Ok(())
@@ -218,13 +227,16 @@ impl Mitalk {
     /// Admits so many people per hour from now on; 0 stops it.
     ///
     /// # Errors
-    /// [`Error::TooMany`].
+    /// [`Error::TooMany`], [`Error::PhaseEmployees`].
     pub async fn admit_per_hour(&self, call: Call, home: Home, rate: u32) -> Result<(), Error> {
         let most = self.limits.waitlist.rate_per_hour_max;
         if rate > most {
             return Err(Error::TooMany {
                 most: u64::from(most),
             });
+        }
+        if rate > 0 {
+            self.may_admit(&call).await?;
         }
         self.ask_waitlist(home, waitlist::Command::SetRate { per_hour: rate }, call)
             .await?;
@@ -234,8 +246,9 @@ impl Mitalk {
     /// Admits one person; one who is active already stays so.
     ///
     /// # Errors
-    /// [`Error::PersonNotFound`], [`Error::PhoneInvalid`].
+    /// [`Error::PersonNotFound`], [`Error::PhoneInvalid`], [`Error::PhaseEmployees`], [`Error::Suspended`].
     pub async fn admit_person(&self, call: Call, person: Person) -> Result<(), Error> {
+        self.may_admit(&call).await?;
         let user = self.find(person, call.clone()).await?;
         self.ask_user::<Error>(
             user,
@@ -299,6 +312,20 @@ impl Mitalk {
             })
     }
 
+    /// The waitlist refuses as well, from the first change of the phase on.
+    async fn may_admit(&self, call: &Call) -> Result<(), Error> {
+        // Whoever set the phase a moment ago through another node is not to be told of the one before.
+        let plain = Call {
+            request: None,
+            ..call.clone()
+        };
+        if self.phase(plain).await?.by_operator() {
+            Ok(())
+        } else {
+            Err(Error::PhaseEmployees)
+        }
+    }
+
     async fn find(&self, person: Person, call: Call) -> Result<UserId, Error> {
         let phone = match person {
             Person::User(user) => return Ok(user),
@@ -352,15 +379,20 @@ impl Mitalk {
     ) -> Result<waitlist::Reply, Error> {
         match self.cluster.ask::<Waitlist>(home.as_str(), command, call).await {
             Ok(reply) => Ok(reply),
-            Err(error) => match refusal(error)? {},
+            Err(error) => match refusal(error)? {
+                waitlist::Refusal::Shut => Err(Error::PhaseEmployees),
+            },
         }
     }
 }
 
 impl From<user::Refusal> for Error {
-    fn from(_: user::Refusal) -> Self {
-        // Operators are refused nothing else.
-        Self::PersonNotFound
+    fn from(refusal: user::Refusal) -> Self {
+        match refusal {
+            user::Refusal::Suspended => Self::Suspended,
+            // Operators are refused nothing else.
+            _ => Self::PersonNotFound,
+        }
     }
 }
 

@@ -132,11 +132,12 @@ impl Mitalk {
         {
             Ok(user::Reply::Account(account)) => Ok(Some(*account)),
             Ok(_) => Ok(None),
-            Err(error) => {
+            Err(error) => match refusal(error)? {
+                // Stopped a moment ago: they stay outside.
+                Refusal::Suspended => Ok(None),
                 // It was there a moment ago, and none of these commands is refused for another reason.
-                let _gone: Refusal = refusal(error)?;
-                Err(Trouble::Corrupt)
-            }
+                _ => Err(Trouble::Corrupt),
+            },
         }
     }
 }

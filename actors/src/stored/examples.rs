@@ -274,6 +274,10 @@ fn invite() -> Model<invite::Invite> {
 fn waitlist() -> Model<waitlist::Waitlist> {
     use waitlist::Command as C;
     let commands = vec![
+        C::Hold {
+            change: 1,
+            shut: false,
+        },
         C::Take { user: user(1) },
         C::Take { user: user(2) },
         C::SetRate { per_hour: 3_600 },
@@ -305,11 +309,14 @@ fn ticket() -> Model<ticket::Ticket> {
 }
 
 fn phase() -> Model<phase::Phase> {
+    let set = |admits| phase::Command::Set {
+        admits,
+        homes: vec![Home::default()],
+    };
     let commands = vec![
-        phase::Command::Set {
-            admits: Admits::Open,
-            homes: vec![Home::default()],
-        },
+        set(Admits::ClosedTest),
+        set(Admits::Employees),
+        set(Admits::Open),
         phase::Command::RecordAllowList {
             action: "allow_list_imported".into(),
             count: 3,

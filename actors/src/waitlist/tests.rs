@@ -329,7 +329,8 @@ fn a_phase_that_is_left_calls_nobody_else_whatever_is_repeated_late() {
     }
     waitlist.ask(Command::SetRate { per_hour: 360 }).unwrap();
     assert_eq!(waitlist.ask(Command::Open { change: 1 }).unwrap().owed, 200);
-    waitlist.ask(Command::Hold { change: 2 }).unwrap();
+    let shut = false;
+    waitlist.ask(Command::Hold { change: 2, shut }).unwrap();
     // The row of the first change, once more.
     waitlist.ask(Command::Open { change: 1 }).unwrap();
     waitlist.advance(Duration::from_secs(3600));

@@ -10,6 +10,7 @@ use mitalk_actors::ports::Message;
 use mitalk_actors::testing::{number, number_text};
 use mitalk_actors::{Caller, events};
 use mitalk_cluster::RequestId;
+use std::time::Duration;
 
 async fn ticket(world: &World, caller: &Caller) -> Ticket {
     until("a ticket", async || world.me(caller).await.ticket).await
@@ -102,6 +103,7 @@ async fn opening_admits_everybody_who_waits() {
 #[tokio::test(start_paused = true)]
 async fn places_fall_as_people_are_admitted() {
     let world = World::start().await;
+    world.phase(Admits::ClosedTest).await;
     let mut people = vec![];
     for n in 0..5 {
         let caller = world.sign_in(n).await;
@@ -164,6 +166,7 @@ async fn places_fall_as_people_are_admitted() {
 #[tokio::test(start_paused = true)]
 async fn an_admission_goes_on_after_a_restart() {
     let world = World::start().await;
+    world.phase(Admits::ClosedTest).await;
     let mut people = vec![];
     for n in 0..150 {
         people.push(world.sign_in(n).await);
@@ -185,6 +188,7 @@ async fn an_admission_goes_on_after_a_restart() {
 #[tokio::test(start_paused = true)]
 async fn a_rate_admits_by_itself() {
     let world = World::start().await;
+    world.phase(Admits::ClosedTest).await;
     let people = [world.sign_in(1).await, world.sign_in(2).await];
     ticket(&world, &people[1]).await;
     world
@@ -200,7 +204,61 @@ async fn a_rate_admits_by_itself() {
         .await
         .unwrap();
     let third = world.sign_in(3).await;
-    assert_eq!(ticket(&world, &third).await.ahead, 0);
+    ticket(&world, &third).await;
+    tokio::time::sleep(Duration::from_secs(60)).await;
+    assert_eq!(world.me(&third).await.standing, Standing::Waiting, "the rate is off");
+}
+
+#[tokio::test(start_paused = true)]
+async fn among_employees_nobody_is_admitted_but_by_the_allow_list() {
+    let world = World::start().await;
+    let caller = world.sign_in(1).await;
+    ticket(&world, &caller).await;
+    let admit = async || {
+        let mitalk = &world.mitalk;
+        let named = mitalk.admit_person(call(), Person::User(caller.user)).await;
+        let next = mitalk.admit_next(call(), Home::default(), 1).await;
+        let rate = mitalk.admit_per_hour(call(), Home::default(), 3_600).await;
+        [named, next, rate]
+    };
+    let refused = [const { Err(Error::PhaseEmployees) }; 3];
+    assert_eq!(admit().await, refused, "at first");
+    world.phase(Admits::ClosedTest).await;
+    world.phase(Admits::Employees).await;
+    assert_eq!(admit().await, refused, "and again");
+    world.mitalk.admit_per_hour(call(), Home::default(), 0).await.unwrap();
+    tokio::time::sleep(Duration::from_secs(60)).await;
+    assert_eq!(world.me(&caller).await.standing, Standing::Waiting);
+    world.phase(Admits::ClosedTest).await;
+    assert_eq!(admit().await, [const { Ok(()) }; 3]);
+    becomes_active(&world, &caller).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_is_stopped_while_waiting_is_passed_over_and_waits_anew() {
+    let world = World::start().await;
+    world.phase(Admits::ClosedTest).await;
+    let (stopped, other) = (world.sign_in(1).await, world.sign_in(2).await);
+    ticket(&world, &stopped).await;
+    assert_eq!(ticket(&world, &other).await.number, 2);
+    let suspend = async |suspended| {
+        let person = Person::User(stopped.user);
+        world.mitalk.suspend(call(), person, suspended).await.unwrap();
+    };
+    suspend(true).await;
+    let refused = world.mitalk.admit_person(call(), Person::User(stopped.user)).await;
+    assert_eq!(refused, Err(Error::Suspended));
+    until("the other one is first", async || {
+        (ticket(&world, &other).await.ahead == 0).then_some(())
+    })
+    .await;
+    world.mitalk.admit_next(call(), Home::default(), 1).await.unwrap();
+    becomes_active(&world, &other).await;
+    suspend(false).await;
+    let back = world.sign_in(1).await;
+    assert_eq!(ticket(&world, &back).await.number, 3, "at the end of the line");
+    world.mitalk.admit_next(call(), Home::default(), 1).await.unwrap();
+    becomes_active(&world, &back).await;
 }
 
 #[tokio::test(start_paused = true)]

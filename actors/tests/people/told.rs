@@ -52,6 +52,7 @@ fn settings() -> Settings {
 #[tokio::test(start_paused = true)]
 async fn a_waiting_persons_socket_sees_the_place_fall_and_the_admission() {
     let world = World::start().await;
+    world.phase(Admits::ClosedTest).await;
     let first = world.sign_in(1).await;
     until("a ticket", async || world.me(&first).await.ticket).await;
     let second = world.sign_in(2).await;
@@ -191,6 +192,7 @@ async fn a_socket_that_attaches_while_its_device_is_signed_out_ends() {
 #[tokio::test(start_paused = true)]
 async fn a_poison_event_goes_to_the_dead_letters_and_the_rest_goes_on() {
     let world = World::start().await;
+    world.phase(Admits::ClosedTest).await;
     let poison = Event {
         source: EntityId::new("nobody", "x"),
         sequence: 1,

@@ -70,7 +70,7 @@ pub(super) enum PhaseName {
 pub(super) enum WaitlistCommand {
     /// Show how many wait
     Show,
-    /// Let people in
+    /// Let people in; in the phase `employees` only the allow-list does
     #[command(override_usage = "mitalk admin waitlist admit --next N (or --phone, --user, --per-hour)")]
     Admit(AdmitArgs),
 }

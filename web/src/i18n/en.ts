@@ -401,6 +401,7 @@ type Internal =
   | 'unsupported_media_type'
   | 'idempotency_key_invalid'
   | 'idempotency_key_reused'
+  | 'phase_employees'
   | 'too_many';
 type Wordless = Exclude<`problem.${Exclude<Problem['code'], Internal>}`, Key>;
 /** Does not compile while a code of the server has no words. */
