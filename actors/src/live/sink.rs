@@ -81,6 +81,11 @@ impl LiveSink {
         self.0.device
     }
 
+    /// Messages that the queue takes before the socket counts as too slow.
+    pub(crate) fn free(&self) -> usize {
+        self.0.queue.capacity()
+    }
+
     /// Queues a message.
     ///
     /// # Errors

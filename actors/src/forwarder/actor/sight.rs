@@ -28,8 +28,10 @@ impl Local {
         let missed = after
             .and_then(|after| replica.since(after))
             .map(Iterator::collect::<Vec<_>>);
-        // Who became a moderator meanwhile sees more than the changes tell.
-        let healed = missed.filter(|told| told.iter().all(|told| told.promoted != Some(user)));
+        // Who became a moderator meanwhile sees more than the changes tell; and what the socket's queue cannot take at once
+        // would close it, for its client to ask for the same again.
+        let healed = missed
+            .filter(|told| told.len() <= sink.free() && told.iter().all(|told| told.promoted != Some(user)));
         let shown = Shown::new(&replica.view, &self.names, &self.shared.links);
         let messages = match healed {
             Some(told) => told
