@@ -20,7 +20,7 @@ use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::time::Duration;
 
-/// Pending invites that wait for one number; more stay pending, but neither send a message nor let anybody in.
+/// Pending invites that wait for one number; one more is refused, or given back if it comes all the same.
 pub const BOUND_INVITES: usize = 8;
 
 /// Ended invites that are remembered: their `Bind` may come once more, long after its `Unbind` (rule 12), and would take

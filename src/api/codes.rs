@@ -109,6 +109,9 @@ table! {
     INVITE_NOT_PENDING: "invite_not_pending", CONFLICT, "This invite is no longer open", "此邀请已失效";
     INVITES_TOO_MANY: "invites_too_many", CONFLICT, "Too many of your invites are open. Take one back first",
         "未接受的邀请过多，请先收回一个";
+    NUMBER_INVITED_ENOUGH: "number_invited_enough", CONFLICT,
+        "Enough people have invited this number already. Keep yours for somebody else",
+        "已有足够多的人邀请了此号码，请把邀请留给他人";
     INVITES_NOT_YET: "invites_not_yet", CONFLICT, "Invites do not open the door yet. You keep yours",
         "邀请暂时还不能生效，您的邀请会保留";
     ALREADY_ACTIVE: "already_active", CONFLICT, "You are in already. Leave this invite to somebody else",

@@ -6,8 +6,9 @@ use crate::caller::{Caller, Stranger};
 use crate::error::{Trouble, refusal};
 use crate::id::{ID_CHARS, InviteId, UserId};
 use crate::invite::{self, Status};
-use crate::number::PhoneNumber;
+use crate::number::{PhoneKey, PhoneNumber};
 use crate::person::{Brief, Me, Standing};
+use crate::phone::{self, BOUND_INVITES, Phone};
 use crate::secrets::same;
 use crate::user::{self, SpentInvite};
 use base64::Engine;
@@ -30,6 +31,9 @@ pub enum Error {
     /// So many invites are pending that the account can not remember another.
     #[error("too many of your invites are pending: take one back first")]
     InvitesTooMany,
+    /// So many invites wait for this number already that another one is of no use.
+    #[error("enough people have invited this number already: keep this invite for somebody else")]
+    NumberInvitedEnough,
     /// Only active people invite.
     #[error("your account is not active yet")]
     NotActive,
@@ -57,6 +61,7 @@ impl Error {
             Self::PhoneInvalid => "phone_invalid",
             Self::InviteQuotaUsedUp => "invite_quota_used_up",
             Self::InvitesTooMany => "invites_too_many",
+            Self::NumberInvitedEnough => "number_invited_enough",
             Self::NotActive => "not_active",
             Self::AlreadyActive => "already_active",
             Self::InviteNotPending => "invite_not_pending",
@@ -129,7 +134,8 @@ impl Mitalk {
     /// Gives an invite. With a request id, a repeat gives the same one and spends nothing.
     ///
     /// # Errors
-    /// [`Error::PhoneInvalid`], [`Error::InviteQuotaUsedUp`], [`Error::InvitesTooMany`], [`Error::NotActive`].
+    /// [`Error::PhoneInvalid`], [`Error::InviteQuotaUsedUp`], [`Error::InvitesTooMany`], [`Error::NumberInvitedEnough`],
+    /// [`Error::NotActive`].
     pub async fn invite(&self, caller: &Caller, invitee: Invitee) -> Result<Invite, Error> {
         let limits = &self.limits.invites;
         let (invitee, hint) = self.seal(invitee)?;
@@ -140,8 +146,12 @@ impl Mitalk {
             }
             None => random_bits(),
         };
+        let id = InviteId::new(caller.user.home(), bits);
+        if let invite::Invitee::Number { phone, .. } = &invitee {
+            self.can_wait_for(phone, id, caller).await?;
+        }
         let give = user::Command::Invite {
-            id: InviteId::new(caller.user.home(), bits),
+            id,
             invitee: invitee.clone(),
             hint,
             lifetime: Duration::from_secs(limits.lifetime_s),
@@ -160,6 +170,27 @@ impl Mitalk {
         };
         self.ask_invite(given.id, create, caller.plain_call()).await?;
         Ok(self.show_invites(vec![given]).await?.remove(0))
+    }
+
+    /// A number keeps so many invites. Of one whose owner is in it looks as if there were none.
+    async fn can_wait_for(&self, phone: &PhoneKey, id: InviteId, caller: &Caller) -> Result<(), Error> {
+        let read = phone::Command::Read;
+        let asked = self
+            .cluster
+            .ask::<Phone>(phone.as_str(), read, caller.plain_call());
+        match asked.await {
+            Ok(phone::Reply::Read { invites, .. })
+                if invites.len() >= BOUND_INVITES && !invites.contains(&id) =>
+            {
+                Err(Error::NumberInvitedEnough)
+            }
+            Ok(_) => Ok(()),
+            Err(error) => {
+                // Nothing is refused to who only looks.
+                let _: phone::Refusal = refusal(error)?;
+                Ok(())
+            }
+        }
     }
 
     /// The caller's invites and what is left.

@@ -11,8 +11,12 @@ use mitalk_cluster::{Decision, Outgoing};
 
 pub(super) fn bind(state: &State, invite: InviteId) -> Decision<Phone> {
     let known = state.bound.contains(&invite) || state.unbound.contains(&invite);
-    if known || state.came_in || state.bound.len() >= BOUND_INVITES {
+    if known || state.came_in {
         return Decision::reply(Reply::Done);
+    }
+    // Given at the same time as others, else its giver was told at once. It says nothing of an account.
+    if state.bound.len() >= BOUND_INVITES {
+        return Decision::reply(Reply::Done).send(give_back(invite));
     }
     let bound = Decision::reply(Reply::Done).event(Event::Bound(invite));
     match &state.owner {
@@ -45,11 +49,10 @@ pub(super) fn came_in(state: &State, user: UserId, by: Option<InviteId>) -> Deci
     let others = state.bound.iter().filter(|invite| Some(**invite) != by);
     others.fold(
         Decision::reply(Reply::Done).event(Event::CameIn),
-        |decision, invite| {
-            decision.send(Outgoing::to::<Invite>(
-                &invite.to_string(),
-                &invite::Command::GiveBack,
-            ))
-        },
+        |decision, invite| decision.send(give_back(*invite)),
     )
+}
+
+fn give_back(invite: InviteId) -> Outgoing {
+    Outgoing::to::<Invite>(&invite.to_string(), &invite::Command::GiveBack)
 }

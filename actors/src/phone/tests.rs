@@ -202,6 +202,20 @@ fn command() -> impl Strategy<Value = Command> {
     ]
 }
 
+#[test]
+fn an_invite_too_many_is_given_back_at_once() {
+    let mut phone = Model::<Phone>::new("key");
+    for n in 0..=BOUND_INVITES as u128 {
+        phone.ask(Command::Bind { invite: invite(n) }).unwrap();
+    }
+    let sent = phone.commands::<Invite>();
+    let last = invite(BOUND_INVITES as u128).to_string();
+    assert!(
+        matches!(&sent[..], [(key, crate::invite::Command::GiveBack)] if *key == last),
+        "{sent:?}"
+    );
+}
+
 proptest! {
     /// A confirmed owner stays; a code never signs anybody else in; bounds hold; given back means once.
     #[test]

@@ -327,3 +327,23 @@ async fn somebody_who_waits_comes_in_when_their_number_is_invited() {
     );
     assert_eq!(world.stores.messages.sent().len(), messages);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_number_that_enough_people_invited_costs_nobody_an_invite() {
+    let (world, _) = closed_test().await;
+    for n in 10..18 {
+        let inviter = world.active(n).await;
+        world.mitalk.invite(&keyed(&inviter, 1), to(2)).await.unwrap();
+    }
+    let late = world.active(18).await;
+    let invited = |sent: &&SmsMessage| matches!(sent.message, Message::Invited { .. });
+    let texts = async || (world.stores.messages.sent().iter().filter(invited).count() == 8).then_some(());
+    until("all of them wait", texts).await;
+    let refused = world.mitalk.invite(&keyed(&late, 1), to(2)).await;
+    assert_eq!(refused, Err(Error::NumberInvitedEnough));
+    assert_eq!(statuses(&world, &late).await.1, 2, "nothing is spent");
+    let last = world.sign_in(17).await;
+    let again = world.mitalk.invite(&keyed(&last, 1), to(2)).await;
+    assert!(again.is_ok(), "a repeat of one that waits: {again:?}");
+    assert!(world.mitalk.invite(&late, to(3)).await.is_ok());
+}

@@ -27,7 +27,7 @@ pub(super) fn routes() -> OpenApiRouter<Api> {
     params(("Idempotency-Key" = Option<String>, Header, description = "A repeat with the same key gives the same invite")),
     request_body = InviteRequest, responses((status = 201, body = Invite, description = "Given")),
     extensions(("x-problems" = json!([
-        "phone_invalid", "invite_quota_used_up", "invites_too_many", "not_active"
+        "phone_invalid", "invite_quota_used_up", "invites_too_many", "number_invited_enough", "not_active"
     ]))),
 )]
 async fn create(

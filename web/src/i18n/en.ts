@@ -357,6 +357,7 @@ export const en = {
   'problem.invite_not_pending': 'This invite can no longer be used.',
   'problem.invite_not_found': 'There is no such invite.',
   'problem.invites_too_many': 'Many of your invites wait for an answer. Take one back first.',
+  'problem.number_invited_enough': 'Enough people have invited this number. Keep yours for somebody else.',
   'problem.invites_not_yet': 'Invites do not open the door yet. You keep yours.',
   'problem.already_active': 'You are in already. Leave this invite to somebody else.',
   'problem.following_too_many': 'You follow as many people as one may.',

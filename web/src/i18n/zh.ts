@@ -345,6 +345,7 @@ export const zh: Catalogue = {
   'problem.invite_not_pending': '此邀请已无法使用。',
   'problem.invite_not_found': '没有这个邀请。',
   'problem.invites_too_many': '未接受的邀请过多，请先收回一个。',
+  'problem.number_invited_enough': '已有足够多的人邀请了此号码，请把邀请留给他人。',
   'problem.invites_not_yet': '邀请暂时还不能生效，你的名额会保留。',
   'problem.already_active': '你已加入，请把此邀请留给他人。',
   'problem.following_too_many': '你关注的人数已达上限。',
