@@ -8,7 +8,8 @@ use mitalk_actors::person::{NoticeKind, Standing, Ticket};
 use mitalk_actors::phase::Admits;
 use mitalk_actors::ports::Message;
 use mitalk_actors::testing::{number, number_text};
-use mitalk_actors::{Caller, events};
+use mitalk_actors::events::{self, Message as _};
+use mitalk_actors::Caller;
 use mitalk_cluster::RequestId;
 use std::time::Duration;
 
@@ -327,4 +328,24 @@ async fn test_accounts_are_active_and_the_same_again() {
             .map(|a| a.me.profile.id)
     };
     assert_eq!(until("its number is confirmed", by_number).await, first[7].user);
+}
+
+#[tokio::test(start_paused = true)]
+async fn no_number_leaves_the_allow_list_unrecorded() {
+    let world = World::start().await;
+    world.active(1).await;
+    // As if the node died, or the store went, between the list and the record.
+    let late = mitalk_cluster::Call::within(Duration::ZERO);
+    let failed = world.mitalk.remove_allowed(late, &number_text(1)).await;
+    assert!(matches!(failed, Err(Error::Trouble(_))), "{failed:?}");
+    let removed = || {
+        let audits = world.stores.log.topic(events::AUDIT).into_iter();
+        let read = audits.map(|event| events::Audit::read(&event.payload).unwrap());
+        read.filter(|audit| audit.action == "allow_list_removed").count()
+    };
+    assert_eq!((world.mitalk.count_allowed().await.unwrap().registered, removed()), (1, 0));
+    assert_eq!(world.mitalk.remove_allowed(call(), &number_text(1)).await, Ok(true));
+    assert_eq!(world.mitalk.count_allowed().await.unwrap().registered, 0);
+    until("it is recorded", async || (removed() == 1).then_some(())).await;
+    assert_eq!(world.mitalk.remove_allowed(call(), &number_text(1)).await, Ok(false));
 }
