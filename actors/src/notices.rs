@@ -4,6 +4,9 @@
 //! text messages only. One background job per group and topic. Events of one source come in order; the highest sequence dealt
 //! with is recorded with the offset, so a repeat is dropped, also one that comes in the same batch. What is sent outside carries the event's id as its key:
 //! a crash between sending and recording repeats it recognisably. An event that nobody can read goes to the dead letters.
+//!
+//! Texts go out in order, and while the provider takes none nothing is given up. Whether it is the provider or one number, the
+//! texts behind tell: if one of those goes out, the one before it goes to the dead letters ([`SUSPECT`]).
 
 use crate::error::{Trouble, refusal};
 use crate::events::{self, DEAD_LETTERS, Message as _};
@@ -20,7 +23,7 @@ use crate::user::{self, Origin, User};
 use futures::{StreamExt, stream};
 use mitalk_cluster::store::Event;
 use mitalk_cluster::{AskError, Call, Effects, EntityId, Stamp};
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{Mutex, mpsc};
@@ -42,9 +45,10 @@ const LOOK: Duration = Duration::from_secs(1);
 const FIRST_RETRY: Duration = Duration::from_millis(200);
 const LAST_RETRY: Duration = Duration::from_secs(30);
 const DEADLINE: Duration = Duration::from_secs(10);
-/// Tries of a text message, about a quarter of an hour: a number that the provider never takes must not hold up the others
-/// for good.
-const TRIES: u32 = 40;
+/// Tries of a text message, about half a minute, after which those behind it are tried: if one goes out, this one never will.
+const SUSPECT: u32 = 8;
+/// So many of those behind are tried: several numbers in a row may be of a kind that the provider never takes.
+const WITNESSES: usize = 8;
 /// Followers told at once.
 const AT_ONCE: usize = 16;
 /// Pages of walks that wait for the job; a page that finds no room is told again by its timer.
@@ -55,6 +59,54 @@ pub(crate) struct Consumer {
     pub(crate) mitalk: Mitalk,
     pub(crate) source: Arc<dyn EventSource>,
     pub(crate) sms: Arc<dyn Sms>,
+}
+
+/// What an event led to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Told {
+    /// The provider took a text.
+    Text,
+    /// Nothing that a provider has to do with.
+    Nothing,
+}
+
+/// What a consumer knows beside what it recorded.
+struct Progress {
+    /// Places of events that were dealt with and are not recorded yet; at most a batch of them.
+    dealt: BTreeSet<u64>,
+    /// Tries of the oldest event.
+    tries: u32,
+    delay: Duration,
+}
+
+impl Default for Progress {
+    fn default() -> Self {
+        Self {
+            dealt: BTreeSet::new(),
+            tries: 0,
+            delay: FIRST_RETRY,
+        }
+    }
+}
+
+impl Progress {
+    fn is_dealt_with(&self, delivered: &Delivered) -> bool {
+        delivered.event.sequence <= delivered.recorded || self.dealt.contains(&delivered.offset)
+    }
+
+    /// The oldest event is done: the next one is tried afresh.
+    fn recorded(&mut self, offset: u64) {
+        self.dealt.remove(&offset);
+        (self.tries, self.delay) = (0, FIRST_RETRY);
+    }
+
+    /// Counts a try of the oldest event; gives how long to wait before the next.
+    fn try_again(&mut self) -> Duration {
+        let delay = self.delay;
+        self.tries = self.tries.saturating_add(1);
+        self.delay = (delay * 2).min(LAST_RETRY);
+        delay
+    }
 }
 
 /// Why an event was not dealt with.
@@ -94,6 +146,7 @@ impl From<SmsError> for Failed {
 impl Consumer {
     /// Consumes a topic for a group, for ever.
     pub(crate) async fn run(self: Arc<Self>, group: &'static str, topic: &'static str) {
+        let mut progress = Progress::default();
         loop {
             match self.source.poll(group, topic, BATCH).await {
                 Ok(batch) if batch.is_empty() => {
@@ -101,10 +154,8 @@ impl Consumer {
                     let _ = tokio::time::timeout(LOOK, self.source.changed()).await;
                 }
                 Ok(batch) => {
-                    for delivered in each_once(batch) {
-                        let span = tracing::info_span!("event", group, trace_id = delivered.event.trace.id());
-                        self.deal(group, topic, delivered).instrument(span).await;
-                    }
+                    let batch: Vec<_> = each_once(batch).collect();
+                    self.work_off(group, topic, &batch, &mut progress).await;
                 }
                 Err(error) => {
                     tracing::warn!(topic, %error, "event log not read");
@@ -114,36 +165,19 @@ impl Consumer {
         }
     }
 
-    /// Deals with one event until that is recorded.
-    async fn deal(&self, group: &str, topic: &str, delivered: Delivered) {
-        let event = &delivered.event;
-        let (mut delay, mut tries) = (FIRST_RETRY, 0);
-        let mut dealt = event.sequence <= delivered.recorded;
-        loop {
-            let failed = match self.step(group, topic, &delivered, &mut dealt).await {
-                Ok(()) => return self.mitalk.metrics.event(group, "dealt_with"),
-                Err(failed) => failed,
-            };
-            tries += 1;
-            let failed = match failed {
-                Failed::Later(why, _) if group == MESSAGES && tries >= TRIES && !dealt => Failed::Never(why),
-                other => other,
-            };
-            let (why, wait) = match failed {
-                Failed::Later(why, wait) => (why, wait.unwrap_or(delay).max(delay)),
-                Failed::Never(why) => {
-                    tracing::error!(topic, event = event.id(), %why, "event goes to the dead letters");
-                    dealt = self.source.dead_letter(topic, event, &why).await.is_ok();
-                    self.mitalk.metrics.event(group, "dead");
-                    (why, if dealt { Duration::ZERO } else { delay })
+    /// Deals with events in order, until one fails and is to be tried again after a while.
+    async fn work_off(&self, group: &str, topic: &str, batch: &[Delivered], progress: &mut Progress) {
+        for (at, delivered) in batch.iter().enumerate() {
+            let span = span_of(group, &delivered.event);
+            let step = self.step(group, topic, delivered, progress);
+            match step.instrument(span.clone()).await {
+                Ok(()) => self.mitalk.metrics.event(group, "dealt_with"),
+                Err(failed) => {
+                    let wait = self.failed(group, topic, &batch[at..], failed, progress);
+                    let wait = wait.instrument(span).await;
+                    return tokio::time::sleep(wait).await;
                 }
-            };
-            if !dealt {
-                self.mitalk.metrics.event(group, "again");
-                tracing::warn!(topic, event = event.id(), %why, "event is tried again");
             }
-            tokio::time::sleep(wait).await;
-            delay = (delay * 2).min(LAST_RETRY);
         }
     }
 
@@ -152,22 +186,88 @@ impl Consumer {
         group: &str,
         topic: &str,
         delivered: &Delivered,
-        dealt: &mut bool,
+        progress: &mut Progress,
     ) -> Result<(), Failed> {
         let event = &delivered.event;
-        if !*dealt {
+        if !progress.is_dealt_with(delivered) {
             self.tell(group, topic, event).await?;
-            *dealt = true;
+            progress.dealt.insert(delivered.offset);
         }
         let mark = Mark {
             offset: delivered.offset,
             source: event.source.clone(),
             sequence: event.sequence,
         };
-        Ok(self.source.commit(group, topic, &mark).await?)
+        self.source.commit(group, topic, &mark).await?;
+        progress.recorded(delivered.offset);
+        Ok(())
     }
 
-    async fn tell(&self, group: &str, topic: &str, event: &Event) -> Result<(), Failed> {
+    /// What becomes of the first of these, which failed; gives how long to wait.
+    async fn failed(
+        &self,
+        group: &str,
+        topic: &str,
+        batch: &[Delivered],
+        failed: Failed,
+        progress: &mut Progress,
+    ) -> Duration {
+        let Some((first, behind)) = batch.split_first() else {
+            return Duration::ZERO;
+        };
+        let (event, delay) = (&first.event, progress.try_again());
+        let suspect = group == MESSAGES && progress.tries >= SUSPECT && !progress.is_dealt_with(first);
+        let failed = match failed {
+            Failed::Later(why, _) if suspect && self.another_goes_out(group, topic, behind, progress).await => {
+                Failed::Never(why)
+            }
+            other => other,
+        };
+        let (why, wait) = match failed {
+            Failed::Later(why, wait) => (why, wait.unwrap_or(delay).max(delay)),
+            Failed::Never(why) => {
+                tracing::error!(topic, event = event.id(), %why, "event goes to the dead letters");
+                if self.source.dead_letter(topic, event, &why).await.is_ok() {
+                    self.mitalk.metrics.event(group, "dead");
+                    progress.dealt.insert(first.offset);
+                    return Duration::ZERO;
+                }
+                (why, delay)
+            }
+        };
+        self.mitalk.metrics.event(group, "again");
+        tracing::warn!(topic, event = event.id(), %why, "event is tried again");
+        wait
+    }
+
+    /// Whether one of the next texts goes out. It stays in its place: only that it was sent is remembered.
+    async fn another_goes_out(
+        &self,
+        group: &str,
+        topic: &str,
+        behind: &[Delivered],
+        progress: &mut Progress,
+    ) -> bool {
+        let mut tried = 0;
+        for delivered in behind {
+            if progress.is_dealt_with(delivered) {
+                continue;
+            }
+            match self.tell(group, topic, &delivered.event).await {
+                Ok(told) => {
+                    progress.dealt.insert(delivered.offset);
+                    if told == Told::Text {
+                        return true;
+                    }
+                }
+                Err(_) if tried + 1 >= WITNESSES => return false,
+                Err(_) => tried += 1,
+            }
+        }
+        false
+    }
+
+    async fn tell(&self, group: &str, topic: &str, event: &Event) -> Result<Told, Failed> {
         let poison = |error: mitalk_cluster::DecodeError| Failed::Never(error.to_string());
         if topic == events::INVITES {
             return match events::Invites::read(&event.payload).map_err(poison)? {
@@ -176,7 +276,7 @@ impl Consumer {
                     to_number: true,
                     ..
                 } => self.invited(invite, event).await,
-                _ => Ok(()),
+                _ => Ok(Told::Nothing),
             };
         }
         let notice = events::Notices::read(&event.payload).map_err(poison)?;
@@ -184,11 +284,13 @@ impl Consumer {
             (events::Notices::Admitted { user }, true) => self.admitted(user, event).await,
             (events::Notices::StageInvitation { to, room, by }, false) => {
                 let what = |title| NoticeKind::StageInvitation { room, title, by };
-                self.about_room(to, room, what, event).await
+                self.about_room(to, room, what, event).await?;
+                Ok(Told::Nothing)
             }
             (events::Notices::Pinged { to, room, by }, false) => {
                 self.about_room(to, room, |title| NoticeKind::Pinged { room, title, by }, event)
-                    .await
+                    .await?;
+                Ok(Told::Nothing)
             }
             (events::Notices::RoomStarted { by, room }, false) => {
                 let start = fanout::Command::Start {
@@ -196,15 +298,16 @@ impl Consumer {
                     by,
                     origin: Origin::of(&event.id()),
                 };
-                self.ask_fanout(room, start).await
+                self.ask_fanout(room, start).await?;
+                Ok(Told::Nothing)
             }
             // The other group's.
-            _ => Ok(()),
+            _ => Ok(Told::Nothing),
         }
     }
 
     /// A text message to an invited number, if it still waits for this invite.
-    async fn invited(&self, invite: InviteId, event: &Event) -> Result<(), Failed> {
+    async fn invited(&self, invite: InviteId, event: &Event) -> Result<Told, Failed> {
         let read = invite::Command::Read;
         let asked = self
             .mitalk
@@ -213,10 +316,10 @@ impl Consumer {
             .await;
         let terms = match asked {
             Ok(invite::Reply(terms)) => terms,
-            Err(error) => return skipped(error),
+            Err(error) => return skipped(error).map(|()| Told::Nothing),
         };
         let (Status::Pending, Invitee::Number { phone, sealed }) = (terms.status, &terms.invitee) else {
-            return Ok(());
+            return Ok(Told::Nothing);
         };
         let asked = self
             .mitalk
@@ -225,14 +328,14 @@ impl Consumer {
             .await;
         match asked {
             Ok(phone::Reply::Read { invites, .. }) if invites.contains(&terms.id) => {}
-            Ok(_) => return Ok(()),
-            Err(error) => return skipped(error),
+            Ok(_) => return Ok(Told::Nothing),
+            Err(error) => return skipped(error).map(|()| Told::Nothing),
         }
         let by = self.mitalk.show_inviter(Some(terms.inviter)).await?;
         self.send(phone, sealed, Message::Invited { by }, event).await
     }
 
-    async fn admitted(&self, user: UserId, event: &Event) -> Result<(), Failed> {
+    async fn admitted(&self, user: UserId, event: &Event) -> Result<Told, Failed> {
         let asked = self
             .mitalk
             .cluster
@@ -243,8 +346,8 @@ impl Consumer {
                 self.send(&account.phone, &account.sealed, Message::Admitted, event)
                     .await
             }
-            Ok(_) => Ok(()),
-            Err(error) => skipped(error),
+            Ok(_) => Ok(Told::Nothing),
+            Err(error) => skipped(error).map(|()| Told::Nothing),
         }
     }
 
@@ -254,17 +357,12 @@ impl Consumer {
         sealed: &SealedNumber,
         message: Message,
         event: &Event,
-    ) -> Result<(), Failed> {
+    ) -> Result<Told, Failed> {
         let to = self.mitalk.secrets.open_number(key, sealed);
         let to = to.map_err(|error| Failed::Never(error.to_string()))?;
-        Ok(self
-            .sms
-            .send(SmsMessage {
-                to,
-                message,
-                key: EventKey(event.id()),
-            })
-            .await?)
+        let key = EventKey(event.id());
+        self.sms.send(SmsMessage { to, message, key }).await?;
+        Ok(Told::Text)
     }
 
     /// A notice that names a room, unless the room is over.
@@ -389,6 +487,10 @@ impl Effects<Fanout> for Pages {
 fn skipped<R: std::error::Error>(error: AskError<R>) -> Result<(), Failed> {
     refusal(error)?;
     Ok(())
+}
+
+fn span_of(group: &str, event: &Event) -> tracing::Span {
+    tracing::info_span!("event", group, trace_id = event.trace.id())
 }
 
 fn call(event: &Event) -> Call {

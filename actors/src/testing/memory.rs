@@ -12,8 +12,10 @@ use crate::tables::{Change, LiveRoom, Profile, SHUT_OUT_KEPT, ShutOut, TicketBlo
 use async_trait::async_trait;
 use mitalk_cluster::store::{Event, EventLog, ReadTables};
 use mitalk_cluster::{EntityId, StoreError, Timestamp};
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 use tokio::sync::Notify;
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -362,9 +364,23 @@ impl AllowList for Allowed {
 pub struct Messages {
     sent: Mutex<Vec<SmsMessage>>,
     arrived: Notify,
+    /// None of them is taken.
+    down: AtomicBool,
+    /// Those to these are never taken.
+    never: Mutex<HashSet<PhoneNumber>>,
 }
 
 impl Messages {
+    /// Whether the provider is out of order, for everybody.
+    pub fn set_down(&self, down: bool) {
+        self.down.store(down, Ordering::SeqCst);
+    }
+
+    /// From now on messages to this number fail, as if the provider were out of order.
+    pub fn never_take(&self, to: PhoneNumber) {
+        lock(&self.never).insert(to);
+    }
+
     /// All messages, repeats included.
     pub fn sent(&self) -> Vec<SmsMessage> {
         lock(&self.sent).clone()
@@ -389,6 +405,12 @@ impl Messages {
 #[async_trait]
 impl Sms for Messages {
     async fn send(&self, message: SmsMessage) -> Result<(), SmsError> {
+        if self.down.load(Ordering::SeqCst) || lock(&self.never).contains(&message.to) {
+            return Err(SmsError::Unavailable {
+                reason: "out of order".into(),
+                retry_after: Duration::ZERO,
+            });
+        }
         lock(&self.sent).push(message);
         self.arrived.notify_waiters();
         Ok(())

@@ -4,6 +4,7 @@ use crate::world::{World, call, limits, until};
 use mitalk_actors::events::Message as _;
 use mitalk_actors::id::Home;
 use mitalk_actors::live::{CloseReason, LiveMessage, LiveStream};
+use mitalk_actors::number::PhoneNumber;
 use mitalk_actors::notices::{CONSUMED, dead_letters};
 use mitalk_actors::operator::Person;
 use mitalk_actors::people::Who;
@@ -12,6 +13,7 @@ use mitalk_actors::phase::Admits;
 use mitalk_actors::ports::{EventSource, Message};
 use mitalk_actors::rooms::{HandRaising, Settings, Visibility};
 use mitalk_actors::sockets::LiveSession;
+use mitalk_actors::testing::number;
 use mitalk_actors::{Caller, events};
 use mitalk_cluster::store::{Event, EventLog};
 use mitalk_cluster::{EntityId, Trace};
@@ -258,4 +260,59 @@ async fn an_event_that_was_appended_twice_is_dealt_with_once() {
     })
     .await;
     assert_eq!(admitted(), [first.id(), last.id()]);
+}
+
+/// The numbers that got the text of their admission.
+fn admitted(world: &World) -> Vec<PhoneNumber> {
+    let sent = world.stores.messages.sent().into_iter();
+    let admitted = sent.filter(|sent| sent.message == Message::Admitted);
+    let mut numbers: Vec<_> = admitted.map(|sent| sent.to).collect();
+    numbers.sort_by_key(|number| number.e164().to_owned());
+    numbers
+}
+
+/// Signs the first `count` numbers in, who wait.
+async fn line(world: &World, count: u32) {
+    world.phase(Admits::ClosedTest).await;
+    for n in 1..=count {
+        let caller = world.sign_in(n).await;
+        until("a ticket", async || world.me(&caller).await.ticket).await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_number_that_takes_no_texts_does_not_hold_up_the_others() {
+    let world = World::start().await;
+    line(&world, 4).await;
+    for n in [1, 2] {
+        world.stores.messages.never_take(number(n));
+    }
+    let began = tokio::time::Instant::now();
+    world.mitalk.admit_next(call(), Home::default(), 4).await.unwrap();
+    until("the others are told", async || {
+        (admitted(&world).len() == 2).then_some(())
+    })
+    .await;
+    assert!(began.elapsed() < Duration::from_secs(180), "{:?}", began.elapsed());
+    let dead = async || (world.stores.log.dead(events::NOTICES).len() == 2).then_some(());
+    until("the two are dead letters", dead).await;
+    assert_eq!(admitted(&world), [number(3), number(4)], "each once");
+}
+
+#[tokio::test(start_paused = true)]
+async fn while_the_provider_is_out_of_order_no_text_is_given_up() {
+    let world = World::start().await;
+    line(&world, 3).await;
+    world.stores.messages.set_down(true);
+    world.mitalk.admit_next(call(), Home::default(), 3).await.unwrap();
+    tokio::time::sleep(Duration::from_secs(6 * 60 * 60)).await;
+    assert!(world.stores.log.dead(events::NOTICES).is_empty());
+    world.stores.messages.set_down(false);
+    until("all are told", async || {
+        (admitted(&world).len() == 3).then_some(())
+    })
+    .await;
+    let all = [number(1), number(2), number(3)];
+    assert_eq!(admitted(&world), all, "each once");
+    assert!(world.stores.log.dead(events::NOTICES).is_empty());
 }
