@@ -2,7 +2,7 @@
 
 use crate::id::{DeviceId, UserId};
 use crate::person::Standing;
-use mitalk_cluster::{Call, RequestId, Trace};
+use mitalk_cluster::{BootInstant, Call, RequestId, Trace};
 use std::net::{IpAddr, Ipv6Addr};
 use std::time::Duration;
 
@@ -70,6 +70,14 @@ impl Stranger {
             deadline: self.deadline,
             request: None,
             trace: self.trace.clone(),
+        }
+    }
+
+    /// The same for one of several commands that share a deadline.
+    pub(crate) fn call_until(&self, end: BootInstant, now: BootInstant) -> Call {
+        Call {
+            deadline: end.since(now),
+            ..self.call()
         }
     }
 }

@@ -9,7 +9,7 @@ use crate::error::{Trouble, refusal};
 use crate::id::{DeviceId, UserId};
 use crate::live::Revoked;
 use crate::number::{PhoneKey, PhoneNumber};
-use crate::person::Standing;
+use crate::person::{Me, Standing};
 use crate::phone::{self, Phone};
 use crate::secrets::{random, sha256};
 use crate::user::{self, DeviceView};
@@ -120,6 +120,15 @@ pub struct Verified {
     pub refresh_token: String,
 }
 
+/// Somebody who proved who they are by a code, and their account.
+#[derive(Clone)]
+pub struct SignedIn {
+    /// The device.
+    pub verified: Verified,
+    /// The account.
+    pub me: Me,
+}
+
 /// A signed-in device.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Device {
@@ -207,12 +216,15 @@ impl Mitalk {
         self.all_codes.give_back(&(), spent.of_day);
     }
 
-    /// Trades a code for a signed-in device; a first sign-in creates the account.
+    /// Trades a code for a signed-in device; a first sign-in creates the account. The deadline is one for all of it. Once the
+    /// code is spent nothing fails that the person can do without: it would cost them another code.
     ///
     /// # Errors
     /// [`Error::PhoneInvalid`], [`Error::CodeWrong`], [`Error::CodeExpired`], [`Error::CodeTriesUsedUp`],
     /// [`Error::Suspended`].
-    pub async fn verify(&self, stranger: &Stranger, verify: Verify) -> Result<Verified, Error> {
+    pub async fn verify(&self, stranger: &Stranger, verify: Verify) -> Result<SignedIn, Error> {
+        let until = self.clock.boot() + stranger.deadline;
+        let call = || stranger.call_until(until, self.clock.boot());
         let number = PhoneNumber::parse(&verify.phone).map_err(|_| Error::PhoneInvalid)?;
         let key = self.secrets.phone_key(&number);
         let command = phone::Command::Verify {
@@ -221,7 +233,7 @@ impl Mitalk {
             claim_for: Duration::from_secs(self.limits.profile.claim_s),
             limits: self.limits.codes.clone(),
         };
-        let (user, mut held) = match self.ask_phone(&key, command, stranger.call()).await? {
+        let (user, mut held) = match self.ask_phone(&key, command, call()).await? {
             phone::Reply::Verified { user, invites } => (user, invites),
             phone::Reply::Wrong { left: 0 } => return Err(Error::CodeTriesUsedUp),
             phone::Reply::Wrong { left } => return Err(Error::CodeWrong { tries_left: left }),
@@ -240,15 +252,19 @@ impl Mitalk {
             quota: self.limits.invites.quota,
             offered: held,
         };
-        let account = self.ask_account::<Error>(user, sign_up, stranger.call()).await?;
-        // The code is spent: what can be settled when they next look must not cost them another one.
-        if let Err(error) = self.settle_waiting(account, &stranger.call()).await {
-            tracing::warn!(%error, "who signed in comes in later");
-        }
+        let account = self.ask_account::<Error>(user, sign_up, call()).await?;
+        let settled = match self.settle_waiting(account.clone(), &call()).await {
+            Ok(settled) => settled,
+            Err(error) => {
+                tracing::warn!(%error, "who signed in comes in later");
+                account
+            }
+        };
         let name = verify.device_name.as_deref();
-        let verified = self.open_device(user, name, stranger.call()).await?;
+        let verified = self.open_device(user, name, call()).await?;
         self.metrics.signed_in(verified.standing);
-        Ok(verified)
+        let me = self.show_me_at_least(settled, call().deadline).await;
+        Ok(SignedIn { verified, me })
     }
 
     /// Trades the newest refresh token of a device for the next one.

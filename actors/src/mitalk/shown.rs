@@ -3,13 +3,14 @@
 use super::Core;
 use crate::error::Trouble;
 use crate::id::UserId;
-use crate::person::{Brief, Me, Notice, Profile, Standing};
+use crate::person::{Brief, Me, Notice, Profile, Standing, Ticket};
 use crate::ports::Reads;
 use crate::tables;
 use crate::user::Summary;
 use mitalk_cluster::StoreError;
 use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
+use std::time::Duration;
 
 /// People asked for at once: the bound of `Reads::profiles`.
 const AT_ONCE: usize = 100;
@@ -47,30 +48,20 @@ impl Core {
             None => None,
         };
         let invited_by = self.show_inviter(account.invited_by).await?;
-        let mut hasher = DefaultHasher::new();
-        (
-            account.revision,
-            account.room,
-            ticket.map(|ticket| ticket.ahead),
-            &invited_by,
-        )
-            .hash(&mut hasher);
-        Ok(Me {
-            standing: account.standing,
-            ticket,
-            profile: Profile {
-                id: account.user,
-                handle: account.handle,
-                about: account.about,
-                invited_by,
-            },
-            invites_left: account.invites_left,
-            shown_as_inviter: account.shown_as_inviter,
-            room: account.room,
-            notice_seq: account.notice_seq,
-            notices_read: account.notices_read,
-            revision: hasher.finish(),
-        })
+        Ok(me_of(account, ticket, invited_by))
+    }
+
+    /// The same for somebody who must not go without: what can not be read now, their place and who invited them, is left out
+    /// and follows.
+    pub(super) async fn show_me_at_least(&self, account: Summary, within: Duration) -> Me {
+        match tokio::time::timeout(within, self.show_me(account.clone())).await {
+            Ok(Ok(me)) => me,
+            Ok(Err(error)) => {
+                tracing::warn!(%error, "an account is not shown in full");
+                me_of(account, None, None)
+            }
+            Err(_) => me_of(account, None, None),
+        }
     }
 
     /// A row as others see it.
@@ -113,5 +104,32 @@ impl Core {
                 what: notice.what.map(&mut show),
             })
             .collect())
+    }
+}
+
+fn me_of(account: Summary, ticket: Option<Ticket>, invited_by: Option<Brief>) -> Me {
+    let mut hasher = DefaultHasher::new();
+    (
+        account.revision,
+        account.room,
+        ticket.map(|ticket| ticket.ahead),
+        &invited_by,
+    )
+        .hash(&mut hasher);
+    Me {
+        standing: account.standing,
+        ticket,
+        profile: Profile {
+            id: account.user,
+            handle: account.handle,
+            about: account.about,
+            invited_by,
+        },
+        invites_left: account.invites_left,
+        shown_as_inviter: account.shown_as_inviter,
+        room: account.room,
+        notice_seq: account.notice_seq,
+        notices_read: account.notices_read,
+        revision: hasher.finish(),
     }
 }

@@ -38,6 +38,7 @@ struct Content {
     blocks: Rows<(Home, u32), TicketBlock>,
     rooms: Rows<RoomId, Option<Card>>,
     shut_out: Rows<(UserId, Option<DeviceId>), ShutOut>,
+    unreadable: bool,
 }
 
 /// Puts a row unless what is there is as new.
@@ -94,6 +95,11 @@ impl ReadTables for Tables {
 }
 
 impl Tables {
+    /// Whether profiles can not be read.
+    pub fn set_unreadable(&self, unreadable: bool) {
+        lock(&self.0).unreadable = unreadable;
+    }
+
     /// People with `follower` in the first place of those pairs that hold, by `pick`.
     fn follows(&self, holds: impl Fn(&(UserId, UserId)) -> bool) -> Vec<(UserId, UserId)> {
         let content = lock(&self.0);
@@ -118,6 +124,9 @@ fn page(mut users: Vec<UserId>, after: Option<UserId>, limit: usize) -> Vec<User
 impl Reads for Tables {
     async fn profiles(&self, users: &[UserId]) -> Result<Vec<Profile>, StoreError> {
         let content = lock(&self.0);
+        if content.unreadable {
+            return Err(StoreError::Unavailable("not readable, by the test".into()));
+        }
         Ok(users
             .iter()
             .filter_map(|user| content.profiles.get(user))

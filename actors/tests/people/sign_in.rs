@@ -1,9 +1,12 @@
 //! Codes, devices and refresh tokens, through the facade.
 
-use crate::world::{World, limits, stranger, until};
+use crate::world::{World, caller, limits, stranger, until};
 use mitalk_actors::auth::{Error, Verify};
 use mitalk_actors::live::Revoked;
-use mitalk_actors::ports::Message;
+use mitalk_actors::invites::Invitee;
+use mitalk_actors::person::Standing;
+use mitalk_actors::phase::Admits;
+use mitalk_actors::ports::{Message, SmsMessage};
 use mitalk_actors::testing::{number, number_text};
 
 /// Added to a number, one of another block.
@@ -86,7 +89,7 @@ async fn using_an_old_refresh_token_again_signs_the_device_out() {
         device_name: None,
         invite: None,
     };
-    let first = world.mitalk.verify(&stranger(), verify).await.unwrap();
+    let first = world.mitalk.verify(&stranger(), verify).await.unwrap().verified;
     let second = world
         .mitalk
         .rotate(&stranger(), &first.refresh_token)
@@ -170,4 +173,31 @@ async fn an_address_pays_for_asking_in_vain() {
     }
     let other = world.mitalk.send_code(&stranger(), &number_text(2)).await;
     assert!(matches!(other, Err(Error::CodeRateLimited { .. })), "{other:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_code_is_not_lost_to_what_can_not_be_read() {
+    let world = World::start().await;
+    world.phase(Admits::ClosedTest).await;
+    let inviter = world.active(1).await;
+    world.mitalk.invite(&inviter, Invitee::Phone(number_text(2))).await.unwrap();
+    let invited = |sent: &SmsMessage| matches!(sent.message, Message::Invited { .. });
+    let sent = async || world.stores.messages.sent().iter().any(invited).then_some(());
+    until("the invite is bound", sent).await;
+    let code = world.code(2).await;
+    world.stores.tables.set_unreadable(true);
+    let verify = Verify {
+        phone: number_text(2),
+        code,
+        device_name: None,
+        invite: None,
+    };
+    let signed_in = world.mitalk.verify(&stranger(), verify).await.unwrap();
+    let (verified, me) = (signed_in.verified, signed_in.me);
+    assert_eq!((me.profile.id, me.standing), (verified.user, Standing::Active));
+    assert_eq!(me.profile.invited_by, None, "who invited them can not be read now");
+    world.stores.tables.set_unreadable(false);
+    let me = world.me(&caller(&verified)).await;
+    assert_eq!(me.profile.invited_by.map(|by| by.id), Some(inviter.user));
+    assert!(world.mitalk.rotate(&stranger(), &verified.refresh_token).await.is_ok());
 }

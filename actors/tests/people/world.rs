@@ -147,8 +147,8 @@ impl World {
             device_name: Some("test".into()),
             invite: invite.map(str::to_owned),
         };
-        let verified = self.mitalk.verify(&stranger(), verify).await?;
-        Ok(caller(&verified))
+        let signed_in = self.mitalk.verify(&stranger(), verify).await?;
+        Ok(caller(&signed_in.verified))
     }
 
     /// Signs in whom the allow-list lets in.

@@ -8,7 +8,6 @@ use crate::wire::people::Me;
 use axum::extract::State;
 use axum::http::StatusCode;
 use mitalk_actors::auth::{Verified, Verify};
-use mitalk_actors::{Caller, Stranger};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -60,11 +59,10 @@ async fn verify(
         device_name: request.device_name,
         invite: request.invite,
     };
-    let verified = api.0.mitalk.verify(&stranger, verify).await?;
-    let me = api.0.mitalk.me(&fresh_caller(&verified, stranger)).await?;
+    let signed_in = api.0.mitalk.verify(&stranger, verify).await?;
     Ok(Json(SignedIn {
-        tokens: tokens(&api, verified),
-        me: Me::from(me),
+        tokens: tokens(&api, signed_in.verified),
+        me: Me::from(signed_in.me),
     }))
 }
 
@@ -94,18 +92,6 @@ async fn refresh(
 async fn sign_out(State(api): State<Api>, Signed(caller): Signed) -> Result<StatusCode, Error> {
     api.0.mitalk.sign_out(&caller).await?;
     Ok(StatusCode::NO_CONTENT)
-}
-
-/// The person who just proved who they are, as the caller of what follows at once.
-fn fresh_caller(verified: &Verified, stranger: Stranger) -> Caller {
-    Caller {
-        user: verified.user,
-        device: verified.device,
-        standing: verified.standing,
-        request: None,
-        deadline: stranger.deadline,
-        trace: stranger.trace,
-    }
 }
 
 fn tokens(api: &Api, verified: Verified) -> Tokens {
