@@ -6,6 +6,9 @@
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
+/// How often a forwarder looks after what time does. Its reports go out then, so none goes sooner.
+pub(crate) const FORWARDER_TICK: Duration = Duration::from_secs(1);
+
 /// The limits of the whole domain.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]

@@ -18,6 +18,7 @@ use super::roster::Roster;
 use super::token::Spent;
 use super::watchers::Watchers;
 use crate::id::{RoomId, SessionId, SocketId, UserId};
+use crate::limits::FORWARDER_TICK;
 use crate::live::LiveSink;
 use crate::person::Brief;
 use crate::room::{Change, Command, Cut, Room, Version};
@@ -33,8 +34,6 @@ use std::time::Duration;
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
-/// How often a forwarder looks after what time does: reports, lost networks, retries.
-const TICK: Duration = Duration::from_secs(1);
 /// A forwarder without people and watchers, of a room that the home did not give, goes after this time.
 const IDLE_UNKNOWN: Duration = Duration::from_secs(3);
 /// Requests that wait for the first view of the room.
@@ -137,7 +136,7 @@ impl Actor for Forwarder {
     type Arguments = Start;
 
     async fn pre_start(&self, me: ActorRef<Envelope>, start: Start) -> Result<Local, ActorProcessingErr> {
-        me.send_interval(TICK, || Envelope {
+        me.send_interval(FORWARDER_TICK, || Envelope {
             message: Message::Tick,
             permit: None,
         });

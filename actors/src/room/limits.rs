@@ -23,6 +23,10 @@ pub(super) const MAX_PINGS: usize = 150;
 
 /// The longest tick that a configuration may ask for.
 const MAX_TICK_MS: u64 = 60_000;
+/// Reports wait for it.
+const FORWARDER_TICK_MS: u64 = limits::FORWARDER_TICK.as_millis() as u64;
+/// With a shorter tick people would count as gone before their forwarder had reported twice.
+const LEAST_TICK_MS: u64 = (FORWARDER_TICK_MS + 1).div_ceil(UNSEEN_TICKS as u64 / 2);
 
 /// The longest grace that a configuration may give.
 const MAX_GRACE_S: u64 = 3_600;
@@ -80,22 +84,22 @@ impl From<&limits::Rooms> for Limits {
 /// # Errors
 /// The first field that is out of its range.
 pub(crate) fn check_times(configured: &limits::Rooms) -> Result<(), Unkept> {
-    // A report may be lost or late: whoever has one chance only would leave at random.
-    let heartbeat_most = configured.tick_ms.saturating_mul(u64::from(UNSEEN_TICKS)) / 2;
+    // A report may be lost or late: whoever has one chance only would leave at random. It also waits for its forwarder's tick.
+    let patience = configured.tick_ms.saturating_mul(u64::from(UNSEEN_TICKS)) / 2;
+    let heartbeat_most = patience.saturating_sub(FORWARDER_TICK_MS);
     let fields = [
-        ("tick_ms", configured.tick_ms, MAX_TICK_MS),
-        ("heartbeat_ms", configured.heartbeat_ms, heartbeat_most),
+        ("tick_ms", configured.tick_ms, LEAST_TICK_MS, MAX_TICK_MS),
+        ("heartbeat_ms", configured.heartbeat_ms, 1, heartbeat_most),
         // 0 would end every session as soon as it is there.
-        ("grace_s", configured.grace_s, MAX_GRACE_S),
+        ("grace_s", configured.grace_s, 1, MAX_GRACE_S),
     ];
     let saturated = |value| usize::try_from(value).unwrap_or(usize::MAX);
-    match fields
-        .into_iter()
-        .find(|(_, given, most)| !(1..=*most).contains(given))
-    {
-        Some((field, given, most)) => Err(Unkept {
+    let wrong = |&(_, given, least, most): &(_, u64, u64, u64)| !(least..=most).contains(&given);
+    match fields.into_iter().find(wrong) {
+        Some((field, given, least, most)) => Err(Unkept {
             field,
             given: saturated(given),
+            least: saturated(least),
             most: saturated(most),
         }),
         None => Ok(()),
@@ -104,12 +108,14 @@ pub(crate) fn check_times(configured: &limits::Rooms) -> Result<(), Unkept> {
 
 /// A limit that cannot be kept.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("limits.rooms.{field} is {given}: give a number from 1 to {most}")]
+#[error("limits.rooms.{field} is {given}: give a number from {least} to {most}")]
 pub struct Unkept {
     /// The field of [`limits::Rooms`].
     pub field: &'static str,
     /// What was configured.
     pub given: usize,
+    /// The least value that is allowed.
+    pub least: usize,
     /// The greatest value that is allowed.
     pub most: usize,
 }
@@ -134,7 +140,12 @@ impl Limits {
             .into_iter()
             .find(|(_, given, most)| !(1..=*most).contains(given))
         {
-            Some((field, given, most)) => Err(Unkept { field, given, most }),
+            Some((field, given, most)) => Err(Unkept {
+                field,
+                given,
+                least: 1,
+                most,
+            }),
             None => Ok(()),
         }
     }
@@ -154,9 +165,16 @@ mod tests {
             })
         };
         assert_eq!(check_times(&limits::Rooms::default()), Ok(()));
-        assert_eq!(with(500, 1_500), Ok(()));
-        let (field, given, most) = ("heartbeat_ms", 1_501, 1_500);
-        assert_eq!(with(500, 1_501), Err(Unkept { field, given, most }));
+        assert_eq!(with(500, 500), Ok(()));
+        let (field, given, least, most) = ("heartbeat_ms", 501, 1, 500);
+        let unkept = Unkept {
+            field,
+            given,
+            least,
+            most,
+        };
+        assert_eq!(with(500, 501), Err(unkept), "it waits up to a second for its forwarder");
+        assert_eq!(with(333, 1).unwrap_err().field, "tick_ms");
         let grace = |grace_s| {
             check_times(&limits::Rooms {
                 grace_s,

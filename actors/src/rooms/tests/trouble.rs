@@ -191,8 +191,8 @@ async fn without_a_home_nobody_new_is_let_in() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_room_that_is_over_leaves_the_hallway_although_its_row_was_read_before() {
     let world = World::with(limits::Rooms {
-        tick_ms: 50,
-        heartbeat_ms: 50,
+        tick_ms: 500,
+        heartbeat_ms: 500,
         ..limits::Rooms::default()
     })
     .await;
