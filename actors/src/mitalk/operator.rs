@@ -299,7 +299,12 @@ impl Mitalk {
             count,
             most: self.limits.invites.quota_max,
         };
-        Ok(self.ask_account::<Error>(user, grant, call).await?.invites_left)
+        match self.ask_user::<Error>(user, grant, call).await? {
+            user::Reply::InvitesLeft(left) => Ok(left),
+            // Remembered by an earlier release.
+            user::Reply::Account(account) => Ok(account.invites_left),
+            _ => Err(Trouble::Corrupt.into()),
+        }
     }
 
     /// Somebody's invites.

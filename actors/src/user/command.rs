@@ -251,6 +251,8 @@ pub enum Reply {
     Devices(Vec<DeviceView>),
     /// An invite that was given.
     Invite(SpentInvite),
+    /// So many invites are left to give.
+    InvitesLeft(u32),
     /// All invites, newest first.
     Invites {
         /// They.

@@ -174,15 +174,14 @@ pub(super) fn settle(
 pub(super) fn grant(state: &State, count: u32, most: u32, cx: &Context) -> Result<Decision<User>, Refusal> {
     let account = state.account()?;
     let count = count.min(most.saturating_sub(account.invites_left));
-    let change = Change::Granted(count);
-    let mut after = account.clone();
-    change.fold(&mut after);
+    let left = if account.active { account.invites_left + count } else { 0 };
     let audit = Audit::new(Actor::Operator, "invites_granted")
         .user(me(cx))
         .count(u64::from(count));
     Ok(
-        Decision::reply(Reply::Account(Box::new(after.summary(cx, &state.live))))
-            .event(Event::Invite(change))
+        // The answer is remembered with the account, so it is no more than what was asked.
+        Decision::reply(Reply::InvitesLeft(left))
+            .event(Event::Invite(Change::Granted(count)))
             .send(audit.outgoing())
             .effect(state.tell(Tell::Changed)),
     )

@@ -765,3 +765,12 @@ fn an_account_that_lost_its_number_never_waits_again() {
     account.ask(Command::Suspend { suspended: false }).unwrap();
     assert_eq!(account.commands::<Waitlist>().len(), asked);
 }
+
+#[test]
+fn what_is_remembered_of_a_grant_is_small() {
+    let mut account = active();
+    let (count, most) = (3, 50);
+    let reply = account.ask(Command::GrantInvites { count, most }).unwrap();
+    assert_eq!(reply, Reply::InvitesLeft(5));
+    assert!(mitalk_cluster::wire::encode(&reply).len() < 32);
+}
