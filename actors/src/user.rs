@@ -169,7 +169,11 @@ impl Entity for User {
             C::TakePart { room } => Ok(earning::take_part(state, room)),
             C::Invites => invites::list(state),
 
-            C::Follow { whom, follows } => follows::follow(state, whom, follows, cx),
+            C::Follow {
+                whom,
+                follows,
+                listed,
+            } => follows::follow(state, whom, follows, listed, cx),
             C::Followed { by } => Ok(follows::followed(state, by, cx)),
 
             C::Notify { what, origin } => Ok(notices::notify(state, what, Some(origin), cx)),

@@ -131,7 +131,7 @@ impl Mitalk {
             }
             return Err(Error::FollowingTooMany { most });
         }
-        self.set_follow(caller, whom, true).await
+        self.set_follow(caller, whom, true, false).await
     }
 
     /// Follows somebody no more; again changes nothing.
@@ -139,11 +139,22 @@ impl Mitalk {
     /// # Errors
     /// [`Error::NotActive`].
     pub async fn unfollow(&self, caller: &Caller, whom: UserId) -> Result<(), Error> {
-        self.set_follow(caller, whom, false).await
+        let listed = self.reads.followed_among(caller.user, &[whom]).await?;
+        self.set_follow(caller, whom, false, !listed.is_empty()).await
     }
 
-    async fn set_follow(&self, caller: &Caller, whom: UserId, follows: bool) -> Result<(), Error> {
-        let command = user::Command::Follow { whom, follows };
+    async fn set_follow(
+        &self,
+        caller: &Caller,
+        whom: UserId,
+        follows: bool,
+        listed: bool,
+    ) -> Result<(), Error> {
+        let command = user::Command::Follow {
+            whom,
+            follows,
+            listed,
+        };
         self.ask_user::<Error>(caller.user, command, caller.plain_call())
             .await?;
         Ok(())

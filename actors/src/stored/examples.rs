@@ -168,6 +168,7 @@ fn active_user() -> Model<User> {
         C::Follow {
             whom: user(5),
             follows: true,
+            listed: false,
         },
         C::Followed { by: user(6) },
         C::TakePart { room: room_id() },

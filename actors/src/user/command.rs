@@ -172,6 +172,8 @@ pub enum Command {
         whom: UserId,
         /// Or no more.
         follows: bool,
+        /// The read table says that they do: it knows of those that the account has long forgotten.
+        listed: bool,
     },
     /// Somebody follows this person now.
     Followed {

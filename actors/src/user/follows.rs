@@ -49,10 +49,14 @@ pub(super) fn follow(
     state: &State,
     whom: UserId,
     follows: bool,
+    listed: bool,
     cx: &Context,
 ) -> Result<Decision<User>, Refusal> {
     let account = state.active()?;
-    if account.followed_lately.contains(&(whom, follows)) {
+    // The table may not have the newest of what is remembered here, and nothing is remembered of the rest.
+    let lately = account.followed_lately.iter().find(|(other, _)| *other == whom);
+    let known = lately.map_or(listed, |(_, follows)| *follows);
+    if lately.is_some_and(|(_, now)| *now == follows) || (!follows && !known) {
         return Ok(Decision::reply(Reply::Done));
     }
     let row = Row::Follow(tables::Follow {

@@ -233,6 +233,7 @@ fn a_suspended_account_does_nothing_and_has_no_devices() {
         Command::Follow {
             whom: user(3),
             follows: true,
+            listed: false,
         },
     ] {
         assert_eq!(account.ask(command), Err(Refusal::Suspended));
@@ -585,6 +586,7 @@ fn the_largest_account_fits_into_its_row() {
             .ask(Command::Follow {
                 whom: user(n + 1),
                 follows: true,
+                listed: false,
             })
             .unwrap();
         account.ask(Command::Followed { by: user(n + 1) }).unwrap();
@@ -773,4 +775,24 @@ fn what_is_remembered_of_a_grant_is_small() {
     let reply = account.ask(Command::GrantInvites { count, most }).unwrap();
     assert_eq!(reply, Reply::InvitesLeft(5));
     assert!(mitalk_cluster::wire::encode(&reply).len() < 32);
+}
+
+#[test]
+fn who_is_not_followed_is_not_unfollowed() {
+    let mut account = active();
+    let follow = |follows, listed| Command::Follow {
+        whom: user(5),
+        follows,
+        listed,
+    };
+    let sent = account.sent.len();
+    account.ask(follow(false, false)).unwrap();
+    assert_eq!(account.sent.len(), sent, "nothing is written");
+    account.ask(follow(false, true)).unwrap();
+    assert_eq!(account.sent.len(), sent + 1, "long ago, but the table has it");
+    account.ask(follow(true, false)).unwrap();
+    account.ask(follow(false, false)).unwrap();
+    assert_eq!(account.sent.len(), sent + 4, "the table may not have it yet");
+    account.ask(follow(false, true)).unwrap();
+    assert_eq!(account.sent.len(), sent + 4, "the table may have it still");
 }

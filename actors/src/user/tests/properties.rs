@@ -44,9 +44,10 @@ fn step() -> impl Strategy<Value = Step> {
         (0..6u128, any::<u8>()).prop_map(|(n, hash)| open(n, hash)),
         (0..6u128, any::<u8>(), any::<u8>()).prop_map(|(n, presented, next)| rotate(n, presented, next)),
         (0..6u128).prop_map(|n| Command::RevokeDevice { device: device(n) }),
-        (1..5u128, any::<bool>()).prop_map(|(n, follows)| Command::Follow {
+        (1..5u128, any::<bool>(), any::<bool>()).prop_map(|(n, follows, listed)| Command::Follow {
             whom: user(n),
-            follows
+            follows,
+            listed
         }),
         (1..5u128).prop_map(|n| Command::Followed { by: user(n) }),
         (0..9u64).prop_map(|n| Command::Notify {
