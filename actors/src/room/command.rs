@@ -4,7 +4,7 @@ use super::limits::Limits;
 use super::scene::{Version, View};
 use super::settings::{Invalid, Patch, Settings};
 use crate::id::{RoomId, UserId};
-use mitalk_cluster::NodeId;
+use mitalk_cluster::{NodeId, RequestId};
 use serde::{Deserialize, Serialize};
 
 /// A person's session on a node. It tells the end of an old session from the beginning of a newer one: the numbers of a
@@ -120,6 +120,8 @@ pub enum Command {
         by: UserId,
         /// Somebody else.
         user: UserId,
+        /// Whose repeat does nothing: the person may have come back meanwhile.
+        request: Option<RequestId>,
     },
     /// Out of the room for good.
     Ban {

@@ -38,7 +38,7 @@ pub(super) fn decide(state: &State, command: Command, cx: &Context) -> Decided {
         Command::MakeModerator { by, user } => stage::promote(state, by, user, cx),
         Command::Mute { by, user } => moderation::mute(state, by, user, cx),
         Command::MoveBack { by, user } => moderation::move_back(state, by, user, cx),
-        Command::Remove { by, user } => moderation::remove(state, by, user, cx),
+        Command::Remove { by, user, request } => moderation::remove(state, by, user, request, cx),
         Command::Ban { by, user } => moderation::ban(state, by, user, cx),
         Command::Look => presence::look(state, cx),
         Command::Register { node } => presence::register(state, node, cx),
@@ -57,6 +57,11 @@ pub(super) fn decide(state: &State, command: Command, cx: &Context) -> Decided {
 /// The right that an acceptable command takes away, for acting at once: `None` if there is nothing to take, or if
 /// [`decide`] would refuse.
 pub(super) fn cut(state: &State, command: &Command) -> Option<(UserId, Cut)> {
+    if let Command::Remove { request, .. } = command
+        && state.has_removed(*request)
+    {
+        return None;
+    }
     moderation::cut(state.live_scene()?, state.limits()?, command)
 }
 

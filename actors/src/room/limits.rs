@@ -31,7 +31,7 @@ const LEAST_TICK_MS: u64 = (FORWARDER_TICK_MS + 1).div_ceil(UNSEEN_TICKS as u64 
 /// The longest grace that a configuration may give.
 const MAX_GRACE_S: u64 = 3_600;
 
-/// Removals that a view tells, for forwarders that missed them.
+/// Removals that a view tells, for forwarders that missed them, and whose requests are known again.
 pub(super) const REMOVALS_REMEMBERED: usize = 64;
 
 /// Bounds of a room. With the greatest values the encoded state stays below the cluster's 64 KiB (tested).

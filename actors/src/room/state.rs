@@ -4,12 +4,12 @@
 
 use super::To;
 use super::Presence;
-use super::limits::Limits;
+use super::limits::{Limits, REMOVALS_REMEMBERED};
 use super::scene::{Change, Passing, Scene, Seat, Version, View, apply};
 use crate::id::UserId;
-use mitalk_cluster::{NodeId, Timestamp};
+use mitalk_cluster::{NodeId, RequestId, Timestamp};
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 
 /// Whoever holds something in the room and is not reported by any forwarder for so many ticks has left. With the
 /// [usual tick](crate::limits::Rooms::tick_ms) this is 30 s. Ticks are counted instead of reading a clock: wall clocks jump.
@@ -47,6 +47,8 @@ struct Live {
     sequence: u32,
     passing: Passing,
     forwarders: BTreeMap<NodeId, Forwarder>,
+    /// Requests to remove somebody, oldest first: a repeat is none.
+    removals: VecDeque<RequestId>,
     /// By which session whoever holds something was last reported.
     present: BTreeMap<UserId, Presence>,
     /// Ticks since somebody who holds something was heard of.
@@ -75,6 +77,8 @@ pub enum Event {
     Changed(Change),
     /// The stage is empty since then, or is not.
     StageEmpty(Option<Timestamp>),
+    /// Somebody was removed by this request.
+    Removed(RequestId),
     /// A forwarder registered.
     Registered(NodeId),
     /// A forwarder's heartbeat.
@@ -102,7 +106,8 @@ impl Event {
         match self {
             Self::Opened(..) | Self::Activated | Self::StageEmpty(_) => true,
             Self::Changed(change) => change.durable(),
-            Self::Registered(_)
+            Self::Removed(_)
+            | Self::Registered(_)
             | Self::Reported { .. }
             | Self::Parted(_)
             | Self::Seen(_)
@@ -135,6 +140,12 @@ impl State {
                 if let Some(opened) = &mut self.opened {
                     opened.empty_since = *since;
                 }
+            }
+            Event::Removed(request) => {
+                if self.live.removals.len() >= REMOVALS_REMEMBERED {
+                    self.live.removals.pop_front();
+                }
+                self.live.removals.push_back(*request);
             }
             Event::Registered(node) => {
                 // A process of before may have had the same name: its numbers are not this one's.
@@ -261,6 +272,11 @@ impl State {
     /// Whether the network of somebody on stage is gone.
     pub(super) fn is_away(&self, user: UserId) -> bool {
         self.live.passing.away.contains(&user)
+    }
+
+    /// Whether this activation has removed somebody by that request.
+    pub(super) fn has_removed(&self, request: Option<RequestId>) -> bool {
+        request.is_some_and(|request| self.live.removals.contains(&request))
     }
 
     /// Whether somebody was reported by a newer session than this one, or by another node's.

@@ -164,7 +164,11 @@ fn only_moderators_moderate() {
         Command::Mute { by, user },
         Command::MoveBack { by, user },
         Command::MakeModerator { by, user },
-        Command::Remove { by, user },
+        Command::Remove {
+            by,
+            user,
+            request: None,
+        },
         Command::Ban { by, user },
         Command::Amend {
             by,
@@ -261,6 +265,7 @@ fn removing_takes_everything_and_banning_keeps_out() {
         home.ask(Command::Remove {
             by: user(1),
             user: user(who),
+            request: None,
         })
         .unwrap();
         assert!(!home.scene().holds(user(who)));
@@ -331,7 +336,7 @@ fn what_takes_rights_away_acts_before_the_commit_and_only_if_allowed() {
         of(b, Cut::MoveBack)
     );
     assert_eq!(
-        cut(&home.state, Command::Remove { by: a, user: c }),
+        cut(&home.state, Command::Remove { by: a, user: c, request: None }),
         of(c, Cut::Out(Out::Removed))
     );
     assert_eq!(cut(&home.state, Command::Ban { by: b, user: c }), None);
@@ -344,4 +349,24 @@ fn a_room_that_was_never_opened_is_not_found() {
     assert_eq!(home.raise(1), Err(Refusal::NotFound));
     assert_eq!(home.ask(Command::Tick), Err(Refusal::NotFound));
     assert_eq!(home.ask(Command::EndEmpty), Err(Refusal::NotFound));
+}
+
+#[test]
+fn a_repeated_removal_leaves_who_came_back_alone() {
+    let mut home = Home::opened(Limits::default());
+    let remove = |n| Command::Remove {
+        by: user(1),
+        user: user(2),
+        request: Some(mitalk_cluster::RequestId([n; 16])),
+    };
+    home.ask(remove(1)).unwrap();
+    home.raise(2).unwrap();
+    let rows = home.rows;
+    assert!(Room::urgent(&home.state, &remove(1)).is_none());
+    home.ask(remove(1)).unwrap();
+    assert_eq!(home.scene().hand(user(2)), Some(1), "they came back");
+    assert_eq!(home.rows, rows, "not recorded twice");
+    assert!(Room::urgent(&home.state, &remove(2)).is_some(), "another wish of the moderator");
+    home.ask(remove(2)).unwrap();
+    assert_eq!(home.scene().hand(user(2)), None);
 }

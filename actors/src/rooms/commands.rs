@@ -159,7 +159,8 @@ impl Rooms {
         self.wish(caller, room, command).await
     }
 
-    /// Moderates one person. What takes rights away acts at once; with the store down the answer is `pending`.
+    /// Moderates one person. What takes rights away acts at once; with the store down the answer is `pending`. With a request
+    /// id, a repeated removal leaves whoever came back meanwhile alone.
     ///
     /// # Errors
     /// Not in the room (caller or person), not a moderator, and what the room says.
@@ -178,7 +179,11 @@ impl Rooms {
             Moderation::Mute => Command::Mute { by, user },
             Moderation::MoveBack => Command::MoveBack { by, user },
             Moderation::MakeModerator => Command::MakeModerator { by, user },
-            Moderation::Remove => Command::Remove { by, user },
+            Moderation::Remove => Command::Remove {
+                by,
+                user,
+                request: caller.request,
+            },
             Moderation::Ban => Command::Ban { by, user },
         };
         // Somebody who just left may still be banned, and need not be invited any more.

@@ -5,8 +5,8 @@
 use super::{Decided, live, run_by};
 use crate::id::UserId;
 use crate::room::draft::{Draft, by as doer};
-use crate::room::{Change, Command, Cut, Limits, Out, Refusal, Scene, Seat, State};
-use mitalk_cluster::Context;
+use crate::room::{Change, Command, Cut, Event, Limits, Out, Refusal, Scene, Seat, State};
+use mitalk_cluster::{Context, RequestId};
 
 /// By a moderator, or one's own microphone.
 pub(super) fn mute(state: &State, by: UserId, user: UserId, cx: &Context) -> Decided {
@@ -44,12 +44,24 @@ pub(super) fn move_back(state: &State, by: UserId, user: UserId, cx: &Context) -
 }
 
 /// The home does not know who is in the audience: forwarders ignore it for people whom they do not have.
-pub(super) fn remove(state: &State, by: UserId, user: UserId, cx: &Context) -> Decided {
+pub(super) fn remove(
+    state: &State,
+    by: UserId,
+    user: UserId,
+    request: Option<RequestId>,
+    cx: &Context,
+) -> Decided {
     run_by(state, by)?;
     if by == user {
         return Err(Refusal::NotYourself);
     }
     let mut draft = Draft::new(state, cx);
+    if state.has_removed(request) {
+        return Ok(draft.done());
+    }
+    if let Some(request) = request {
+        draft.event(Event::Removed(request));
+    }
     draft.release(user);
     draft.change(Change::Out(user, Out::Removed));
     draft.audit(doer(by), "room_removed", Some(user));
@@ -82,7 +94,7 @@ pub(super) fn cut(scene: &Scene, limits: &Limits, command: &Command) -> Option<(
     let (by, user, cut) = match *command {
         Command::Mute { by, user } => (by, user, Cut::Mute),
         Command::MoveBack { by, user } => (by, user, Cut::MoveBack),
-        Command::Remove { by, user } => (by, user, Cut::Out(Out::Removed)),
+        Command::Remove { by, user, .. } => (by, user, Cut::Out(Out::Removed)),
         Command::Ban { by, user } => (by, user, Cut::Out(Out::Banned)),
         _ => return None,
     };

@@ -141,7 +141,8 @@ fn a_view_tells_who_was_removed() {
     let mut home = Home::opened(Limits::default());
     let before = home.state.version();
     let (by, user) = (user(1), user(5));
-    home.ask(Command::Remove { by, user }).unwrap();
+    let request = None;
+    home.ask(Command::Remove { by, user, request }).unwrap();
     let removed = home.state.view().unwrap().passing.removed;
     assert!(
         matches!(removed[..], [(who, at)] if who == user && at > before),
