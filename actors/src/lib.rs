@@ -11,6 +11,7 @@
 //!
 //! It names no database, no broker and no HTTP: those are the service's.
 
+mod budgets;
 pub mod caller;
 pub mod effects;
 pub mod error;

@@ -168,6 +168,8 @@ pub struct Rooms {
     pub healing_deltas: usize,
     /// People pinged into a room, per person and room.
     pub pings: usize,
+    /// Rooms that one person opens in an hour; counted by each node for itself.
+    pub opened_per_hour: u32,
     /// An SDP offer, in bytes.
     pub sdp_bytes: usize,
 }
@@ -283,6 +285,7 @@ impl Default for Rooms {
             orphan_s: 60,
             healing_deltas: 256,
             pings: 50,
+            opened_per_hour: 30,
             sdp_bytes: 32 * 1_024,
         }
     }

@@ -7,7 +7,6 @@
 
 pub mod account;
 pub mod auth;
-mod budgets;
 pub mod invites;
 pub mod operator;
 pub mod people;
@@ -18,6 +17,7 @@ mod waiting;
 
 pub use start::{Parts, StartError};
 
+use crate::budgets::Budget;
 use crate::error::{Trouble, refusal};
 use crate::id::{Home, UserId};
 use crate::limits::Limits;
@@ -29,7 +29,6 @@ use crate::secrets::{Secrets, random};
 use crate::supervise::Jobs;
 use crate::user::{self, Summary, User};
 use crate::waitlist::position::Positions;
-use budgets::Budget;
 use mitalk_cluster::{Call, Clock, Cluster};
 use std::net::IpAddr;
 use std::ops::Deref;

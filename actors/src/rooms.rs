@@ -28,13 +28,14 @@ pub use view::{
     Ack, AudienceMember, Change, Hand, JoinRequest, Joined, LeftWhy, Listed, Snapshot, StageMember,
 };
 
+use crate::budgets::Budget;
 use crate::forwarder::{Forwarders, Links};
 use crate::hallway::Hallway;
-use crate::id::Home;
+use crate::id::{Home, UserId};
 use crate::ports::Reads;
 use crate::supervise::Jobs;
 use crate::{Secrets, limits};
-use mitalk_cluster::Cluster;
+use mitalk_cluster::{Clock, Cluster};
 use std::sync::Arc;
 
 /// People on stage whom the hallway names.
@@ -53,6 +54,9 @@ struct Inner {
     links: Links,
     limits: limits::Rooms,
     home: Home,
+    clock: Arc<dyn Clock>,
+    /// Rooms opened per person and hour.
+    opened: Budget<UserId>,
     jobs: Jobs,
 }
 

@@ -118,6 +118,8 @@ table! {
         "您已加入，请把此邀请留给他人";
 
     // rooms
+    ROOMS_RATE_LIMITED: "rooms_rate_limited", TOO_MANY_REQUESTS, "You have opened many rooms lately. Wait a little",
+        "您最近创建的房间过多，请稍后再试";
     ROOM_NOT_FOUND: "room_not_found", NOT_FOUND, "There is no such room", "没有此房间";
     ROOM_ENDED: "room_ended", GONE, "The room is over", "房间已结束";
     ROOM_BANNED: "room_banned", FORBIDDEN, "A moderator banned you from this room", "主持人已禁止您进入此房间";

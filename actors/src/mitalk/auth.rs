@@ -2,8 +2,8 @@
 
 mod refresh_token;
 
-use super::budgets::Taken;
 use super::{Mitalk, random_bits};
+use crate::budgets::Taken;
 use crate::caller::{Caller, Stranger, network_of};
 use crate::error::{Trouble, refusal};
 use crate::id::{DeviceId, UserId};

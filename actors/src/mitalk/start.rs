@@ -1,7 +1,7 @@
 //! Putting the domain together: entities, their effects, services and background jobs.
 
-use super::budgets::{Budget, DAY, HOUR};
 use super::{Core, Mitalk, Positions, sockets, waiting::PhaseCache};
+use crate::budgets::{Budget, DAY, HOUR};
 use crate::effects::{Codes, LIVE, Late, Nothing, People};
 use crate::fanout::Fanout;
 use crate::handle::Handle;
@@ -93,6 +93,7 @@ impl Mitalk {
             secrets: parts.secrets.clone(),
             limits: parts.limits.rooms.clone(),
             home: parts.home,
+            clock: parts.clock.clone(),
             metrics: parts.metrics,
         };
         let (builder, pending) = Rooms::install(parts.cluster, rooms)?;

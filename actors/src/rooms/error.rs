@@ -53,6 +53,12 @@ pub enum Error {
         /// When it may help to try again.
         retry_after: Duration,
     },
+    /// The person opened enough rooms within the hour.
+    #[error("you have opened many rooms lately; try again in {} s", retry_after.as_secs())]
+    OpenedTooMany {
+        /// When they may open the next one.
+        retry_after: Duration,
+    },
     /// Not a cursor of this list.
     #[error("the cursor is not one of this list")]
     CursorInvalid,
@@ -84,6 +90,7 @@ impl Error {
             Self::Sdp(_) => "sdp_invalid",
             Self::Full => "overloaded",
             Self::NoHome { .. } => "no_home",
+            Self::OpenedTooMany { .. } => "rooms_rate_limited",
             Self::CursorInvalid => "cursor_invalid",
             Self::Trouble(trouble) => trouble.code(),
         }
@@ -93,7 +100,7 @@ impl Error {
     pub fn retry_after(&self) -> Option<Duration> {
         match self {
             Self::Full => Some(FULL_RETRY_AFTER),
-            Self::NoHome { retry_after } => Some(*retry_after),
+            Self::NoHome { retry_after } | Self::OpenedTooMany { retry_after } => Some(*retry_after),
             Self::Trouble(trouble) => trouble.retry_after(),
             _ => None,
         }

@@ -2,6 +2,7 @@
 
 use super::home::{Homes, Shards, keep};
 use super::{Inner, Rooms};
+use crate::budgets::{Budget, HOUR};
 use crate::forwarder::{self, Forwarders, Links, Metrics};
 use crate::hallway::{self, Hallway};
 use crate::id::Home;
@@ -10,7 +11,7 @@ use crate::ports::Reads;
 use crate::room::{Limits, Room, Unkept, check_times};
 use crate::supervise::{Job, Jobs};
 use crate::{Secrets, limits};
-use mitalk_cluster::{Builder, Cluster};
+use mitalk_cluster::{Builder, Clock, Cluster};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::Mutex;
@@ -31,6 +32,8 @@ pub struct Parts {
     pub limits: limits::Rooms,
     /// Where new rooms live.
     pub home: Home,
+    /// For budgets.
+    pub clock: Arc<dyn Clock>,
     /// For operators.
     pub metrics: Metrics,
 }
@@ -47,6 +50,7 @@ pub struct Pending {
     secrets: Secrets,
     limits: limits::Rooms,
     home: Home,
+    clock: Arc<dyn Clock>,
 }
 
 impl Rooms {
@@ -87,6 +91,7 @@ impl Rooms {
             secrets: parts.secrets,
             limits: parts.limits,
             home: parts.home,
+            clock: parts.clock,
         };
         Ok((builder, pending))
     }
@@ -110,6 +115,8 @@ impl Pending {
             secrets: self.secrets,
             limits: self.limits,
             home: self.home,
+            clock: self.clock,
+            opened: Budget::new(HOUR),
             jobs,
         })))
     }

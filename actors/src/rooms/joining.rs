@@ -1,6 +1,7 @@
 //! Opening, looking, joining, coming back, leaving, live changes.
 
 use super::{Error, JoinRequest, Joined, Rooms, Settings, Snapshot};
+use crate::budgets::Taken;
 use crate::caller::Caller;
 use crate::error::Trouble;
 use crate::forwarder::{Answer, Arrival, Join, Request, Shown, Verdict, admit};
@@ -16,7 +17,7 @@ impl Rooms {
     /// Opens a room, moderated by the caller, who then joins it. A repeat with the same request id gets the same room.
     ///
     /// # Errors
-    /// Not active; a setting that is not acceptable.
+    /// Not active; a setting that is not acceptable; too many rooms within the hour.
     pub async fn create(&self, caller: &Caller, settings: Settings) -> Result<Snapshot, Error> {
         self.active_now(caller).await?;
         let bits = match caller.request {
@@ -36,10 +37,33 @@ impl Rooms {
             settings,
             limits,
         };
-        match self.ask_room(room, open, caller.call()).await? {
-            Reply::View(view) => self.show(&view, caller.user, true).await,
-            _ => Err(Error::Trouble(Trouble::Corrupt)),
+        let taken = self.spend_opening(caller, room).await?;
+        match self.ask_room(room, open, caller.call()).await {
+            Ok(Reply::View(view)) => self.show(&view, caller.user, true).await,
+            Ok(_) => Err(Error::Trouble(Trouble::Corrupt)),
+            Err(error) => {
+                if let (Error::Refused(_), Some(taken)) = (&error, taken) {
+                    self.0.opened.give_back(&caller.user, taken);
+                }
+                Err(error)
+            }
         }
+    }
+
+    /// A repeat of a request that opened the room costs nothing.
+    async fn spend_opening(&self, caller: &Caller, room: RoomId) -> Result<Option<Taken>, Error> {
+        if caller.request.is_some() {
+            match self.ask_room(room, Command::Look, caller.plain_call()).await {
+                Ok(_) => return Ok(None),
+                Err(Error::Refused(_)) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        let most = self.0.limits.opened_per_hour;
+        let taken = self.0.opened.spend(caller.user, most, self.0.clock.boot());
+        taken
+            .map(Some)
+            .map_err(|retry_after| Error::OpenedTooMany { retry_after })
     }
 
     /// The room as the caller sees it, from inside or from the door, where `link_key` is what it is for a join.

@@ -365,6 +365,7 @@ export const en = {
   'problem.device_not_found': 'That device is signed out already.',
   'problem.room_not_found': 'There is no such room. It may have ended.',
   'problem.room_ended': 'This room has ended.',
+  'problem.rooms_rate_limited': 'You have opened many rooms lately. Wait a little.',
   'problem.room_banned': 'A moderator closed this room to you.',
   'problem.room_closed': 'This room is for people with its link or a ping.',
   'problem.room_social': 'This room is for people who follow one of its moderators.',

@@ -353,6 +353,7 @@ export const zh: Catalogue = {
   'problem.device_not_found': '该设备已退出登录。',
   'problem.room_not_found': '没有这个房间，可能已结束。',
   'problem.room_ended': '此房间已结束。',
+  'problem.rooms_rate_limited': '您最近创建的房间过多，请稍后再试。',
   'problem.room_banned': '主持人已不允许你进入此房间。',
   'problem.room_closed': '此房间只对有链接或被召唤的人开放。',
   'problem.room_social': '此房间只对关注主持人的人开放。',

@@ -1,9 +1,12 @@
 //! Hearing, hands, stage and moderation.
 
 use super::world::{Ask, World, caller, titled, until, user};
+use crate::caller::Caller;
+use crate::limits;
 use crate::room::{HandRaising, Refusal, Role, Visibility};
 use crate::rooms::{Error, LeftWhy, Moderation, Patch, Settings};
 use crate::user as account;
+use mitalk_cluster::RequestId;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_hand_leads_to_the_stage_and_who_is_there_is_heard() {
@@ -268,4 +271,28 @@ async fn moderation_passes_on_when_the_last_moderator_leaves() {
     });
     assert_eq!(world.snapshot(&other, room).await.my_role, Some(Role::Speaker));
     assert!(world.snapshot(&heir, room).await.number(user(1)).is_none());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_person_opens_so_many_rooms_in_an_hour() {
+    let world = World::with(limits::Rooms {
+        opened_per_hour: 2,
+        ..limits::Rooms::default()
+    })
+    .await;
+    let creator = world.person(1).await;
+    let keyed = |n| Caller {
+        request: Some(RequestId([n; 16])),
+        ..creator.clone()
+    };
+    let first = world.rooms.create(&keyed(1), titled("t")).await.unwrap().room;
+    let wrong = world.rooms.create(&keyed(2), titled("")).await;
+    assert!(matches!(wrong, Err(Error::Refused(_))), "it opened nothing: {wrong:?}");
+    world.rooms.create(&creator, titled("t")).await.unwrap();
+    let more = world.rooms.create(&keyed(3), titled("t")).await.unwrap_err();
+    assert!(matches!(more, Error::OpenedTooMany { .. }) && more.retry_after().is_some());
+    let again = world.rooms.create(&keyed(1), titled("t")).await.unwrap();
+    assert_eq!(again.room, first, "a repeat opens nothing");
+    let other = world.person(2).await;
+    assert!(world.rooms.create(&other, titled("t")).await.is_ok());
 }

@@ -133,6 +133,7 @@ impl World {
             secrets: secrets(),
             limits: limits.clone(),
             home: Home::default(),
+            clock: Arc::new(SystemClock),
             metrics: room_metrics.clone(),
         };
         let late = Arc::<OnceLock<Cluster>>::default();

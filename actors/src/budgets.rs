@@ -1,5 +1,6 @@
-//! Budgets of one-time codes, against pumping of text messages: per address and hour, per block of numbers and day, and of
-//! all together per day. That per number is the `Phone` entity's.
+//! Budgets: so much for each key in each window of time. One-time codes have them, against pumping of text messages, per
+//! address and hour, per block of numbers and day, and of all together per day (that per number is the `Phone` entity's);
+//! people have them for opening rooms.
 //!
 //! Each node counts for itself, in memory: after a restart everybody has a fresh budget. Addresses count as
 //! [`network_of`](crate::caller::network_of) says.
@@ -10,10 +11,10 @@ use std::hash::Hash;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-/// The window of addresses.
-pub(super) const HOUR: Duration = Duration::from_secs(60 * 60);
+/// The window of addresses, and of rooms.
+pub(crate) const HOUR: Duration = Duration::from_secs(60 * 60);
 /// The window of blocks, and of all codes.
-pub(super) const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+pub(crate) const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 /// Keys counted at once; above it, those whose window is over are forgotten, and if that is not enough all new ones share
 /// one budget: so many addresses are an attack, which must neither empty the till nor shut the door.
 const KEYS: usize = 100_000;
@@ -24,7 +25,7 @@ const SHARED_FACTOR: u32 = 100;
 const LOOK_EVERY: u64 = 1_024;
 
 /// So much for each key in each window of time.
-pub(super) struct Budget<K> {
+pub(crate) struct Budget<K> {
     window: Duration,
     counts: Mutex<Counts<K>>,
 }
@@ -44,14 +45,14 @@ struct Window {
 /// What was taken and where from, to be given back if it was for nothing.
 #[must_use = "give it back if what it was taken for does not happen"]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Taken {
+pub(crate) struct Taken {
     /// The window's beginning: one that is over has nothing to get back.
     since: BootInstant,
     shared: bool,
 }
 
 impl<K: Hash + Eq> Budget<K> {
-    pub(super) fn new(window: Duration) -> Self {
+    pub(crate) fn new(window: Duration) -> Self {
         let counts = Counts {
             each: HashMap::new(),
             shared: None,
@@ -67,7 +68,7 @@ impl<K: Hash + Eq> Budget<K> {
     ///
     /// # Errors
     /// How long until it has one again.
-    pub(super) fn spend(&self, key: K, most: u32, now: BootInstant) -> Result<Taken, Duration> {
+    pub(crate) fn spend(&self, key: K, most: u32, now: BootInstant) -> Result<Taken, Duration> {
         let counts = &mut *self.counts.lock().unwrap_or_else(PoisonError::into_inner);
         let fresh = Window { since: now, spent: 0 };
         if counts.has_room_for(&key, self.window, now) {
@@ -80,7 +81,7 @@ impl<K: Hash + Eq> Budget<K> {
     }
 
     /// Gives back what [`spend`](Self::spend) took for this key.
-    pub(super) fn give_back(&self, key: &K, taken: Taken) {
+    pub(crate) fn give_back(&self, key: &K, taken: Taken) {
         let counts = &mut *self.counts.lock().unwrap_or_else(PoisonError::into_inner);
         let window = if taken.shared {
             counts.shared.as_mut()
