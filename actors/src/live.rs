@@ -9,7 +9,7 @@ mod pump;
 mod sink;
 mod sockets;
 
-pub(crate) use pump::{Cast, Pump};
+pub(crate) use pump::{Cast, Pump, Words};
 pub use sink::{CloseReason, LiveSink, LiveStream, TooSlow};
 pub(crate) use sockets::REMEMBERED;
 pub use sockets::{Revoked, Sockets};

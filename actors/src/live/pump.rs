@@ -11,7 +11,9 @@ use crate::user::{KEPT_NOTICES, Tell};
 use async_trait::async_trait;
 use mitalk_cluster::{Call, Clock, NodeId, Service, ServiceError, wire};
 use serde::{Deserialize, Serialize};
-use std::collections::HashMap;
+use futures::stream::FuturesUnordered;
+use futures::{FutureExt as _, StreamExt as _};
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::Notify;
 
@@ -41,6 +43,15 @@ pub(crate) enum Cast {
 pub(crate) struct Words {
     pub(crate) changed: bool,
     pub(crate) notices: Vec<Notice<UserId>>,
+}
+
+impl Words {
+    /// More words of the same person. Of a burst of notices the client sees the gap in the sequence and asks.
+    fn add(&mut self, more: Self) {
+        self.changed |= more.changed;
+        let room = KEPT_NOTICES.saturating_sub(self.notices.len());
+        self.notices.extend(more.notices.into_iter().take(room));
+    }
 }
 
 /// Collects words, and remembers places.
@@ -84,8 +95,35 @@ impl Pump {
         self.wake.notify_one();
     }
 
+    /// Has words told, for ever: of `at_once` people at a time, of each in order. A person whose telling takes long delays
+    /// nobody else.
+    pub(crate) async fn run<F: Future<Output = ()>>(&self, at_once: usize, tell: impl Fn(UserId, Words) -> F) {
+        let mut under_way = FuturesUnordered::new();
+        let mut told = HashSet::new();
+        let mut waiting = HashMap::<UserId, Words>::new();
+        loop {
+            tokio::select! {
+                words = self.next() => {
+                    for (user, words) in words {
+                        waiting.entry(user).or_default().add(words);
+                    }
+                }
+                Some(user) = under_way.next(), if !under_way.is_empty() => {
+                    told.remove(&user);
+                }
+            }
+            let ready = waiting.keys().filter(|user| !told.contains(*user));
+            let free = at_once.saturating_sub(told.len());
+            for user in ready.take(free).copied().collect::<Vec<_>>() {
+                told.insert(user);
+                let words = waiting.remove(&user).unwrap_or_default();
+                under_way.push(tell(user, words).map(move |()| user));
+            }
+        }
+    }
+
     /// All words that wait; not before there are some.
-    pub(crate) async fn next(&self) -> HashMap<UserId, Words> {
+    async fn next(&self) -> HashMap<UserId, Words> {
         loop {
             let words = std::mem::take(&mut self.lock().words);
             if !words.is_empty() {
@@ -187,5 +225,49 @@ impl Service for Pump {
             Cast::LetIn { user } => self.sockets.restore(user),
         }
         Ok(vec![])
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::id::Home;
+    use mitalk_cluster::SystemClock;
+    use std::time::Duration;
+    use tokio::sync::mpsc;
+
+    fn user(n: u128) -> UserId {
+        UserId::new(Home::default(), n)
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_account_that_does_not_answer_delays_nobody() {
+        let pump = Pump::new(Arc::default(), Arc::new(SystemClock));
+        let (said, mut heard) = mpsc::unbounded_channel();
+        let tell = |who, _: Words| {
+            let said = said.clone();
+            async move {
+                if who == user(1) {
+                    tokio::time::sleep(Duration::from_secs(10)).await;
+                }
+                said.send(who).unwrap();
+            }
+        };
+        let say = async {
+            pump.changed(user(1));
+            for n in [2, 2, 3] {
+                tokio::time::sleep(Duration::from_millis(10)).await;
+                pump.changed(user(n));
+                // Of the first nothing newer is told before the older.
+                pump.changed(user(1));
+                assert_eq!(heard.recv().await, Some(user(n)));
+            }
+            let last = [heard.recv().await, heard.recv().await];
+            assert_eq!(last, [Some(user(1)); 2], "what came meanwhile is told once");
+        };
+        tokio::select! {
+            () = pump.run(2, tell) => panic!("it runs for ever"),
+            () = say => {}
+        }
     }
 }

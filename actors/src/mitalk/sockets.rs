@@ -5,7 +5,7 @@ use super::{Core, Mitalk, random_bits};
 use crate::caller::Caller;
 use crate::error::Trouble;
 use crate::id::{SocketId, UserId};
-use crate::live::{CloseReason, LiveMessage, LiveSink, LiveStream, REMEMBERED, Revoked};
+use crate::live::{CloseReason, Words, LiveMessage, LiveSink, LiveStream, REMEMBERED, Revoked};
 use crate::user::{self, SocketAt, Summary, User};
 use futures::{StreamExt, stream};
 use mitalk_cluster::{AskError, Call, ShardId, ShardListener, StoreError, Timestamp};
@@ -134,13 +134,8 @@ impl Mitalk {
 
     /// Background job: makes messages of what accounts said.
     pub(super) async fn run_pump(self) {
-        loop {
-            let words = self.pump.next().await;
-            let tell = words
-                .into_iter()
-                .map(|(user, words)| self.tell(user, words.changed, words.notices));
-            stream::iter(tell).buffer_unordered(AT_ONCE).collect::<()>().await;
-        }
+        let tell = |user, words: Words| self.tell(user, words.changed, words.notices);
+        self.pump.run(AT_ONCE, tell).await;
     }
 
     async fn tell(&self, user: UserId, changed: bool, notices: Vec<crate::person::Notice<UserId>>) {
