@@ -72,6 +72,9 @@ pub struct RoomPatch {
     /// At most 3.
     #[serde(default)]
     pub topics: Option<Vec<String>>,
+    /// A BCP 47 tag.
+    #[serde(default)]
+    pub language: Option<String>,
     /// Who may enter.
     #[serde(default)]
     pub visibility: Option<Visibility>,

@@ -57,6 +57,9 @@ pub struct Patch {
     pub title: Option<String>,
     /// The new topics.
     pub topics: Option<Vec<String>>,
+    /// The new language.
+    #[serde(default)]
+    pub language: Option<String>,
     /// Who may enter from now on; nobody inside has to leave.
     pub visibility: Option<Visibility>,
     /// Who may raise a hand from now on.
@@ -128,7 +131,7 @@ impl Settings {
         Self {
             title: patch.title.unwrap_or_else(|| self.title.clone()),
             topics: patch.topics.unwrap_or_else(|| self.topics.clone()),
-            language: self.language.clone(),
+            language: patch.language.or_else(|| self.language.clone()),
             visibility: patch.visibility.unwrap_or(self.visibility),
             hand_raising: patch.hand_raising.unwrap_or(self.hand_raising),
         }
@@ -226,6 +229,7 @@ mod tests {
         };
         let patch = Patch {
             title: Some("after".into()),
+            language: Some("de".into()),
             ..Patch::default()
         };
         let after = before.patched(patch, &Limits::default()).unwrap();
@@ -233,8 +237,14 @@ mod tests {
             after,
             Settings {
                 title: "after".into(),
-                ..before
+                language: Some("de".into()),
+                ..before.clone()
             }
         );
+        let wrong = Patch {
+            language: Some("not a tag".into()),
+            ..Patch::default()
+        };
+        assert_eq!(before.patched(wrong, &Limits::default()), Err(Invalid::Language));
     }
 }

@@ -109,6 +109,7 @@ async fn patch(at: InRoom, Json(patch): Json<RoomPatch>) -> Acknowledged {
     let patch = Patch {
         title: patch.title,
         topics: patch.topics,
+        language: patch.language,
         visibility: patch.visibility.map(Into::into),
         hand_raising: patch.hand_raising.map(Into::into),
     };
