@@ -87,6 +87,11 @@ impl Mitalk {
         &self.cluster
     }
 
+    /// Whether everything that has to run on this node does; if not, it has to be restarted.
+    pub fn is_supervised(&self) -> bool {
+        self.rooms.are_supervised() && self.jobs.get().is_some_and(Jobs::are_supervised)
+    }
+
     /// Closes all live sockets, ends the background work and drains the node.
     pub async fn stop(self) {
         for sink in self.sockets.all() {

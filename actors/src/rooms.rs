@@ -61,6 +61,11 @@ struct Inner {
 }
 
 impl Rooms {
+    /// Whether everything of rooms that has to run on this node does; if not, it has to be restarted.
+    pub fn are_supervised(&self) -> bool {
+        self.0.forwarders.are_supervised() && self.0.jobs.are_supervised()
+    }
+
     /// Ends the background work of this node. People who are in rooms stay: their sessions are the media engine's.
     pub async fn shutdown(&self) {
         self.0.jobs.stop().await;

@@ -3,10 +3,10 @@
 //! Restart policy: a job runs for ever. One that panics or returns is started again after a delay that doubles from
 //! [`FIRST_DELAY`] up to [`MAX_DELAY`]; a job that ran for [`STEADY`] has its delay reset. The others go on meanwhile. The
 //! supervisor never gives up: every job takes its work from the log or the tables, so a restart loses nothing. Jobs end
-//! with the supervisor.
+//! with the supervisor; should it die all the same, [`Jobs::are_supervised`] says so, and the node is not ready any more.
 
 use futures::future::BoxFuture;
-use ractor::{Actor, ActorProcessingErr, ActorRef, SpawnErr, SupervisionEvent};
+use ractor::{Actor, ActorProcessingErr, ActorRef, ActorStatus, SpawnErr, SupervisionEvent};
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -54,11 +54,30 @@ impl Jobs {
         Ok(Self(actor))
     }
 
+    /// Whether the supervisor lives.
+    pub fn are_supervised(&self) -> bool {
+        lives(&self.0)
+    }
+
+    /// Makes the supervisor die, as nothing is known to.
+    #[cfg(test)]
+    pub(crate) fn fail(&self) {
+        self.0.kill();
+    }
+
     /// Ends all of them, wherever they are.
     pub async fn stop(&self) {
         // Already stopped is as good.
         let _ = self.0.kill_and_wait(None).await;
     }
+}
+
+/// Whether an actor has not ended.
+pub(crate) fn lives<M>(actor: &ActorRef<M>) -> bool {
+    !matches!(
+        actor.get_status(),
+        ActorStatus::Stopping | ActorStatus::Stopped
+    )
 }
 
 struct Supervisor;
@@ -215,5 +234,16 @@ mod tests {
         jobs.stop().await;
         // Stopping drops the jobs, and with them their senders.
         assert!(good_started.recv().await.is_none());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_supervisor_that_dies_is_noticed_and_its_jobs_end() {
+        let (starts, mut started) = mpsc::unbounded_channel();
+        let jobs = Jobs::start(vec![counting(0, starts)]).await.unwrap();
+        started.recv().await.unwrap();
+        assert!(jobs.are_supervised());
+        jobs.fail();
+        assert!(started.recv().await.is_none(), "the job went with it");
+        assert!(!jobs.are_supervised());
     }
 }

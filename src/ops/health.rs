@@ -14,6 +14,9 @@ use std::time::Duration;
 /// after several panics (its restart policy): the node takes no new people, and has to be restarted.
 const MEDIA_TIMEOUT: Duration = Duration::from_secs(1);
 
+/// A supervisor died, which none is known to: what it ran is not started again.
+const UNSUPERVISED: &str = "a part of this node has failed for good: restart this node";
+
 /// The process answers. It asks nobody: a node that waits for its store is not to be restarted for it.
 pub(super) async fn healthz() -> Json<Health> {
     Json(Health {
@@ -37,7 +40,8 @@ pub(super) async fn readyz(
             .filter(|session| session.link == Link::Up)
             .count()
     });
-    let fault = media_fault(media.as_ref());
+    let supervised = operations.0.mitalk.is_supervised();
+    let fault = media_fault(media.as_ref()).or((!supervised).then_some(UNSUPERVISED));
     let stopping = cluster.stopping || operations.0.stopping.load(Ordering::Relaxed);
     let ready = cluster.ready && !stopping && fault.is_none();
     let fault = fault.or(stopping.then_some("stopping"));

@@ -3,8 +3,9 @@
 //! **Restart policy.** A forwarder that fails is started again at once, with its people and sockets from the ledger; the
 //! media engine's sessions are not touched. More than [`FAILURES`] failures of one room within [`WITHIN`] mean that
 //! restarting does not help: the room's sessions here are closed, their accounts and live sockets told, and people come back
-//! by joining. A forwarder that stopped by itself is forgotten. The supervisor itself does nothing that can fail; should it die all the same, its forwarders
-//! die with it and the node takes no more joins.
+//! by joining. A forwarder that stopped by itself is forgotten. The supervisor itself does nothing that can fail; should
+//! it die all the same, its forwarders die with it: the node takes no more joins and is not ready any more
+//! ([`Forwarders::are_supervised`]), so that it is restarted.
 
 use super::actor::{Envelope, Forwarder, Message, Start};
 use super::claims;
@@ -20,6 +21,7 @@ use crate::live::{LiveMessage, LiveSink, Sockets};
 use crate::ports::Reads;
 use crate::room::Version;
 use crate::rooms::LeftWhy;
+use crate::supervise::lives;
 use mitalk_cluster::Cluster;
 use mitalk_media::{RoomKey, SessionEvent, SessionKey};
 use ractor::{Actor, ActorCell, ActorId, ActorProcessingErr, ActorRef, SupervisionEvent};
@@ -169,6 +171,17 @@ impl Forwarders {
         {
             tracing::debug!(%room, "a letter to a forwarder was lost");
         }
+    }
+
+    /// Whether the supervisor lives.
+    pub(crate) fn are_supervised(&self) -> bool {
+        self.0.supervisor.get().is_some_and(lives)
+    }
+
+    /// Makes the supervisor die, as nothing is known to.
+    #[cfg(test)]
+    pub(crate) fn fail_all(&self) {
+        self.0.supervisor.get().unwrap().kill();
     }
 
     /// Whether this node has people of the room.

@@ -1,12 +1,13 @@
 //! What goes wrong on our side: a forwarder that fails, a store that is gone.
 
-use super::world::{Ask, World, titled, until, user};
+use super::world::{Ask, PATIENCE, World, titled, until, user};
 use crate::forwarder::{self, Body, Letter};
 use crate::limits;
 use crate::ports::Reads;
 use crate::room::{Cut, Out, Refusal, Version};
 use crate::rooms::{Error, LeftWhy, Moderation};
-use mitalk_cluster::wire;
+use crate::user::{self, User};
+use mitalk_cluster::{Call, wire};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn audio_goes_on_over_a_forwarder_that_fails() {
@@ -50,11 +51,19 @@ async fn audio_goes_on_over_a_forwarder_that_fails() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_forwarder_that_keeps_failing_is_given_up_and_people_come_back() {
     let world = World::new().await;
-    let (room, host) = world.host(1, titled("t")).await;
+    let (room, mut host) = world.host(1, titled("t")).await;
+    let claim = user::Command::FindRoom;
+    let claimed = async || match world.cluster.ask::<User>(&user(1).to_string(), claim.clone(), Call::within(PATIENCE)).await {
+        Ok(user::Reply::Room(room)) => room.map(|claim| claim.room),
+        other => panic!("{other:?}"),
+    };
+    until!("they are there", claimed().await == Some(room));
     until!("its sessions are closed", {
         world.rooms.0.forwarders.fail(room);
         world.ears.is_closed(host.ear).await
     });
+    host.is_told_to_leave(LeftWhy::LostConnection).await;
+    until!("their account knows", claimed().await.is_none());
     let token = Some(host.joined.resume_token.clone());
     let back = world.join(&host.caller, room, token).await.unwrap();
     assert!(back.joined.resumed, "the seat is the room's to keep");
@@ -169,23 +178,26 @@ async fn people_come_back_while_the_store_is_down() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn without_a_home_nobody_new_is_let_in() {
     let world = World::with(limits::Rooms {
-        orphan_s: 0,
+        orphan_s: 1,
         ..limits::Rooms::default()
     })
     .await;
     let (room, host) = world.host(1, titled("t")).await;
     let stranger = world.person(2).await;
-    let refused = world.join(&stranger, room, None).await.err();
-    assert!(matches!(refused, Some(Error::NoHome { .. })), "{refused:?}");
+    // The home waits for the store with this, and whatever else it is told waits behind it.
+    world.store_is_down(true);
+    let (rooms, caller) = (world.rooms.clone(), host.caller.clone());
+    let unmute = tokio::spawn(async move { rooms.mute(&caller, room, false).await });
+    until!("the home does not answer", {
+        let refused = world.join(&stranger, room, None).await.err();
+        matches!(refused, Some(Error::NoHome { .. }))
+    });
     let token = Some(host.joined.resume_token.clone());
-    assert!(
-        world
-            .join(&host.caller, room, token)
-            .await
-            .unwrap()
-            .joined
-            .resumed
-    );
+    let back = world.join(&host.caller, room, token).await.unwrap();
+    assert!(back.joined.resumed, "who has a place comes back to it");
+    world.store_is_down(false);
+    drop(unmute.await);
+    until!("it answers again", world.join(&stranger, room, None).await.is_ok());
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -229,5 +241,18 @@ async fn a_right_that_was_cut_but_not_taken_is_given_back() {
     until!("it acts at once", world.ears.is_closed(guest.ear).await);
     until!("they may come in again", {
         world.join(&guest.caller, room, None).await.is_ok()
+    });
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn without_the_forwarders_supervisor_the_node_says_that_it_is_not_well() {
+    let world = World::new().await;
+    let (room, host) = world.host(1, titled("t")).await;
+    assert!(world.rooms.are_supervised());
+    world.rooms.0.forwarders.fail_all();
+    until!("it is noticed", !world.rooms.are_supervised());
+    until!("nobody is let in any more", {
+        let back = world.rooms.room(&host.caller, room, None).await;
+        back.is_err()
     });
 }
