@@ -218,7 +218,9 @@ impl Consumer {
         let (event, delay) = (&first.event, progress.try_again());
         let suspect = group == MESSAGES && progress.tries >= SUSPECT && !progress.is_dealt_with(first);
         let failed = match failed {
-            Failed::Later(why, _) if suspect && self.another_goes_out(group, topic, behind, progress).await => {
+            Failed::Later(why, _)
+                if suspect && self.another_goes_out(group, topic, behind, progress).await =>
+            {
                 Failed::Never(why)
             }
             other => other,

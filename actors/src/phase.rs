@@ -229,9 +229,21 @@ mod tests {
             matches!(
                 commands[..],
                 [
-                    (_, waitlist::Command::Hold { change: 1, shut: false }),
+                    (
+                        _,
+                        waitlist::Command::Hold {
+                            change: 1,
+                            shut: false
+                        }
+                    ),
                     (_, waitlist::Command::Open { change: 2 }),
-                    (_, waitlist::Command::Hold { change: 3, shut: true })
+                    (
+                        _,
+                        waitlist::Command::Hold {
+                            change: 3,
+                            shut: true
+                        }
+                    )
                 ]
             ),
             "everybody who waits is called, once: {commands:?}"

@@ -337,7 +337,10 @@ mod tests {
         let withdrawn = PhoneNumber::sealed_before("+999123");
         let sealed = secrets.seal_number(&withdrawn);
         let opened = secrets.open_number(&secrets.phone_key(&withdrawn), &sealed);
-        assert_eq!(opened.map(|number| number.e164().to_owned()), Ok("+999123".to_owned()));
+        assert_eq!(
+            opened.map(|number| number.e164().to_owned()),
+            Ok("+999123".to_owned())
+        );
     }
 
     #[test]

@@ -74,10 +74,7 @@ impl Jobs {
 
 /// Whether an actor has not ended.
 pub(crate) fn lives<M>(actor: &ActorRef<M>) -> bool {
-    !matches!(
-        actor.get_status(),
-        ActorStatus::Stopping | ActorStatus::Stopped
-    )
+    !matches!(actor.get_status(), ActorStatus::Stopping | ActorStatus::Stopped)
 }
 
 struct Supervisor;

@@ -9,10 +9,10 @@ use crate::id::{DeviceId, SocketId, UserId};
 use crate::person::{Brief, Me, Notice, Ticket};
 use crate::user::{KEPT_NOTICES, Tell};
 use async_trait::async_trait;
-use mitalk_cluster::{Call, Clock, NodeId, Service, ServiceError, wire};
-use serde::{Deserialize, Serialize};
 use futures::stream::FuturesUnordered;
 use futures::{FutureExt as _, StreamExt as _};
+use mitalk_cluster::{Call, Clock, NodeId, Service, ServiceError, wire};
+use serde::{Deserialize, Serialize};
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::Notify;
@@ -97,7 +97,11 @@ impl Pump {
 
     /// Has words told, for ever: of `at_once` people at a time, of each in order. A person whose telling takes long delays
     /// nobody else.
-    pub(crate) async fn run<F: Future<Output = ()>>(&self, at_once: usize, tell: impl Fn(UserId, Words) -> F) {
+    pub(crate) async fn run<F: Future<Output = ()>>(
+        &self,
+        at_once: usize,
+        tell: impl Fn(UserId, Words) -> F,
+    ) {
         let mut under_way = FuturesUnordered::new();
         let mut told = HashSet::new();
         let mut waiting = HashMap::<UserId, Words>::new();

@@ -38,7 +38,9 @@ pub enum Error {
         most: u64,
     },
     /// In the phase `employees` nobody but the allow-list comes in.
-    #[error("in the phase employees only the allow-list comes in: set the phase closed_test (or put the number on the list)")]
+    #[error(
+        "in the phase employees only the allow-list comes in: set the phase closed_test (or put the number on the list)"
+    )]
     PhaseEmployees,
     /// An operator stopped the account.
     #[error("this account is suspended: restore it first")]

@@ -5,7 +5,7 @@ use super::{Core, Mitalk, random_bits};
 use crate::caller::Caller;
 use crate::error::Trouble;
 use crate::id::{SocketId, UserId};
-use crate::live::{CloseReason, Words, LiveMessage, LiveSink, LiveStream, REMEMBERED, Revoked};
+use crate::live::{CloseReason, LiveMessage, LiveSink, LiveStream, REMEMBERED, Revoked, Words};
 use crate::user::{self, SocketAt, Summary, User};
 use futures::{StreamExt, stream};
 use mitalk_cluster::{AskError, Call, ShardId, ShardListener, StoreError, Timestamp};

@@ -173,7 +173,11 @@ mod tests {
             least,
             most,
         };
-        assert_eq!(with(500, 501), Err(unkept), "it waits up to a second for its forwarder");
+        assert_eq!(
+            with(500, 501),
+            Err(unkept),
+            "it waits up to a second for its forwarder"
+        );
         assert_eq!(with(333, 1).unwrap_err().field, "tick_ms");
         let grace = |grace_s| {
             check_times(&limits::Rooms {

@@ -148,8 +148,10 @@ proptest! {
 
     #[test]
     fn no_hand_is_lost_or_doubled(steps in prop::collection::vec(step(), 1..80)) {
+        let mut unseen = Unseen::default();
         run(steps, |before, command, reply, home| {
             let after = home.scene();
+            unseen.count(before, command, reply, home);
             if let (Command::RaiseHand { user, .. }, Ok(Reply::Done { hand })) = (command, reply) {
                 assert_eq!(after.hand(*user), *hand);
                 assert!(hand.is_some() || after.invitation(*user).is_some());
@@ -159,7 +161,8 @@ proptest! {
             let kept: Vec<_> = before.hands.iter().filter(stayed).collect();
             assert!(after.hands.iter().zip(&kept).all(|(a, b)| a == *b));
             for gone in before.hands.iter().filter(|hand| !stayed(hand)) {
-                assert!(lets_go(command, gone.user), "{command:?} lost the hand of {}", gone.user);
+                let let_go = lets_go(command, gone.user) || after.ended || unseen.is_lost(command, gone.user);
+                assert!(let_go, "{command:?} lost the hand of {}", gone.user);
             }
         });
     }
@@ -249,7 +252,41 @@ fn lets_go(command: &Command, user: UserId) -> bool {
         Command::LowerHand { user: of } | Command::Leave { user: of, .. } => of == user,
         Command::AnswerHand { user: of, .. } | Command::InviteToStage { user: of, .. } => of == user,
         Command::Remove { user: of, .. } | Command::Ban { user: of, .. } => of == user,
-        Command::Tick | Command::EndEmpty | Command::End { .. } => true,
         _ => false,
+    }
+}
+
+/// Ticks since somebody who holds something was heard of, counted beside the room.
+#[derive(Default)]
+struct Unseen {
+    activation: u32,
+    ticks: BTreeMap<UserId, u32>,
+}
+
+impl Unseen {
+    fn count(&mut self, before: &Scene, command: &Command, reply: &Result<Reply, Refusal>, home: &Home) {
+        let activation = home.state.version().activation;
+        if activation != self.activation {
+            self.activation = activation;
+            self.ticks.clear();
+        }
+        match (command, reply) {
+            (Command::Report { holders, .. }, Ok(Reply::Reported { known: true, .. })) => {
+                self.ticks
+                    .retain(|user, _| !holders.iter().any(|(holder, _)| holder == user));
+            }
+            (Command::Away { user, .. }, Ok(_)) => self.ticks.retain(|other, _| other != user),
+            (Command::Tick, Ok(_)) => {
+                let ticks = std::mem::take(&mut self.ticks);
+                let counted = |user| (user, ticks.get(&user).map_or(1, |ticks| ticks + 1));
+                self.ticks = before.holders().map(counted).collect();
+            }
+            _ => {}
+        }
+    }
+
+    /// Whether a tick may let go of them.
+    fn is_lost(&self, command: &Command, user: UserId) -> bool {
+        matches!(command, Command::Tick) && self.ticks.get(&user).is_some_and(|ticks| *ticks >= UNSEEN_TICKS)
     }
 }

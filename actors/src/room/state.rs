@@ -2,8 +2,8 @@
 //!
 //! `#[serde(skip)]` is the border between what is committed and what lives only as long as the activation.
 
-use super::To;
 use super::Presence;
+use super::To;
 use super::limits::{Limits, REMOVALS_REMEMBERED};
 use super::scene::{Change, Passing, Scene, Seat, Version, View, apply};
 use crate::id::UserId;

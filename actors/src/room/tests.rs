@@ -336,7 +336,14 @@ fn what_takes_rights_away_acts_before_the_commit_and_only_if_allowed() {
         of(b, Cut::MoveBack)
     );
     assert_eq!(
-        cut(&home.state, Command::Remove { by: a, user: c, request: None }),
+        cut(
+            &home.state,
+            Command::Remove {
+                by: a,
+                user: c,
+                request: None
+            }
+        ),
         of(c, Cut::Out(Out::Removed))
     );
     assert_eq!(cut(&home.state, Command::Ban { by: b, user: c }), None);
@@ -366,7 +373,10 @@ fn a_repeated_removal_leaves_who_came_back_alone() {
     home.ask(remove(1)).unwrap();
     assert_eq!(home.scene().hand(user(2)), Some(1), "they came back");
     assert_eq!(home.rows, rows, "not recorded twice");
-    assert!(Room::urgent(&home.state, &remove(2)).is_some(), "another wish of the moderator");
+    assert!(
+        Room::urgent(&home.state, &remove(2)).is_some(),
+        "another wish of the moderator"
+    );
     home.ask(remove(2)).unwrap();
     assert_eq!(home.scene().hand(user(2)), None);
 }

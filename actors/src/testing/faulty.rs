@@ -1,18 +1,21 @@
 //! The failing wrapper around the ports of this crate.
 //!
-//! Waiting for events and sending text messages are left alone: the first has no outcome, the second is not repeated by a
-//! suite.
+//! Waiting for events is left alone: it has no outcome.
 
 use crate::id::{Home, RoomId, UserId};
 use crate::number::PhoneKey;
 use crate::person::Notice;
-use crate::ports::{AllowEntry, AllowList, Batch, BlockCount, EventSource, FollowCounts, Mark, Reads};
+use crate::ports::{
+    AllowEntry, AllowList, Batch, BlockCount, EventSource, FollowCounts, Mark, Reads, Sms, SmsError,
+    SmsMessage,
+};
 use crate::rooms::Card;
 use crate::tables::{Profile, ShutOut, TicketBlock};
 use async_trait::async_trait;
 use mitalk_cluster::Timestamp;
 use mitalk_cluster::store::{Event, StoreError};
 use mitalk_cluster::testing::Faulty;
+use std::time::Duration;
 
 #[async_trait]
 impl<P: AllowList> AllowList for Faulty<P> {
@@ -45,6 +48,23 @@ impl<P: AllowList> AllowList for Faulty<P> {
 
     async fn count(&self) -> Result<(u64, u64), StoreError> {
         self.read(|port| async move { port.count().await }).await
+    }
+}
+
+/// A provider that fails is one that is not available: what it never takes is for the port to say.
+#[async_trait]
+impl<P: Sms> Sms for Faulty<P> {
+    async fn send(&self, message: SmsMessage) -> Result<(), SmsError> {
+        let sent = self.plain(move |port| {
+            let message = message.clone();
+            async move { Ok(port.send(message).await) }
+        });
+        sent.await.unwrap_or_else(|fault| {
+            Err(SmsError::Unavailable {
+                reason: fault.to_string(),
+                retry_after: Duration::ZERO,
+            })
+        })
     }
 }
 

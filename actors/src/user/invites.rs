@@ -174,7 +174,11 @@ pub(super) fn settle(
 pub(super) fn grant(state: &State, count: u32, most: u32, cx: &Context) -> Result<Decision<User>, Refusal> {
     let account = state.account()?;
     let count = count.min(most.saturating_sub(account.invites_left));
-    let left = if account.active { account.invites_left + count } else { 0 };
+    let left = if account.active {
+        account.invites_left + count
+    } else {
+        0
+    };
     let audit = Audit::new(Actor::Operator, "invites_granted")
         .user(me(cx))
         .count(u64::from(count));

@@ -107,7 +107,12 @@ pub(super) fn attach(
     cx: &Context,
 ) -> Result<Decision<User>, Refusal> {
     // A socket may be attaching while its device is signed out.
-    if !state.in_use()?.devices.iter().any(|device| device.id == socket.device) {
+    if !state
+        .in_use()?
+        .devices
+        .iter()
+        .any(|device| device.id == socket.device)
+    {
         return Err(Refusal::NoDevice);
     }
     let summary = state.summary(cx)?;
@@ -175,7 +180,11 @@ pub(super) fn claim(
     let known = earlier.is_some_and(|earlier| earlier.claim == claim);
     let evicted = evicted.map(|earlier| earlier.claim.clone());
     let (room, renewed) = (claim.room, cx.now);
-    let held = Held { claim, since, renewed };
+    let held = Held {
+        claim,
+        since,
+        renewed,
+    };
     let mut decision = Decision::reply(Reply::Claimed {
         evicted: evicted.clone(),
     })

@@ -38,7 +38,9 @@ pub struct Live {
 impl Live {
     /// The room they are in, unless its session has long not been heard of.
     pub(super) fn room_at(&self, now: Timestamp) -> Option<&Held> {
-        self.room.as_ref().filter(|held| now.since(held.renewed) <= CLAIM_LEASE)
+        self.room
+            .as_ref()
+            .filter(|held| now.since(held.renewed) <= CLAIM_LEASE)
     }
 }
 

@@ -3,15 +3,16 @@
 mod properties;
 
 use super::*;
+use crate::events::Notices;
 use crate::id::{Home, InviteId, RoomId, SessionId, SocketId};
-use crate::events::Notices;
-use crate::events::Notices;
 use crate::invite::{Invite, Invitee, Status};
 use crate::person::{NoticeKind, Patch, Standing};
 use crate::testing::pure::Model;
 use crate::testing::{number, secrets};
-use crate::waitlist::{self, Waitlist, block::{self, Block}};
-use crate::waitlist::{self, Waitlist, block::{self, Block}};
+use crate::waitlist::{
+    self, Waitlist,
+    block::{self, Block},
+};
 use mitalk_cluster::NodeId;
 use std::time::Duration;
 
@@ -301,7 +302,10 @@ fn a_claim_made_again_yields_to_who_came_later_and_to_nobody_else() {
     assert_eq!(in_session(&mut account), Some(session(2)));
     // The first claim of the third session never arrived.
     account.advance(Duration::from_secs(20));
-    let Ok(Reply::Claimed { evicted: Some(evicted) }) = account.ask(claim_again(3, 3, 10)) else {
+    let Ok(Reply::Claimed {
+        evicted: Some(evicted),
+    }) = account.ask(claim_again(3, 3, 10))
+    else {
         panic!("the third came later")
     };
     assert_eq!(evicted.session, session(2));
@@ -331,7 +335,10 @@ fn a_claim_lasts_as_long_as_it_is_made_again() {
         account.ask(claim_again(1, 1, seconds)).unwrap();
     }
     assert!(in_session(&mut account).is_some());
-    assert!(!User::pinned(&account.state), "its session keeps it, not the memory");
+    assert!(
+        !User::pinned(&account.state),
+        "its session keeps it, not the memory"
+    );
     account.advance(CLAIM_LEASE + Duration::from_secs(1));
     assert_eq!(in_session(&mut account), None);
     let Ok(Reply::Account(shown)) = account.ask(Command::Read) else {
@@ -339,7 +346,11 @@ fn a_claim_lasts_as_long_as_it_is_made_again() {
     };
     assert_eq!(shown.room, None);
     let evicted = account.ask(claim(2, 2));
-    assert_eq!(evicted, Ok(Reply::Claimed { evicted: None }), "there is nobody to put out");
+    assert_eq!(
+        evicted,
+        Ok(Reply::Claimed { evicted: None }),
+        "there is nobody to put out"
+    );
 }
 
 #[test]
@@ -671,54 +682,11 @@ fn the_number_is_sealed_anew_after_a_rotation_of_keys() {
         (kept.sealed.kid.to_string(), kept.sealed.nonce[0])
     };
     assert_eq!(sign_in("newer", 7), ("newer".to_owned(), 7));
-    assert_eq!(sign_in("newer", 8), ("newer".to_owned(), 7), "one seal by each key is enough");
-}
-
-#[test]
-fn who_is_stopped_while_waiting_is_not_called_and_waits_anew_when_restored() {
-    let home = Home::default();
-    let take = |number| Command::TakeTicket { home, number };
-    let ticket = |account: &Model<User>| account.state.account.as_ref().unwrap().ticket;
-    let stop = |suspended| Command::Suspend { suspended };
-    let mut account = waiting();
-    account.ask(Command::Queue).unwrap();
-    account.ask(take(5)).unwrap();
-    account.ask(stop(true)).unwrap();
-    assert_eq!(ticket(&account), None);
-    let left = account.commands::<Block>();
-    assert!(matches!(left[..], [(_, block::Command::Leave { ticket: 5 })]), "{left:?}");
-    // Called before the block heard of it; and a second ticket that was on its way.
-    let how = Admitted::Ticket;
-    assert_eq!(account.ask(Command::Admit { how }), Err(Refusal::Suspended));
-    account.ask(take(6)).unwrap();
-    account.ask(Command::Queue).unwrap();
-    assert_eq!(ticket(&account), None);
-    assert!(account.messages::<Notices>().is_empty(), "nobody is told that they are in");
-
-    account.ask(stop(false)).unwrap();
-    let waitlist: Vec<_> = account
-        .commands::<Waitlist>()
-        .into_iter()
-        .map(|(_, command)| command)
-        .collect();
-    use waitlist::Command as W;
-    assert!(
-        matches!(waitlist[..], [W::Take { .. }, W::Left { .. }, W::Take { .. }]),
-        "{waitlist:?}"
+    assert_eq!(
+        sign_in("newer", 8),
+        ("newer".to_owned(), 7),
+        "one seal by each key is enough"
     );
-    account.ask(take(9)).unwrap();
-    account.ask(Command::Admit { how }).unwrap();
-    assert_eq!(account.messages::<Notices>().len(), 1);
-}
-
-#[test]
-fn an_account_that_lost_its_number_never_waits_again() {
-    let mut account = waiting();
-    account.ask(Command::Queue).unwrap();
-    account.ask(Command::LoseNumber).unwrap();
-    let asked = account.commands::<Waitlist>().len();
-    account.ask(Command::Suspend { suspended: false }).unwrap();
-    assert_eq!(account.commands::<Waitlist>().len(), asked);
 }
 
 #[test]
@@ -733,14 +701,20 @@ fn who_is_stopped_while_waiting_is_not_called_and_waits_anew_when_restored() {
     account.ask(stop(true)).unwrap();
     assert_eq!(ticket(&account), None);
     let left = account.commands::<Block>();
-    assert!(matches!(left[..], [(_, block::Command::Leave { ticket: 5 })]), "{left:?}");
+    assert!(
+        matches!(left[..], [(_, block::Command::Leave { ticket: 5 })]),
+        "{left:?}"
+    );
     // Called before the block heard of it; and a second ticket that was on its way.
     let how = Admitted::Ticket;
     assert_eq!(account.ask(Command::Admit { how }), Err(Refusal::Suspended));
     account.ask(take(6)).unwrap();
     account.ask(Command::Queue).unwrap();
     assert_eq!(ticket(&account), None);
-    assert!(account.messages::<Notices>().is_empty(), "nobody is told that they are in");
+    assert!(
+        account.messages::<Notices>().is_empty(),
+        "nobody is told that they are in"
+    );
 
     account.ask(stop(false)).unwrap();
     let waitlist: Vec<_> = account

@@ -1,6 +1,8 @@
 //! Phases, the allow-list and the waitlist, through the facade.
 
 use crate::world::{World, call, until};
+use mitalk_actors::Caller;
+use mitalk_actors::events::{self, Message as _};
 use mitalk_actors::id::Home;
 use mitalk_actors::live::Revoked;
 use mitalk_actors::operator::{AllowedNumber, Error, Person};
@@ -8,8 +10,6 @@ use mitalk_actors::person::{NoticeKind, Standing, Ticket};
 use mitalk_actors::phase::Admits;
 use mitalk_actors::ports::Message;
 use mitalk_actors::testing::{number, number_text};
-use mitalk_actors::events::{self, Message as _};
-use mitalk_actors::Caller;
 use mitalk_cluster::RequestId;
 use std::time::Duration;
 
@@ -207,7 +207,11 @@ async fn a_rate_admits_by_itself() {
     let third = world.sign_in(3).await;
     ticket(&world, &third).await;
     tokio::time::sleep(Duration::from_secs(60)).await;
-    assert_eq!(world.me(&third).await.standing, Standing::Waiting, "the rate is off");
+    assert_eq!(
+        world.me(&third).await.standing,
+        Standing::Waiting,
+        "the rate is off"
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -227,7 +231,11 @@ async fn among_employees_nobody_is_admitted_but_by_the_allow_list() {
     world.phase(Admits::ClosedTest).await;
     world.phase(Admits::Employees).await;
     assert_eq!(admit().await, refused, "and again");
-    world.mitalk.admit_per_hour(call(), Home::default(), 0).await.unwrap();
+    world
+        .mitalk
+        .admit_per_hour(call(), Home::default(), 0)
+        .await
+        .unwrap();
     tokio::time::sleep(Duration::from_secs(60)).await;
     assert_eq!(world.me(&caller).await.standing, Standing::Waiting);
     world.phase(Admits::ClosedTest).await;
@@ -247,7 +255,10 @@ async fn who_is_stopped_while_waiting_is_passed_over_and_waits_anew() {
         world.mitalk.suspend(call(), person, suspended).await.unwrap();
     };
     suspend(true).await;
-    let refused = world.mitalk.admit_person(call(), Person::User(stopped.user)).await;
+    let refused = world
+        .mitalk
+        .admit_person(call(), Person::User(stopped.user))
+        .await;
     assert_eq!(refused, Err(Error::Suspended));
     until("the other one is first", async || {
         (ticket(&world, &other).await.ahead == 0).then_some(())
@@ -343,9 +354,18 @@ async fn no_number_leaves_the_allow_list_unrecorded() {
         let read = audits.map(|event| events::Audit::read(&event.payload).unwrap());
         read.filter(|audit| audit.action == "allow_list_removed").count()
     };
-    assert_eq!((world.mitalk.count_allowed().await.unwrap().registered, removed()), (1, 0));
-    assert_eq!(world.mitalk.remove_allowed(call(), &number_text(1)).await, Ok(true));
+    assert_eq!(
+        (world.mitalk.count_allowed().await.unwrap().registered, removed()),
+        (1, 0)
+    );
+    assert_eq!(
+        world.mitalk.remove_allowed(call(), &number_text(1)).await,
+        Ok(true)
+    );
     assert_eq!(world.mitalk.count_allowed().await.unwrap().registered, 0);
     until("it is recorded", async || (removed() == 1).then_some(())).await;
-    assert_eq!(world.mitalk.remove_allowed(call(), &number_text(1)).await, Ok(false));
+    assert_eq!(
+        world.mitalk.remove_allowed(call(), &number_text(1)).await,
+        Ok(false)
+    );
 }

@@ -37,7 +37,12 @@ async fn allow_list() {
 
 #[tokio::test]
 async fn messages() {
+    let keys = async |messages: &Messages| {
+        let sent = messages.sent().into_iter();
+        sent.map(|message| message.key).collect::<Vec<_>>()
+    };
     let messages = Messages::default();
-    contract::sms(&messages).await;
-    assert_eq!(messages.sent().len(), 4);
+    contract::sms(&messages, async || keys(&messages).await).await;
+    assert_eq!(messages.sent().len(), 6, "without faults each of them once");
+    under_faults::<Messages>(async |port| contract::sms(port, async || keys(port.port()).await).await).await;
 }

@@ -2,8 +2,8 @@
 
 use crate::world::{World, caller, limits, stranger, until};
 use mitalk_actors::auth::{Error, Verify};
-use mitalk_actors::live::Revoked;
 use mitalk_actors::invites::Invitee;
+use mitalk_actors::live::Revoked;
 use mitalk_actors::person::Standing;
 use mitalk_actors::phase::Admits;
 use mitalk_actors::ports::{Message, SmsMessage};
@@ -155,11 +155,17 @@ async fn asking_in_vain_takes_no_codes_from_others() {
     }
     ask(2).await.unwrap();
     let block = ask(3).await.unwrap_err();
-    assert!(matches!(block, Error::CodeRateLimited { .. }), "two of this block were sent");
+    assert!(
+        matches!(block, Error::CodeRateLimited { .. }),
+        "two of this block were sent"
+    );
     // Of another block: what was refused for the block's sake took nothing from the day.
     ask(OTHER_BLOCK).await.unwrap();
     let day = ask(OTHER_BLOCK + 1).await.unwrap_err();
-    assert!(matches!(day, Error::CodeRateLimited { .. }), "three were sent today");
+    assert!(
+        matches!(day, Error::CodeRateLimited { .. }),
+        "three were sent today"
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -180,7 +186,11 @@ async fn a_code_is_not_lost_to_what_can_not_be_read() {
     let world = World::start().await;
     world.phase(Admits::ClosedTest).await;
     let inviter = world.active(1).await;
-    world.mitalk.invite(&inviter, Invitee::Phone(number_text(2))).await.unwrap();
+    world
+        .mitalk
+        .invite(&inviter, Invitee::Phone(number_text(2)))
+        .await
+        .unwrap();
     let invited = |sent: &SmsMessage| matches!(sent.message, Message::Invited { .. });
     let sent = async || world.stores.messages.sent().iter().any(invited).then_some(());
     until("the invite is bound", sent).await;
@@ -195,9 +205,18 @@ async fn a_code_is_not_lost_to_what_can_not_be_read() {
     let signed_in = world.mitalk.verify(&stranger(), verify).await.unwrap();
     let (verified, me) = (signed_in.verified, signed_in.me);
     assert_eq!((me.profile.id, me.standing), (verified.user, Standing::Active));
-    assert_eq!(me.profile.invited_by, None, "who invited them can not be read now");
+    assert_eq!(
+        me.profile.invited_by, None,
+        "who invited them can not be read now"
+    );
     world.stores.tables.set_unreadable(false);
     let me = world.me(&caller(&verified)).await;
     assert_eq!(me.profile.invited_by.map(|by| by.id), Some(inviter.user));
-    assert!(world.mitalk.rotate(&stranger(), &verified.refresh_token).await.is_ok());
+    assert!(
+        world
+            .mitalk
+            .rotate(&stranger(), &verified.refresh_token)
+            .await
+            .is_ok()
+    );
 }

@@ -4,8 +4,8 @@ use crate::world::{World, call, limits, until};
 use mitalk_actors::events::Message as _;
 use mitalk_actors::id::Home;
 use mitalk_actors::live::{CloseReason, LiveMessage, LiveStream};
-use mitalk_actors::number::PhoneNumber;
 use mitalk_actors::notices::{CONSUMED, dead_letters};
+use mitalk_actors::number::PhoneNumber;
 use mitalk_actors::operator::Person;
 use mitalk_actors::people::Who;
 use mitalk_actors::person::{NoticeKind, Standing, Ticket};
@@ -293,7 +293,11 @@ async fn a_number_that_takes_no_texts_does_not_hold_up_the_others() {
         (admitted(&world).len() == 2).then_some(())
     })
     .await;
-    assert!(began.elapsed() < Duration::from_secs(180), "{:?}", began.elapsed());
+    assert!(
+        began.elapsed() < Duration::from_secs(180),
+        "{:?}",
+        began.elapsed()
+    );
     let dead = async || (world.stores.log.dead(events::NOTICES).len() == 2).then_some(());
     until("the two are dead letters", dead).await;
     assert_eq!(admitted(&world), [number(3), number(4)], "each once");

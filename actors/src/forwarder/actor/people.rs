@@ -315,7 +315,11 @@ impl Local {
     }
 
     pub(super) fn claimed(&mut self, user: UserId, session: SessionId, says: Says) {
-        let Some(person) = self.roster.get_mut(user).filter(|person| person.session == session) else {
+        let Some(person) = self
+            .roster
+            .get_mut(user)
+            .filter(|person| person.session == session)
+        else {
             return;
         };
         match says {

@@ -21,9 +21,12 @@ impl Patch {
             Some(text) => line(field, &text, most).map(Some),
             None => Ok(None),
         };
-        let list = |field, entries: Option<Vec<String>>, most, check: &dyn Fn(&str) -> Result<String, Error>| {
-            entries.map(|entries| list(field, entries, most, check)).transpose()
-        };
+        let list =
+            |field, entries: Option<Vec<String>>, most, check: &dyn Fn(&str) -> Result<String, Error>| {
+                entries
+                    .map(|entries| list(field, entries, most, check))
+                    .transpose()
+            };
         Ok(Self {
             name: text("name", self.name, limits.name_chars)?,
             headline: text("headline", self.headline, limits.headline_chars)?,

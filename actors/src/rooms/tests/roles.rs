@@ -287,7 +287,10 @@ async fn a_person_opens_so_many_rooms_in_an_hour() {
     };
     let first = world.rooms.create(&keyed(1), titled("t")).await.unwrap().room;
     let wrong = world.rooms.create(&keyed(2), titled("")).await;
-    assert!(matches!(wrong, Err(Error::Refused(_))), "it opened nothing: {wrong:?}");
+    assert!(
+        matches!(wrong, Err(Error::Refused(_))),
+        "it opened nothing: {wrong:?}"
+    );
     world.rooms.create(&creator, titled("t")).await.unwrap();
     let more = world.rooms.create(&keyed(3), titled("t")).await.unwrap_err();
     assert!(matches!(more, Error::OpenedTooMany { .. }) && more.retry_after().is_some());

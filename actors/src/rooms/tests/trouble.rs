@@ -53,7 +53,11 @@ async fn a_forwarder_that_keeps_failing_is_given_up_and_people_come_back() {
     let world = World::new().await;
     let (room, mut host) = world.host(1, titled("t")).await;
     let claim = user::Command::FindRoom;
-    let claimed = async || match world.cluster.ask::<User>(&user(1).to_string(), claim.clone(), Call::within(PATIENCE)).await {
+    let claimed = async || match world
+        .cluster
+        .ask::<User>(&user(1).to_string(), claim.clone(), Call::within(PATIENCE))
+        .await
+    {
         Ok(user::Reply::Room(room)) => room.map(|claim| claim.room),
         other => panic!("{other:?}"),
     };
@@ -197,7 +201,10 @@ async fn without_a_home_nobody_new_is_let_in() {
     assert!(back.joined.resumed, "who has a place comes back to it");
     world.store_is_down(false);
     drop(unmute.await);
-    until!("it answers again", world.join(&stranger, room, None).await.is_ok());
+    until!(
+        "it answers again",
+        world.join(&stranger, room, None).await.is_ok()
+    );
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

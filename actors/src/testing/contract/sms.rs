@@ -1,30 +1,41 @@
 //! The suite of [`Sms`].
 
-use crate::ports::{EventKey, Message, Sms, SmsMessage};
+use crate::ports::{EventKey, Message, Sms, SmsError, SmsMessage};
 use crate::testing::number;
+use std::collections::BTreeSet;
 
-/// Every kind of message is taken, and one with a known key again.
+/// Every kind of message is taken, also again, and each reaches the provider with its own key, by which a repeat is
+/// recognised. `keys` are those that reached it so far, in any order.
 ///
 /// # Panics
-/// If the adapter refuses one.
-pub async fn sms(sms: &impl Sms) {
+/// If the adapter refuses one, or loses a key.
+pub async fn sms(sms: &impl Sms, keys: impl AsyncFn() -> Vec<EventKey>) {
+    let code = "012345".to_owned();
     let messages = [
-        Message::Code {
-            code: "012345".into(),
-        },
+        Message::Code { code },
         Message::Invited { by: None },
         Message::Admitted,
-        Message::Admitted,
     ];
-    for message in messages {
-        let key = EventKey(format!("contract/{message:?}"));
-        let sent = sms
-            .send(SmsMessage {
-                to: number(1),
-                message,
-                key,
-            })
-            .await;
-        sent.expect("the provider takes the message");
+    let mut sent = BTreeSet::new();
+    for (n, message) in messages.into_iter().enumerate() {
+        let key = EventKey(format!("contract/{n}"));
+        for _ in 0..2 {
+            let (to, message, key) = (number(1), message.clone(), key.clone());
+            take(sms, SmsMessage { to, message, key }).await;
+        }
+        sent.insert(key);
+    }
+    let reached: BTreeSet<_> = keys().await.into_iter().collect();
+    assert_eq!(reached, sent, "each message arrives, by its own key");
+}
+
+/// As consumers do: again until it is taken.
+async fn take(sms: &impl Sms, message: SmsMessage) {
+    loop {
+        match sms.send(message.clone()).await {
+            Ok(()) => return,
+            Err(SmsError::Unavailable { .. }) => {}
+            Err(error @ SmsError::Refused { .. }) => panic!("{error}"),
+        }
     }
 }
