@@ -4,8 +4,9 @@
 //! somebody else, and people who came in by their invites. It only ever grows and has an end, so nobody makes a
 //! business of it. Listening earns nothing: joining a room commits nothing, and it shall stay so.
 //!
-//! What was done arrives by the outboxes of rooms and of invites, at least once. A room counts once: its id is remembered
-//! for as long as repeats of it can come. An invite counts when it is settled, which it is once.
+//! What was done arrives by the outboxes of rooms and of invites, at least once. A room counts once as long as its id is among
+//! the newest, which are remembered; a repeat comes long before it is not. An invite counts when it is settled, which it is
+//! once.
 
 use super::state::{Account, State};
 use super::{Event, Reply, Tell, User, invites};
@@ -20,7 +21,8 @@ pub const ROOMS_PER_INVITE: u32 = 3;
 pub const ACCEPTED_PER_INVITE: u32 = 2;
 /// Invites that a person can earn in all.
 pub const EARNED_MOST: u32 = 20;
-/// Rooms that are remembered. A repeat comes right after the crash of one that sent it, long before so many others.
+/// The newest rooms, which are remembered. A repeat comes right after the crash of the node that sent it, long before so many
+/// others.
 const ROOMS_REMEMBERED: usize = 32;
 
 /// What somebody has done for others.
