@@ -103,7 +103,8 @@ impl Config {
             .map_err(|error| Error::value("media", error))?;
         self.limits
             .check()
-            .map_err(|error| Error::value("limits", error))?;
+            .map_err(|error| Error::Limit(error.to_string()))?;
+        mitalk_actors::rooms::check(&self.limits.rooms).map_err(|error| Error::Limit(error.to_string()))?;
         self.cluster
             .check()
             .map_err(|error| Error::value("cluster", error))?;

@@ -83,6 +83,10 @@ pub fn arm() {
 const LOOK: std::time::Duration = std::time::Duration::from_millis(5);
 
 #[cfg(feature = "failpoints")]
+#[allow(
+    clippy::disallowed_methods,
+    reason = "a thread of the crash test's own binary: nothing tells of a new file"
+)]
 fn arm_from(file: &std::path::Path) -> ! {
     loop {
         if let Ok(text) = std::fs::read_to_string(file) {

@@ -304,23 +304,32 @@ impl Default for Live {
     }
 }
 
-/// A limit that what is stored can not keep.
+/// A limit that cannot be kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("limits.{field} is at most {most}: an account must fit into 64 KiB")]
-pub struct TooLarge {
-    /// Which.
-    pub field: &'static str,
-    /// What can be kept.
-    pub most: usize,
+pub enum OutOfRange {
+    /// What is stored of an account could grow beyond its row.
+    #[error("limits.{field} is at most {most}: an account must fit into 64 KiB")]
+    TooLarge {
+        /// Which.
+        field: &'static str,
+        /// What can be kept.
+        most: usize,
+    },
+    /// Nobody could do anything with it.
+    #[error("limits.{0} is at least 1")]
+    Zero(&'static str),
 }
 
 impl Limits {
-    /// Checks what is stored with an account: the defaults are also the most, by the size of the largest account. Titles of rooms do not
-    /// count: notices keep only so much of them.
+    /// Checks that everything can be done at all, and what is stored with an account: there the defaults are also the most, by
+    /// the size of the largest account. Titles of rooms do not count: notices keep only so much of them.
     ///
     /// # Errors
-    /// The first field that is too large. Those of rooms are checked where rooms are.
-    pub fn check(&self) -> Result<(), TooLarge> {
+    /// The first field that is out of its range. Those of rooms are checked where rooms are.
+    pub fn check(&self) -> Result<(), OutOfRange> {
+        if let Some((field, _)) = self.at_least_one().into_iter().find(|(_, value)| *value == 0) {
+            return Err(OutOfRange::Zero(field));
+        }
         let most = Self::default();
         let (profile, largest) = (&self.profile, &most.profile);
         let fields = [
@@ -359,9 +368,43 @@ impl Limits {
             ("profile.line_chars", profile.line_chars, largest.line_chars),
         ];
         match fields.into_iter().find(|(_, value, most)| value > most) {
-            Some((field, _, most)) => Err(TooLarge { field, most }),
+            Some((field, _, most)) => Err(OutOfRange::TooLarge { field, most }),
             None => Ok(()),
         }
+    }
+
+    fn at_least_one(&self) -> [(&'static str, u64); 19] {
+        let Self {
+            codes,
+            devices,
+            profile,
+            invites,
+            waitlist,
+            notices,
+            live,
+            ..
+        } = self;
+        [
+            ("codes.lifetime_s", codes.lifetime_s),
+            ("codes.tries", codes.tries.into()),
+            ("codes.per_number_and_day", codes.per_number_and_day.into()),
+            ("codes.per_address_and_hour", codes.per_address_and_hour.into()),
+            ("codes.per_block_and_day", codes.per_block_and_day.into()),
+            ("codes.per_day", codes.per_day.into()),
+            ("codes.wrong_tries_per_day", codes.wrong_tries_per_day.into()),
+            ("devices.per_account", devices.per_account as u64),
+            ("devices.idle_s", devices.idle_s),
+            ("profile.name_chars", profile.name_chars as u64),
+            ("profile.claim_s", profile.claim_s),
+            ("invites.lifetime_s", invites.lifetime_s),
+            ("waitlist.rate_per_hour_max", waitlist.rate_per_hour_max.into()),
+            ("notices.fanout_per_second", notices.fanout_per_second.into()),
+            ("notices.page", notices.page as u64),
+            ("live.queue", live.queue as u64),
+            ("live.per_account", live.per_account as u64),
+            ("live.per_node", live.per_node as u64),
+            ("live.reattach_s", live.reattach_s),
+        ]
     }
 }
 
@@ -389,7 +432,14 @@ mod tests {
         assert_eq!(limits.check(), Ok(()));
         limits.profile.bio_chars = 100_000;
         let field = "profile.bio_chars";
-        assert_eq!(limits.check(), Err(TooLarge { field, most: 1_000 }));
+        assert_eq!(limits.check(), Err(OutOfRange::TooLarge { field, most: 1_000 }));
+    }
+
+    #[test]
+    fn nothing_is_bounded_to_nothing() {
+        let mut limits = Limits::default();
+        limits.notices.page = 0;
+        assert_eq!(limits.check(), Err(OutOfRange::Zero("notices.page")));
     }
 
     #[test]

@@ -23,7 +23,7 @@ pub use crate::forwarder::Metrics;
 pub use crate::room::{Card, HandRaising, Limits, Patch, Role, Settings, Unkept, Visibility};
 pub use commands::Moderation;
 pub use error::Error;
-pub use install::{Parts, Pending};
+pub use install::{Parts, Pending, check};
 pub use view::{
     Ack, AudienceMember, Change, Hand, JoinRequest, Joined, LeftWhy, Listed, Snapshot, StageMember,
 };

@@ -44,6 +44,9 @@ pub enum Error {
         /// What is wrong and what to do.
         reason: String,
     },
+    /// A limit that cannot be kept; the text has its whole path.
+    #[error("{0}")]
+    Limit(String),
     /// `--set` without `key=value`.
     #[error("--set wants key=value, such as http.listen=127.0.0.1:8081, and got `{0}`")]
     Flag(String),

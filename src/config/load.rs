@@ -221,6 +221,10 @@ mod tests {
             error.to_string(),
             "unknown key `http.lisen` in --set http.lisen=127.0.0.1:1; did you mean `http.listen`?"
         );
+        let error = set(&["limits.notices.page=0"]).unwrap_err().to_string();
+        assert_eq!(error, "limits.notices.page is at least 1");
+        let error = set(&["limits.rooms.stage=60"]).unwrap_err().to_string();
+        assert!(error.starts_with("limits.rooms.stage is 60"), "{error}");
         let error = set(&["limits.rooms.stge=3"]).unwrap_err().to_string();
         assert!(error.ends_with("did you mean `limits.rooms.stage`?"), "{error}");
         let error = set(&["qqqq=1"]).unwrap_err().to_string();

@@ -58,9 +58,9 @@ pub enum StartError {
     /// The cluster did not.
     #[error(transparent)]
     Cluster(#[from] mitalk_cluster::StartError),
-    /// The limits of people do not fit into what is stored of one.
+    /// The limits of people cannot be kept.
     #[error(transparent)]
-    TooLarge(#[from] limits::TooLarge),
+    OutOfRange(#[from] limits::OutOfRange),
     /// The limits of rooms do not fit into what is stored of one.
     #[error(transparent)]
     Limits(#[from] rooms::Unkept),

@@ -53,14 +53,22 @@ pub struct Pending {
     clock: Arc<dyn Clock>,
 }
 
+/// Checks the configured limits of rooms.
+///
+/// # Errors
+/// The first one that cannot be kept.
+pub fn check(limits: &limits::Rooms) -> Result<(), Unkept> {
+    Limits::from(limits).validate()?;
+    check_times(limits)
+}
+
 impl Rooms {
     /// Registers the room entity, the forwarders and the hallway with the node that is being put together.
     ///
     /// # Errors
     /// A configured limit that a room's state can not keep.
     pub fn install(builder: Builder, parts: Parts) -> Result<(Builder, Pending), Unkept> {
-        Limits::from(&parts.limits).validate()?;
-        check_times(&parts.limits)?;
+        check(&parts.limits)?;
         let forwarders = Forwarders::new(forwarder::Parts {
             media: parts.media,
             reads: parts.reads.clone(),

@@ -349,7 +349,10 @@ mod tests {
     /// Nobody but the group's own code could panic there; the thread outlives it all the same.
     #[tokio::test]
     async fn a_group_that_panics_answers_nobody_and_the_thread_goes_on() {
-        struct Bomb(oneshot::Sender<Result<(), StoreError>>);
+        /// Its end is heard when it is dropped.
+        struct Bomb {
+            _reply: oneshot::Sender<()>,
+        }
         impl Job for Bomb {
             fn run(&mut self, connection: &Connection) -> bool {
                 connection.execute("INSERT INTO t VALUES (7, NULL)", []).is_ok()
@@ -365,7 +368,8 @@ mod tests {
         }
         let (writer, _directory) = writer();
         let (reply, answer) = oneshot::channel();
-        writer.queue.send(Order::Write(Box::new(Bomb(reply)))).unwrap();
+        let bomb = Box::new(Bomb { _reply: reply });
+        writer.queue.send(Order::Write(bomb)).unwrap();
         assert!(answer.await.is_err());
         assert_eq!(writer.write(insert(3, 1)).await, Ok(1));
     }

@@ -192,11 +192,11 @@ impl Desk {
 
     pub(super) fn feed(&mut self, input: Input<Till>) -> Outputs {
         let out = self.machine.handle(self.now, Hour(0), input);
-        let wishes = out.iter().filter_map(|o| match o {
+        let mut wishes = out.iter().filter_map(|o| match o {
             Output::Note(wish) => Some(*wish),
             _ => None,
         });
-        self.wish = wishes.last().unwrap_or(self.wish);
+        self.wish = wishes.next_back().unwrap_or(self.wish);
         out
     }
 
