@@ -39,9 +39,16 @@ export async function longestGap(page, hz, from, to = Date.now()) {
   return Math.max(longest, to - last);
 }
 
-/** Whether a tone was heard at any poll since a time. */
-export async function everHeard(page, hz, since) {
-  return (await heard(page, since)).some(([, tones]) => has(tones, hz));
+/**
+ * Whether a tone was heard since a time: at any poll; or `steadily`, where other tones come and go meanwhile, whose edges
+ * are of all frequencies for as long as one window.
+ */
+export async function everHeard(page, hz, since, { steadily = false } = {}) {
+  let polls = 0;
+  return (await heard(page, since)).some(([, tones]) => {
+    polls = has(tones, hz) ? polls + 1 : 0;
+    return polls >= (steadily ? STEADY_POLLS : 1);
+  });
 }
 
 /** Sets the microphone: its tone, or whether the person denies it. Holds for the next time it is opened. */

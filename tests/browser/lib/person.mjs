@@ -205,8 +205,8 @@ export class Person {
   }
 
   /** Asserts that somebody was never heard since a moment. */
-  async neverHeard(person, since) {
-    assert.ok(!(await everHeard(this.page, person.hz, since)), `${this.name} heard ${person.name}`);
+  async neverHeard(person, since, how) {
+    assert.ok(!(await everHeard(this.page, person.hz, since, how)), `${this.name} heard ${person.name}`);
   }
 
   longestGap(person, from, to) {
