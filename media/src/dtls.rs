@@ -252,6 +252,8 @@ mod tests {
         let config = Arc::new(dimpl::Config::builder().build().unwrap());
         let mut client = dimpl::Dtls::new_auto(config, certificate, now);
         client.set_active(true);
+        // It wants to know the time before its first packet.
+        server.handle_timeout(now).unwrap();
         let (mut by_server, mut by_client) = (None, None);
         for _ in 0..50 {
             now += Duration::from_millis(100);

@@ -171,7 +171,8 @@ pub(super) fn drop_offer(state: &State, invite: InviteId) -> Decision<User> {
 pub(super) fn queue(state: &State, cx: &Context) -> Result<Decision<User>, Refusal> {
     let account = state.account()?;
     let decision = Decision::reply(Reply::Done);
-    if account.active || account.queued || account.suspended {
+    // Who lost their number cannot sign in: a place in the queue would be nobody's.
+    if account.active || account.queued || account.suspended || account.number_lost {
         return Ok(decision);
     }
     Ok(wait(decision, cx))

@@ -10,49 +10,62 @@ use mitalk_cluster::store::{Cas, EntityStore, EntityWrite, Head, OutboxRow, Row}
 use mitalk_cluster::testing::Memory;
 use mitalk_cluster::{EntityId, Ports, StoreError, Timestamp};
 use std::collections::{BTreeMap, HashSet};
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
+use tokio::sync::watch;
+
+/// What the store does with calls.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Power {
+    /// It answers.
+    On,
+    /// It refuses.
+    Off,
+    /// It takes them and does not answer.
+    Stuck,
+}
 
 /// Entity rows of a memory store, while they are to be had.
 pub(super) struct Switch {
     inner: Arc<dyn EntityStore>,
-    down: Arc<AtomicBool>,
+    power: watch::Receiver<Power>,
 }
 
 /// The store's ports, and what switches it off.
-pub(super) fn ports(memory: &Memory) -> (Ports, Arc<AtomicBool>) {
-    let down = Arc::<AtomicBool>::default();
+pub(super) fn ports(memory: &Memory) -> (Ports, watch::Sender<Power>) {
+    let (switch, power) = watch::channel(Power::On);
     let mut ports = memory.ports();
     ports.entity = Arc::new(Switch {
         inner: ports.entity.clone(),
-        down: down.clone(),
+        power,
     });
-    (ports, down)
+    (ports, switch)
 }
 
 impl Switch {
-    fn check(&self) -> Result<(), StoreError> {
-        if self.down.load(Ordering::SeqCst) {
-            return Err(StoreError::Unavailable("switched off by the test".into()));
+    async fn check(&self) -> Result<(), StoreError> {
+        let mut power = self.power.clone();
+        let now = power.wait_for(|power| *power != Power::Stuck).await;
+        match now.as_deref() {
+            Ok(Power::On) => Ok(()),
+            _ => Err(StoreError::Unavailable("switched off by the test".into())),
         }
-        Ok(())
     }
 }
 
 #[async_trait]
 impl EntityStore for Switch {
     async fn read(&self, id: &EntityId) -> Result<Option<Row>, StoreError> {
-        self.check()?;
+        self.check().await?;
         self.inner.read(id).await
     }
 
     async fn write(&self, write: Arc<EntityWrite>) -> Result<Cas<Option<Head>>, StoreError> {
-        self.check()?;
+        self.check().await?;
         self.inner.write(write).await
     }
 
     async fn outbox(&self, id: &EntityId, after: u64, limit: usize) -> Result<Vec<OutboxRow>, StoreError> {
-        self.check()?;
+        self.check().await?;
         self.inner.outbox(id, after, limit).await
     }
 }

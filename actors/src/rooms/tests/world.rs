@@ -1,7 +1,7 @@
 //! A node with rooms, people on it, and what they do.
 
 use super::ears::Ears;
-use super::store::{Library, ports};
+use super::store::{Library, Power, ports};
 use crate::caller::Caller;
 use crate::effects::People;
 use crate::id::{DeviceId, Home, RoomId, SocketId, UserId};
@@ -19,9 +19,9 @@ use mitalk_cluster::{
 };
 use mitalk_media::Engine;
 use std::net::{Ipv4Addr, SocketAddr};
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
+use tokio::sync::watch;
 
 /// Generous: the machine may be busy with other tests.
 pub(super) const PATIENCE: Duration = Duration::from_secs(30);
@@ -59,7 +59,7 @@ impl Effects<Phone> for Deaf {
 /// One node and all its people.
 pub(super) struct World {
     pub(super) memory: Memory,
-    pub(super) down: Arc<AtomicBool>,
+    power: watch::Sender<Power>,
     pub(super) library: Arc<Library>,
     pub(super) ears: Ears,
     pub(super) rooms: Rooms,
@@ -115,7 +115,7 @@ impl World {
 
     /// A node over what an earlier one left behind.
     pub(super) async fn over(memory: Memory, limits: limits::Rooms) -> Self {
-        let (ports, down) = ports(&memory);
+        let (ports, power) = ports(&memory);
         let library = Arc::new(Library::new(&memory));
         let sockets = Arc::<Sockets>::default();
         let media = mitalk_media::Config {
@@ -150,7 +150,7 @@ impl World {
         let rooms = pending.start(cluster.clone()).await.unwrap();
         Self {
             memory,
-            down,
+            power,
             library,
             ears: Ears::new(),
             rooms,
@@ -179,7 +179,12 @@ impl World {
     }
 
     pub(super) fn store_is_down(&self, down: bool) {
-        self.down.store(down, Ordering::SeqCst);
+        self.power.send_replace(if down { Power::Off } else { Power::On });
+    }
+
+    pub(super) fn store_is_stuck(&self, stuck: bool) {
+        self.power
+            .send_replace(if stuck { Power::Stuck } else { Power::On });
     }
 
     /// Somebody with an active account.
