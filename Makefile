@@ -68,7 +68,7 @@ browser: web/dist/index.html tests/browser/node_modules/.installed ## real Chrom
 	cargo build --workspace --bins $(TEST_FEATURES)
 	cd tests/browser && MITALK_BIN=$(abspath $(TARGET))/debug/mitalk npm run --silent test
 	cd web && npm run --silent test:behaviour
-	cd web && npm run --silent test:screens
+	cd web && LOOK=phone-light,phone-dark,desk,zoom,narrow npm run --silent test:screens
 
 test-all: test ## the heavy checks as well: run by hand before a release
 	MITALK_SIM_SEEDS=20000 cargo test --package mitalk-cluster --release -- simulation

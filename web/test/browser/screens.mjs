@@ -1,6 +1,6 @@
 // Pictures of every screen, for people to look at, and what a machine can say about them: no violation that axe finds,
 // nothing blocked by the content policy, nothing that scrolls sideways at 320 px or with text at 200 %.
-// `node test/browser/screens.mjs [folder] [scene ...]` after a build; `LOOK=desk` for only the looks that begin so.
+// `node test/browser/screens.mjs [folder] [scene ...]` after a build; `LOOK=desk,zoom` for only the looks that begin so.
 import { mkdirSync, readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { chromium } from 'playwright-core';
@@ -130,9 +130,10 @@ const browser = await chromium.launch({
     '--no-first-run',
   ],
 });
+const begins = (process.env.LOOK ?? '').split(',');
 const plays = [];
 for (const { looks, ...visit } of VISITS) {
-  const chosen = looks.filter(({ name }) => name.startsWith(process.env.LOOK ?? ''));
+  const chosen = looks.filter(({ name }) => begins.some((begin) => name.startsWith(begin)));
   if (chosen.length === 0) continue;
   for (const { name } of chosen) mkdirSync(`${folder}/${name}`, { recursive: true });
   for (const [name, scene] of Object.entries(scenes))
