@@ -6,7 +6,7 @@
 //! a crash between sending and recording repeats it recognisably. An event that nobody can read goes to the dead letters.
 //!
 //! Texts go out in order, and while the provider takes none nothing is given up. Whether it is the provider or one number, the
-//! texts behind tell: if one of those goes out, the one before it goes to the dead letters ([`SUSPECT`]).
+//! texts behind tell: if one of those goes out, the one before it goes to the dead letters (after 8 tries).
 
 use crate::error::{Trouble, refusal};
 use crate::events::{self, DEAD_LETTERS, Message as _};
