@@ -11,7 +11,7 @@ WEB_SOURCES := $(shell find web/src web/public web/index.html web/vite.config.ts
 TEST_FEATURES := --features mitalk/failpoints
 TARGET := $(or $(CARGO_TARGET_DIR),target)
 
-.PHONY: help run test test-all lint fmt bench web types clean checks browser deny
+.PHONY: help run test test-all lint fmt bench web types clean checks browser deny stores-up stores-down
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -78,6 +78,16 @@ test-all: test ## the heavy checks as well: run by hand before a release
 bench: web/dist/index.html ## benchmarks: ratios against a baseline of the same run
 	@$(NEED) rust
 	cargo bench --workspace
+
+stores-up: ## start a real Kafka and a real Cassandra on loopback, for work on their adapters
+	@$(NEED) java
+	deploy/local/kafka.sh start
+	deploy/local/cassandra.sh start
+	@deploy/local/kafka.sh status && deploy/local/cassandra.sh status
+
+stores-down: ## stop them; their data stays
+	deploy/local/kafka.sh stop
+	deploy/local/cassandra.sh stop
 
 fmt: web/node_modules/.installed ## format everything
 	@$(NEED) rust

@@ -35,6 +35,12 @@ need_browser() {
     || lack "Chromium" "install the package 'chromium'; the browser tests drive it"
 }
 
+# Kafka and Cassandra run on it; Cassandra 5 refuses a newer one than 17.
+need_java() {
+  have java || apt_install openjdk-17-jre-headless || lack "Java 17" "install a Java runtime; Kafka and Cassandra run on it"
+  have mvn || apt_install maven || lack "Maven" "install maven; it brings the jars of Kafka and Cassandra"
+}
+
 DENY_VERSION=0.20.2
 need_deny() {
   if have cargo-deny && [ "$(cargo-deny --version)" = "cargo-deny $DENY_VERSION" ]; then return; fi
