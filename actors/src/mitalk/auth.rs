@@ -253,7 +253,13 @@ impl Mitalk {
             offered: held,
         };
         let account = self.ask_account::<Error>(user, sign_up, call()).await?;
-        let settled = match self.settle_waiting(account.clone(), &call()).await {
+        // It can follow when they next look, so it gets no more than half of what is left: without a device they would need
+        // another code.
+        let settle = Call {
+            deadline: call().deadline / 2,
+            ..call()
+        };
+        let settled = match self.settle_waiting(account.clone(), &settle).await {
             Ok(settled) => settled,
             Err(error) => {
                 tracing::warn!(%error, "who signed in comes in later");

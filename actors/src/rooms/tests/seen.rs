@@ -126,6 +126,27 @@ async fn a_gap_is_healed_by_what_is_missing_and_a_long_one_by_a_snapshot() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_gap_that_the_queue_has_no_room_for_is_healed_by_a_snapshot() {
+    let world = World::new().await;
+    let (room, host) = world.host(1, titled("t")).await;
+    let guest = world.guest(2, room).await;
+    let missed = guest.joined.snapshot.seq;
+    for muted in [false, true, false] {
+        world.rooms.mute(&host.caller, room, muted).await.unwrap();
+    }
+    until!(
+        "all three changes arrived",
+        world.snapshot(&guest, room).await.seq >= missed + 3
+    );
+    let (user, device) = (guest.caller.user, guest.caller.device);
+    let (sink, mut stream) = LiveSink::new(SocketId::new(user.home(), 77), user, device, 2);
+    assert!(world.sockets.add(sink.clone(), usize::MAX));
+    world.rooms.watch(room, sink, Some(missed)).await.unwrap();
+    let first = stream.next().await;
+    assert!(matches!(first, Ok(LiveMessage::RoomSnapshot(_))), "{first:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_new_moderator_sees_the_hands_that_are_up() {
     let world = World::new().await;
     let (room, host) = world.host(1, titled("t")).await;
