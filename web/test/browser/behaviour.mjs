@@ -546,7 +546,11 @@ const tests = {
     let turn = 0;
     await until(async () => {
       if (await isNew().catch(() => false)) return true;
-      await page.locator('.tabs a').nth(turn).click({ timeout: 1_000 }).catch(() => {});
+      await page
+        .locator('.tabs a')
+        .nth(turn)
+        .click({ timeout: 1_000 })
+        .catch(() => {});
       turn = 1 - turn;
       return false;
     });
