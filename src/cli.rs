@@ -64,7 +64,7 @@ enum Command {
     /// Operate a running service: phase, allow-list, waitlist, people, invites, rooms
     Admin(admin::Admin),
     /// Bring the database up to this release
-    Migrate,
+    Migrate(migrate::Migrate),
     /// Show the configuration, or change the service's keys
     Config(config::ConfigCommand),
     /// Check configuration, ports, data, media addresses and clock, and say what to do
@@ -117,7 +117,7 @@ fn run(cli: Cli) -> Result<(), Failure> {
     match cli.command {
         Command::Serve(serve) => serve.run(sources),
         Command::Admin(admin) => admin.run(sources.load()?),
-        Command::Migrate => migrate::run(&sources.load()?),
+        Command::Migrate(migrate) => migrate.run(&sources.load()?),
         Command::Config(command) => command.run(sources),
         Command::Doctor => doctor::run(sources),
         Command::Openapi => openapi::run(),

@@ -32,6 +32,7 @@ pub use rates::Rates;
 pub use storage::{Storage, Store};
 
 use crate::sms;
+use crate::store::scylla;
 use mitalk_actors::Limits;
 use serde::{Deserialize, Serialize};
 use std::net::{Ipv4Addr, SocketAddr};
@@ -45,6 +46,8 @@ const MEDIA_PORT: u16 = 7800;
 pub struct Config {
     /// Where state lives.
     pub storage: Storage,
+    /// The CQL cluster, where `storage.store` is `scylla`.
+    pub scylla: scylla::Config,
     /// The application's listener: API, live sockets and web app.
     pub http: Http,
     /// The operators' listener: metrics, health and the admin API. Keep it off the Internet.
@@ -71,6 +74,7 @@ impl Default for Config {
     fn default() -> Self {
         Self {
             storage: Storage::default(),
+            scylla: scylla::Config::default(),
             http: Http::default(),
             operations: Operations::default(),
             admin: Admin::default(),
@@ -94,6 +98,9 @@ impl Config {
     /// # Errors
     /// [`Error::Value`] with the key and what to do.
     pub fn validate(&self) -> Result<(), Error> {
+        if let Some((key, problem)) = self.scylla.problem() {
+            return Err(Error::value(key, problem));
+        }
         self.http.validate()?;
         self.auth.validate()?;
         self.rates.validate()?;

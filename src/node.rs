@@ -9,6 +9,7 @@
 //! nothing is global but the log.
 
 mod start;
+mod stores;
 
 pub use start::StartError;
 
@@ -58,7 +59,7 @@ pub struct Node {
     app: Served,
     operator: Operations,
     operations: Served,
-    store: Store,
+    file: Store,
     /// What clients get to leave.
     drain: Duration,
     /// What the domain takes at most to hand over what it has.
@@ -95,8 +96,8 @@ impl Node {
             let _ = tokio::task::spawn_blocking(move || engine.shutdown()).await;
             self.operations.stop(Instant::now() + LAST_LOOK).await;
             // Tasks that were cut short may still have a handle: the file is closed under them.
-            let store = self.store;
-            let _ = tokio::task::spawn_blocking(move || store.close()).await;
+            let file = self.file;
+            let _ = tokio::task::spawn_blocking(move || file.close()).await;
         };
         tokio::time::timeout(limit, inside)
             .await

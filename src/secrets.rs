@@ -9,7 +9,7 @@
 //! new keys in its place would lose every account. Nor are keys made, or taken from another installation, beside a database
 //! that was written with others: it knows the [fingerprint](Secrets::fingerprint) of its lookup key.
 
-use crate::store::sqlite::WrittenWith;
+use crate::store::WrittenWith;
 use aws_lc_rs::{hkdf, hmac};
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};

@@ -1,6 +1,18 @@
 //! Where the state of the service lives: the adapters behind the store ports of `mitalk-cluster` and `mitalk-actors`.
 //!
-//! One adapter so far, [`sqlite`]: one file, one process. Stores of many nodes stand beside it later and are chosen
-//! in the composition root; nothing outside this module names a database.
+//! [`sqlite`] is one file for one process; [`scylla`] is a CQL cluster for many nodes. One function of the composition
+//! root chooses between them; nothing outside this module names a database.
 
+pub mod scylla;
 pub mod sqlite;
+
+/// What a database says of the lookup key that it was written with.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum WrittenWith {
+    /// Nothing was written yet: any key will do.
+    Nothing,
+    /// By a release that did not note it.
+    Unknown,
+    /// The key of this fingerprint.
+    Key(Vec<u8>),
+}

@@ -172,7 +172,23 @@ impl Change {
         )
     }
 
-    /// Reads the payload of an event that a relay gave to a table.
+    /// Reads the payload of an event that a relay gave to `table`.
+    ///
+    /// # Errors
+    /// No change, one of a newer release, or one of another table.
+    pub fn read_for(table: &str, payload: &[u8]) -> Result<Self, DecodeError> {
+        let change = Self::read(payload)
+            .map_err(|error| DecodeError(format!("a change of table {table} cannot be read: {error}")))?;
+        if change.table() != table {
+            let found = change.table();
+            return Err(DecodeError(format!(
+                "a change of table {found} was sent to table {table}"
+            )));
+        }
+        Ok(change)
+    }
+
+    /// Reads a change, whichever its table is.
     ///
     /// # Errors
     /// No change, or one of a newer release.

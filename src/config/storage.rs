@@ -10,6 +10,8 @@ pub enum Store {
     /// One file in the data directory, for one process.
     #[default]
     Sqlite,
+    /// A CQL cluster, for many nodes.
+    Scylla,
 }
 
 /// Where state lives.
@@ -19,7 +21,7 @@ pub struct Storage {
     /// The data directory: database, secrets and the operators' token. It is made when it is missing; a relative path
     /// starts where the process was started. Back it up as a whole.
     pub data_dir: PathBuf,
-    /// `sqlite`: one file in the data directory, for one process.
+    /// `sqlite`: one file in the data directory, for one process. `scylla`: a CQL cluster, for many; see there.
     pub store: Store,
     /// Writes are refused as if the disk were full once the database has so many bytes; 0: the disk is the limit. For
     /// machines where something else needs the rest.

@@ -3,7 +3,8 @@
 use super::Finding;
 use crate::config::Config;
 use crate::secrets::{self, Secrets};
-use crate::store::sqlite::{OpenError, Seen, WrittenWith, look};
+use crate::store::WrittenWith;
+use crate::store::sqlite::{OpenError, Seen, look};
 use std::ffi::CString;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;

@@ -1,18 +1,19 @@
 //! Starting a node: see [`super`].
 
+use super::stores::Stores;
 use super::{Addresses, Node, Served};
 use crate::api::{Api, Metrics as ApiMetrics, Tokens};
-use crate::config::{Config, Store as StoreKind};
+use crate::config::Config;
 use crate::failpoints::Pointed;
 use crate::ops::{self, Operations};
 use crate::secrets::{self, Secrets};
 use crate::server::{Connections, Server};
 use crate::sms;
-use crate::store::sqlite::{self, Migrate, Options, Store};
+use crate::store::{scylla, sqlite};
 use crate::telemetry;
 use mitalk_actors::id::Home;
 use mitalk_actors::{Mitalk, rooms};
-use mitalk_cluster::{Builder, LocalMembership, LocalTransport, NodeId, Ports, SystemClock};
+use mitalk_cluster::{Builder, LocalMembership, LocalTransport, NodeId, SystemClock};
 use mitalk_media::{Engine, Events};
 use prometheus::Registry;
 #[cfg(target_os = "linux")]
@@ -52,6 +53,9 @@ pub enum StartError {
     /// The database cannot be opened.
     #[error(transparent)]
     Store(#[from] sqlite::OpenError),
+    /// The CQL cluster cannot be used.
+    #[error(transparent)]
+    Cql(#[from] scylla::OpenError),
     /// The database does not answer.
     #[error("the database does not answer: {0}")]
     StoreSilent(#[from] mitalk_cluster::StoreError),
@@ -120,12 +124,12 @@ impl Node {
         // CPU, memory, descriptors and threads of the process, under the names that every dashboard knows.
         #[cfg(target_os = "linux")]
         registry.register(Box::new(ProcessCollector::for_self()))?;
-        let store = open_store(config, &registry).await?;
-        let (secrets, admin_token) = open_secrets(config, &store).await?;
+        let stores = Stores::open(config, &registry).await?;
+        let (secrets, admin_token) = stores.secrets(config).await?;
 
         let media_metrics = mitalk_media::Metrics::register(&registry)?;
         let (engine, events) = Engine::start(config.media.clone(), media_metrics)?;
-        let mitalk = start_domain(config, &registry, store.clone(), &secrets, &engine, events).await?;
+        let mitalk = start_domain(config, &registry, &stores, &secrets, &engine, events).await?;
 
         wait_until_ready(&mitalk).await;
 
@@ -165,7 +169,7 @@ impl Node {
             app,
             operator,
             operations,
-            store,
+            file: stores.file(),
             drain: Duration::from_millis(config.operations.drain_timeout_ms),
             hand_over: config.cluster.shutdown_limit(),
         })
@@ -189,63 +193,18 @@ async fn listen(
     Ok(Listening { server, address })
 }
 
-/// The one place that chooses a store.
-async fn open_store(config: &Config, registry: &Registry) -> Result<Store, StartError> {
-    let StoreKind::Sqlite = config.storage.store;
-    let metrics = sqlite::Metrics::new(registry)?;
-    let storage = config.storage.clone();
-    let store = tokio::task::spawn_blocking(move || {
-        std::fs::create_dir_all(&storage.data_dir).map_err(|source| StartError::DataDirectory {
-            path: storage.data_dir.clone(),
-            source,
-        })?;
-        let options = Options {
-            migrate: Migrate::Apply,
-            max_bytes: (storage.max_bytes > 0).then_some(storage.max_bytes),
-            ..Options::default()
-        };
-        Ok::<_, StartError>(Store::open(&storage.database(), &options, metrics)?)
-    });
-    store.await?
-}
-
-/// The keys that the store was written with, and the operators' token.
-async fn open_secrets(config: &Config, store: &Store) -> Result<(Secrets, String), StartError> {
-    let written = store.written_with().await?;
-    let data_dir = config.storage.data_dir.clone();
-    let token_path = config.admin.token_path(&data_dir);
-    let opened = tokio::task::spawn_blocking(move || {
-        Ok::<_, secrets::Error>((
-            Secrets::for_database(&data_dir, &written)?,
-            secrets::admin_token(&token_path)?,
-        ))
-    });
-    let (secrets, admin_token) = opened.await??;
-    store.note_key(&secrets.fingerprint()).await?;
-    Ok((secrets, admin_token))
-}
-
 async fn start_domain(
     config: &Config,
     registry: &Registry,
-    store: Store,
+    stores: &Stores,
     secrets: &Secrets,
     engine: &Engine,
     events: Events,
 ) -> Result<Mitalk, StartError> {
     let clock = Arc::new(SystemClock);
-    let reads = Arc::new(store.clone());
-    let shared = Arc::new(Pointed(store));
-    let ports = Ports {
-        lease: shared.clone(),
-        entity: shared.clone(),
-        timer: shared.clone(),
-        events: shared.clone(),
-        tables: shared.clone(),
-    };
     let cluster = Builder::new(
         config.cluster.clone(),
-        ports,
+        stores.ports.clone(),
         clock.clone(),
         mitalk_cluster::Metrics::new(registry)?,
     );
@@ -257,10 +216,10 @@ async fn start_domain(
     let parts = mitalk_actors::mitalk::Parts {
         cluster,
         clock,
-        reads,
-        allow_list: shared.clone(),
+        reads: stores.reads.clone(),
+        allow_list: stores.allow_list.clone(),
         sms: Arc::new(Pointed(sms)),
-        source: shared,
+        source: stores.source.clone(),
         limits: config.limits.clone(),
         secrets: secrets.domain()?,
         home: Home::default(),

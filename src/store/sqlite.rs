@@ -35,8 +35,7 @@ use std::sync::Arc;
 
 use fault::Fault;
 pub use file::{Migrate, OpenError, Options};
-pub use identity::WrittenWith;
-pub use look::{Seen, look};
+pub use look::{Seen, look, pending};
 pub use metrics::Metrics;
 use mitalk_cluster::store::StoreError;
 use readers::Readers;

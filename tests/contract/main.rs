@@ -1,10 +1,11 @@
-//! Every port's suite over every adapter: in memory and on SQLite, each as it is and with faults.
+//! Every port's suite over every adapter: in memory, on SQLite and on a CQL cluster, each as it is and with faults.
 //!
 //! The suites themselves live with the ports, in `mitalk_cluster::testing::contract` and
 //! `mitalk_actors::testing::contract`.
 
 mod actors;
 mod cluster;
+mod cql;
 mod sqlite;
 
 use mitalk::store::sqlite::{Metrics, Options, Store};
@@ -60,11 +61,16 @@ async fn for_seeds<P: Send + Sync + 'static, K>(
     suite: impl AsyncFn(&Faulty<P>),
 ) {
     for seed in 0..seeds {
-        let failed = FailedSeed(seed);
         let (store, _kept) = fresh();
-        suite(&Faulty::new(store, seed, FAULTS)).await;
-        std::mem::forget(failed);
+        for_seed(seed, async || suite(&Faulty::new(store, seed, FAULTS)).await).await;
     }
+}
+
+/// Runs what depends on a seed, and says which one it was if it fails.
+async fn for_seed(seed: u64, run: impl AsyncFnOnce()) {
+    let failed = FailedSeed(seed);
+    run().await;
+    std::mem::forget(failed);
 }
 
 /// Dropped only by a panic.

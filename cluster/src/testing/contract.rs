@@ -40,7 +40,13 @@ pub async fn ask<T>(mut call: impl AsyncFnMut() -> Result<T, StoreError>) -> T {
 
 /// Sends the identical conditional write until its outcome is known: `Ok` if it is applied, by this attempt or an
 /// earlier one, `Err` with what the row shows if somebody else's is there.
-async fn settle<T>(
+///
+/// # Errors
+/// The write's condition did not hold.
+///
+/// # Panics
+/// As [`ask`].
+pub async fn settle<T>(
     call: impl AsyncFnMut() -> Result<Cas<T>, StoreError>,
     is_mine: impl Fn(&T) -> bool,
 ) -> Result<(), T> {

@@ -9,20 +9,10 @@ use rusqlite::{Connection, OptionalExtension};
 
 use super::Store;
 use super::fault::Fault;
+use crate::store::WrittenWith;
 
 /// The row with the fingerprint of the lookup key.
 const LOOKUP_KEY: &str = "lookup-key";
-
-/// What a database says of the lookup key that it was written with.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum WrittenWith {
-    /// Nothing was written yet: any key will do.
-    Nothing,
-    /// By a release that did not note it.
-    Unknown,
-    /// The key of this fingerprint.
-    Key(Vec<u8>),
-}
 
 impl Store {
     /// Which lookup key the database was written with.

@@ -4,9 +4,10 @@
 //! has a log beside it, whose content SQLite can only bring in by writing: that is left to the next start, and said.
 
 use super::file::{Migrate, OpenError, check_identity, connect, explain, refuse_foreign_header};
-use super::identity::{self, WrittenWith};
+use super::identity;
 use super::lock::Lock;
 use super::schema;
+use crate::store::WrittenWith;
 use rusqlite::{Connection, OpenFlags};
 use std::fmt::Write as _;
 use std::os::unix::ffi::OsStrExt as _;
@@ -54,6 +55,21 @@ pub fn look(path: &Path) -> Result<Seen, OpenError> {
     check_identity(path, &connection)?;
     schema::bring_up(path, &mut connection, Migrate::Refuse)?;
     identity::written_with(&connection).map(Seen::Closed).map_err(sql)
+}
+
+/// The migrations that opening the database at `path` would apply, number and name; nothing where that cannot be told
+/// because it was not closed properly. Blocks, and changes nothing.
+///
+/// # Errors
+/// What opening it would answer, an older schema aside.
+pub fn pending(path: &Path) -> Result<Option<Vec<(i64, &'static str)>>, OpenError> {
+    match look(path) {
+        Ok(Seen::Nothing) => Ok(Some(schema::behind(0))),
+        Ok(Seen::Closed(_) | Seen::Running) => Ok(Some(Vec::new())),
+        Ok(Seen::Unclosed) => Ok(None),
+        Err(OpenError::Older { found, .. }) => Ok(Some(schema::behind(found))),
+        Err(error) => Err(error),
+    }
 }
 
 /// SQLite takes no lock and makes no file for a database that nobody changes.
@@ -105,6 +121,8 @@ mod tests {
             seen
         };
         assert_eq!(seen().unwrap(), Seen::Nothing);
+        let all = pending(&path).unwrap().expect("nothing is there");
+        assert_eq!(all.last().map(|(number, _)| *number), Some(schema::SCHEMA));
         std::fs::write(&path, b"").unwrap();
         assert_eq!(seen().unwrap(), Seen::Nothing, "an empty file stays one");
         let opened = open(&path, &Options::default()).unwrap();
@@ -112,16 +130,21 @@ mod tests {
         let left = files(directory.path());
         drop((opened.readers, opened.writer, opened.lock));
         assert_eq!(seen().unwrap(), Seen::Closed(WrittenWith::Nothing));
-        Connection::open(&path)
-            .unwrap()
-            .pragma_update(None, "user_version", schema::SCHEMA + 1)
-            .unwrap();
+        assert_eq!(pending(&path).unwrap(), Some(vec![]));
+        let set = |version| {
+            let connection = Connection::open(&path).unwrap();
+            connection.pragma_update(None, "user_version", version).unwrap();
+        };
+        set(schema::SCHEMA - 1);
+        assert_eq!(pending(&path).unwrap(), Some(all[all.len() - 1..].to_vec()));
+        set(schema::SCHEMA + 1);
         assert!(matches!(seen(), Err(OpenError::Newer { .. })));
         // As a killed process leaves it.
         for (name, content) in left {
             std::fs::write(directory.path().join(name), content).unwrap();
         }
         assert_eq!(seen().unwrap(), Seen::Unclosed);
+        assert_eq!(pending(&path).unwrap(), None);
         std::fs::remove_file(directory.path().join("mi talk?.db-wal")).unwrap();
         std::fs::write(&path, "a diary, and nobody's database").unwrap();
         assert!(matches!(seen(), Err(OpenError::Foreign { .. })));

@@ -61,6 +61,14 @@ pub(super) fn bring_up(path: &Path, connection: &mut Connection, migrate: Migrat
     Ok(())
 }
 
+/// The migrations behind `found`: number and name.
+pub(super) fn behind(found: i64) -> Vec<(i64, &'static str)> {
+    let missing = MIGRATIONS.iter().filter(|migration| migration.number > found);
+    missing
+        .map(|migration| (migration.number, migration.name))
+        .collect()
+}
+
 fn version(connection: &Connection) -> rusqlite::Result<i64> {
     connection.pragma_query_value(None, "user_version", |row| row.get(0))
 }

@@ -21,15 +21,8 @@ const KEPT_NOTICES: i64 = 1_000;
 #[async_trait]
 impl ReadTables for Store {
     async fn apply(&self, table: &str, event: &Event) -> Result<(), StoreError> {
-        let change = Change::read(&event.payload).map_err(|error| {
-            StoreError::Corrupt(format!("a change of table {table} cannot be read: {error}"))
-        })?;
-        if change.table() != table {
-            let found = change.table();
-            return Err(StoreError::Corrupt(format!(
-                "a change of table {found} was sent to table {table}"
-            )));
-        }
+        let change = Change::read_for(table, &event.payload)
+            .map_err(|error| StoreError::Corrupt(error.to_string()))?;
         let (sequence, payload) = (integer(event.sequence), event.payload.clone());
         self.write(move |connection| apply(connection, &change, sequence, &payload))
             .await

@@ -148,7 +148,7 @@ fn timer_row(shard: ShardId, hour: u64, due_ms: u64, key: &str, write_id: u128, 
 }
 
 fn all(shard: ShardId) -> DueQuery {
-    let (from, to, until) = (Hour(0), Hour(u64::MAX), Timestamp(u64::MAX));
+    let (from, to, until) = (Hour(HOUR - 2), Hour(HOUR + 10), Timestamp(u64::MAX));
     DueQuery {
         shard,
         from,

@@ -1,0 +1,336 @@
+//! The schema and its numbered migrations.
+//!
+//! The numbers of the applied ones are rows of `schema_migration`. A released migration never changes; a change of the
+//! schema is a new one. Each statement may be repeated (`IF NOT EXISTS`), so a process that dies in the middle of a
+//! migration leaves it to the next one to finish.
+//!
+//! Two processes that migrate at once must not both change the schema: servers that spread schema changes by gossip may
+//! then make the same table twice, with different ids, and lose rows. So one row is a lock with a time to live, taken and
+//! renewed by compare-and-set, and all schema changes go to the same node, the lowest of those that are up, which makes the
+//! lock's own table safe as well.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use scylla::DeserializeRow;
+use scylla::client::session::Session;
+use scylla::policies::load_balancing::{NodeIdentifier, SingleTargetLoadBalancingPolicy};
+use scylla::statement::Consistency;
+use scylla::statement::unprepared::Statement;
+use tokio::time::Instant;
+
+use super::config::Config;
+use super::connect::{self, OpenError};
+
+struct Migration {
+    number: i32,
+    name: &'static str,
+    cql: &'static str,
+}
+
+const MIGRATIONS: &[Migration] = &[Migration {
+    number: 1,
+    name: "first",
+    cql: include_str!("migrations/0001_first.cql"),
+}];
+
+/// The schema that this version reads and writes.
+pub const SCHEMA: i32 = MIGRATIONS[MIGRATIONS.len() - 1].number;
+
+/// One change of the schema: three nodes take up to a second for one.
+const CHANGE: Duration = Duration::from_secs(30);
+/// A lock that nobody renews is free after that time; it is renewed before each change.
+const LOCK_S: u32 = 90;
+/// How long to wait for another process that migrates.
+const LOCK_WAIT: Duration = Duration::from_secs(300);
+const LOCK_LOOK: Duration = Duration::from_millis(500);
+
+const BOOKS: [&str; 2] = [
+    "CREATE TABLE IF NOT EXISTS schema_migration (only int, number int, name text, PRIMARY KEY ((only), number))",
+    "CREATE TABLE IF NOT EXISTS schema_lock (only int PRIMARY KEY, owner text)",
+];
+
+/// A migration that is not applied yet.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Planned {
+    /// Its number; 0 makes the keyspace.
+    pub number: i32,
+    /// Its name.
+    pub name: &'static str,
+    /// What it does, one statement each.
+    pub statements: Vec<String>,
+}
+
+/// What [`migrate`] would do now.
+///
+/// # Errors
+/// See [`OpenError`]: not reachable, a newer schema.
+pub async fn plan(config: &Config) -> Result<Vec<Planned>, OpenError> {
+    let session = connect::session(config, None).await?;
+    missing(config, &session).await
+}
+
+/// Makes the keyspace if it is missing, and applies what is not applied yet; gives what it did. Safe to run from several
+/// processes at once: one works, the others wait and find it done.
+///
+/// # Errors
+/// See [`OpenError`]: not reachable, a newer schema, somebody else's lock that does not end.
+pub async fn migrate(config: &Config) -> Result<Vec<Planned>, OpenError> {
+    let session = connect::session(config, None).await?;
+    let planned = missing(config, &session).await?;
+    if planned.is_empty() {
+        return Ok(planned);
+    }
+    let first = planned.first().filter(|planned| planned.number == 0).cloned();
+    for statement in first.iter().flat_map(|planned| &planned.statements) {
+        change(config, &session, statement).await?;
+    }
+    use_keyspace(config, &session).await?;
+    for books in BOOKS {
+        change(config, &session, books).await?;
+    }
+    let lock = Lock::take(&session).await?;
+    let applied = apply(config, &session, &lock).await;
+    lock.release().await;
+    Ok(first.into_iter().chain(applied?).collect())
+}
+
+/// That the keyspace in use is at the schema of this release.
+pub(super) async fn check(session: &Session) -> Result<(), OpenError> {
+    match found(session).await? {
+        SCHEMA => Ok(()),
+        found if found > SCHEMA => Err(OpenError::Newer { found, known: SCHEMA }),
+        found => Err(OpenError::Older { found, known: SCHEMA }),
+    }
+}
+
+/// Under the lock: what is still missing now.
+async fn apply(config: &Config, session: &Session, lock: &Lock<'_>) -> Result<Vec<Planned>, OpenError> {
+    let planned = missing(config, session).await?;
+    for migration in &planned {
+        for statement in &migration.statements {
+            lock.renew().await?;
+            change(config, session, statement).await?;
+        }
+        let note = "INSERT INTO schema_migration (only, number, name) VALUES (0, ?, ?) IF NOT EXISTS";
+        session
+            .query_unpaged(note, (migration.number, migration.name))
+            .await?;
+        tracing::info!(
+            number = migration.number,
+            name = migration.name,
+            "migration applied"
+        );
+    }
+    Ok(planned)
+}
+
+async fn missing(config: &Config, session: &Session) -> Result<Vec<Planned>, OpenError> {
+    if !exists(
+        session,
+        "SELECT keyspace_name FROM system_schema.keyspaces WHERE keyspace_name = ?",
+        &[&config.keyspace],
+    )
+    .await?
+    {
+        let keyspace = Planned {
+            number: 0,
+            name: "keyspace",
+            statements: vec![create_keyspace(config)],
+        };
+        return Ok([vec![keyspace], after(0)].concat());
+    }
+    use_keyspace(config, session).await?;
+    let found = found(session).await?;
+    if found > SCHEMA {
+        return Err(OpenError::Newer { found, known: SCHEMA });
+    }
+    Ok(after(found))
+}
+
+/// The migrations behind `found`.
+fn after(found: i32) -> Vec<Planned> {
+    let missing = MIGRATIONS.iter().filter(|migration| migration.number > found);
+    missing
+        .map(|migration| Planned {
+            number: migration.number,
+            name: migration.name,
+            statements: statements(migration.cql),
+        })
+        .collect()
+}
+
+/// The number of the last migration that was applied; 0 if none was.
+async fn found(session: &Session) -> Result<i32, OpenError> {
+    #[derive(DeserializeRow)]
+    struct Applied {
+        number: i32,
+    }
+    let keyspace = session.get_keyspace().unwrap_or_default();
+    let books = "SELECT table_name FROM system_schema.tables WHERE keyspace_name = ? AND table_name = ?";
+    if !exists(session, books, &[keyspace.as_str(), "schema_migration"]).await? {
+        return Ok(0);
+    }
+    let mut read = Statement::new("SELECT number FROM schema_migration WHERE only = 0");
+    read.set_consistency(Consistency::LocalSerial);
+    let rows = session
+        .query_unpaged(read, ())
+        .await?
+        .into_rows_result()
+        .map_err(refused)?;
+    let numbers = rows.rows::<Applied>().map_err(refused)?;
+    let numbers: Result<Vec<i32>, _> = numbers.map(|row| row.map(|row| row.number)).collect();
+    Ok(numbers.map_err(refused)?.into_iter().max().unwrap_or(0))
+}
+
+fn create_keyspace(config: &Config) -> String {
+    let tablets = match config.tablets {
+        None => String::new(),
+        Some(enabled) => format!(" AND tablets = {{'enabled': {enabled}}}"),
+    };
+    format!(
+        "CREATE KEYSPACE IF NOT EXISTS {} WITH replication = {{'class': 'NetworkTopologyStrategy', '{}': {}}}{tablets}",
+        config.keyspace, config.datacenter, config.replication_factor
+    )
+}
+
+/// The statements of a migration's text, without its comments.
+fn statements(cql: &str) -> Vec<String> {
+    let lines = cql.lines().filter(|line| !line.trim_start().starts_with("--"));
+    let text = lines.collect::<Vec<_>>().join("\n");
+    let statements = text
+        .split(';')
+        .map(str::trim)
+        .filter(|statement| !statement.is_empty());
+    statements.map(str::to_owned).collect()
+}
+
+async fn use_keyspace(config: &Config, session: &Session) -> Result<(), OpenError> {
+    session
+        .use_keyspace(&config.keyspace, true)
+        .await
+        .map_err(refused)
+}
+
+/// What a node knows of the schema.
+async fn exists(session: &Session, query: &str, values: &[&str]) -> Result<bool, OpenError> {
+    let mut query = Statement::new(query);
+    query.set_consistency(Consistency::LocalOne);
+    let rows = session
+        .query_unpaged(query, values)
+        .await?
+        .into_rows_result()
+        .map_err(refused)?;
+    Ok(rows.rows_num() > 0)
+}
+
+/// One change of the schema, by the node that all of them go to; all nodes know it afterwards.
+async fn change(config: &Config, session: &Session, statement: &str) -> Result<(), OpenError> {
+    let state = session.get_cluster_state();
+    let here = state
+        .get_nodes_info()
+        .iter()
+        .filter(|node| node.is_connected() && node.datacenter.as_deref() == Some(config.datacenter.as_str()));
+    let Some(node) = here.min_by_key(|node| node.host_id) else {
+        return Err(OpenError::Refused(format!(
+            "no node of datacenter {} is up: see scylla.datacenter",
+            config.datacenter
+        )));
+    };
+    let target = SingleTargetLoadBalancingPolicy::new(NodeIdentifier::HostId(node.host_id), None);
+    let profile = connect::profile(config, target)
+        .to_builder()
+        .request_timeout(Some(CHANGE))
+        .build();
+    let mut statement = Statement::new(statement);
+    statement.set_execution_profile_handle(Some(profile.into_handle()));
+    session.query_unpaged(statement, ()).await?;
+    session.await_schema_agreement().await.map_err(refused)?;
+    Ok(())
+}
+
+fn refused(error: impl std::fmt::Display) -> OpenError {
+    OpenError::Refused(error.to_string())
+}
+
+/// The right to change the schema.
+struct Lock<'s> {
+    session: &'s Session,
+    owner: Arc<str>,
+}
+
+impl<'s> Lock<'s> {
+    async fn take(session: &'s Session) -> Result<Self, OpenError> {
+        let owner: Arc<str> = format!("{:032x}", rand::random::<u128>()).into();
+        let lock = Self { session, owner };
+        let take =
+            format!("INSERT INTO schema_lock (only, owner) VALUES (0, ?) IF NOT EXISTS USING TTL {LOCK_S}");
+        let until = Instant::now() + LOCK_WAIT;
+        loop {
+            // An outcome that stays unknown looks like somebody else's lock for its time to live: no harm but the wait.
+            match applied(session, &take, &[&lock.owner]).await {
+                Ok(true) => return Ok(lock),
+                Ok(false) => {}
+                Err(error) => tracing::warn!(%error, "the lock on the schema is asked for again"),
+            }
+            if Instant::now() > until {
+                return Err(OpenError::Locked(LOCK_WAIT));
+            }
+            tokio::time::sleep(LOCK_LOOK).await;
+        }
+    }
+
+    /// For another [`LOCK_S`].
+    async fn renew(&self) -> Result<(), OpenError> {
+        let renew =
+            format!("UPDATE schema_lock USING TTL {LOCK_S} SET owner = ? WHERE only = 0 IF owner = ?");
+        match applied(self.session, &renew, &[&self.owner, &self.owner]).await? {
+            true => Ok(()),
+            false => Err(OpenError::Refused(
+                "another process took over the migration: run `mitalk migrate` again".to_owned(),
+            )),
+        }
+    }
+
+    async fn release(self) {
+        let release = "DELETE FROM schema_lock WHERE only = 0 IF owner = ?";
+        if let Err(error) = applied(self.session, release, &[&self.owner]).await {
+            tracing::warn!(%error, "the lock on the schema ends by itself");
+        }
+    }
+}
+
+/// Whether a conditional statement was applied.
+async fn applied(session: &Session, statement: &str, values: &[&Arc<str>]) -> Result<bool, OpenError> {
+    let values: Vec<&str> = values.iter().map(|value| &***value).collect();
+    let result = session.query_unpaged(statement, values).await?;
+    super::call::applied(result).map_err(refused)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_have_no_gaps_and_every_statement_may_be_repeated() {
+        let numbers: Vec<i32> = MIGRATIONS.iter().map(|migration| migration.number).collect();
+        assert_eq!(numbers, (1..=SCHEMA).collect::<Vec<_>>());
+        for planned in after(0) {
+            assert!(!planned.statements.is_empty());
+            for statement in planned.statements {
+                assert!(statement.contains("IF NOT EXISTS"), "{statement}");
+            }
+        }
+    }
+
+    #[test]
+    fn tablets_are_only_named_where_they_are_configured() {
+        let config = Config::default();
+        assert!(!create_keyspace(&config).contains("tablets"));
+        let off = Config {
+            tablets: Some(false),
+            ..config
+        };
+        assert!(create_keyspace(&off).ends_with("AND tablets = {'enabled': false}"));
+    }
+}

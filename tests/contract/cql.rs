@@ -1,0 +1,197 @@
+//! The suites over a real CQL cluster, and what only that adapter promises.
+//!
+//! `MITALK_TEST_CQL` names a node as `host:port`; `make test` starts one. Without it these tests say so and pass, so that
+//! `cargo test` alone needs no cluster. Making tables takes a quarter of a second each, so suites share keyspaces: one per
+//! set of suites that do not meet each other's rows.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+
+use ::scylla::client::session_builder::SessionBuilder;
+use mitalk::store::scylla::{self, Config, Metrics, OpenError, SCHEMA, Store};
+use mitalk_actors::testing::contract as actors;
+use mitalk_cluster::store::{EntityStore, EntityWrite, Head};
+use mitalk_cluster::testing::Faulty;
+use mitalk_cluster::testing::contract as cluster;
+use mitalk_cluster::{EntityId, Epoch, WriteId};
+
+use crate::{FAULTS, for_seed};
+
+/// Seeds per set of suites, each over a keyspace of its own.
+const SEEDS: u64 = 2;
+/// Long enough for a machine that does other things as well.
+const PATIENCE: Duration = Duration::from_secs(120);
+
+/// The cluster and a keyspace that nobody else has.
+fn fresh() -> Option<Config> {
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    let Ok(node) = std::env::var("MITALK_TEST_CQL") else {
+        #[allow(clippy::print_stderr, reason = "for people who wonder what was left out")]
+        {
+            eprintln!("left out: MITALK_TEST_CQL names no CQL node; see `make stores-up`");
+        }
+        return None;
+    };
+    let number = NEXT.fetch_add(1, Ordering::Relaxed);
+    let copies = std::env::var("MITALK_TEST_CQL_COPIES").ok();
+    Some(Config {
+        nodes: vec![node],
+        keyspace: format!("contract_{}_{number}", std::process::id()),
+        replication_factor: copies.map_or(1, |copies| copies.parse().expect("a number of copies")),
+        request_timeout_ms: 20_000,
+        ..Config::default()
+    })
+}
+
+async fn open(config: &Config) -> Store {
+    scylla::migrate(config)
+        .await
+        .expect("an empty cluster is migrated");
+    reopen(config).await
+}
+
+async fn reopen(config: &Config) -> Store {
+    let metrics = Metrics::new(&prometheus::Registry::new()).expect("a registry of its own");
+    Store::open(config, metrics)
+        .await
+        .expect("a migrated keyspace opens")
+}
+
+#[tokio::test]
+async fn all_suites() {
+    let Some(config) = fresh() else { return };
+    let store = open(&config).await;
+    cluster::lease(&store).await;
+    cluster::entity(&store).await;
+    cluster::timer(&store).await;
+    actors::tables(&store).await;
+    actors::allow_list(&store).await;
+}
+
+#[tokio::test]
+async fn all_suites_with_faults() {
+    for seed in 0..SEEDS {
+        let Some(config) = fresh() else { return };
+        let store = open(&config).await;
+        let faulty = |number| Faulty::new(store.clone(), seed * 100 + number, FAULTS);
+        for_seed(seed, async || {
+            cluster::lease(&faulty(1)).await;
+            cluster::entity(&faulty(2)).await;
+            cluster::timer(&faulty(3)).await;
+            actors::tables(&faulty(4)).await;
+            actors::allow_list(&faulty(5)).await;
+        })
+        .await;
+    }
+}
+
+/// Several nodes that are started at once migrate at once.
+#[tokio::test]
+async fn two_may_migrate_at_once() {
+    let Some(config) = fresh() else { return };
+    let planned = scylla::plan(&config).await.expect("a cluster that answers");
+    assert_eq!(planned.first().map(|planned| planned.name), Some("keyspace"));
+    let both = async { tokio::join!(scylla::migrate(&config), scylla::migrate(&config)) };
+    let (one, other) = tokio::time::timeout(PATIENCE, both)
+        .await
+        .expect("neither waits for ever");
+    let applied = [one, other].map(|applied| applied.expect("both end well"));
+    let firsts = applied.iter().flatten().filter(|migration| migration.number == 1);
+    assert_eq!(firsts.count(), 1, "one of them worked, the other found it done");
+    assert_eq!(
+        scylla::plan(&config).await.expect("it answers"),
+        [],
+        "nothing is left to do"
+    );
+    reopen(&config).await;
+}
+
+#[tokio::test]
+async fn what_does_not_fit_is_refused() {
+    let Some(config) = fresh() else { return };
+    let metrics = || Metrics::new(&prometheus::Registry::new()).expect("a registry of its own");
+    let missing = Store::open(&config, metrics())
+        .await
+        .expect_err("nothing is there yet");
+    assert!(
+        matches!(&missing, OpenError::NoKeyspace(name) if *name == config.keyspace),
+        "{missing}"
+    );
+    assert!(missing.to_string().contains("mitalk migrate"), "{missing}");
+
+    drop(open(&config).await);
+    note_migration(&config, SCHEMA + 1).await;
+    let newer = Store::open(&config, metrics())
+        .await
+        .expect_err("written by a newer release");
+    assert!(matches!(newer, OpenError::Newer { .. }), "{newer}");
+    let newer = scylla::migrate(&config).await.expect_err("nor is it migrated");
+    assert!(matches!(newer, OpenError::Newer { .. }), "{newer}");
+
+    let nowhere = Config {
+        nodes: vec!["127.0.0.1:1".into()],
+        connect_timeout_ms: 300,
+        ..config
+    };
+    let silent = Store::open(&nowhere, metrics())
+        .await
+        .expect_err("nobody listens there");
+    assert!(silent.to_string().contains("127.0.0.1:1"), "{silent}");
+}
+
+/// A thousand writers on one row: exactly one is applied, and all others are told what is there.
+#[tokio::test]
+async fn one_of_a_thousand_wins() {
+    const WRITERS: u128 = 1_000;
+    let Some(config) = fresh() else { return };
+    let store = open(&config).await;
+    let id = EntityId::new("handle", "ada");
+    let writers = (1..=WRITERS).map(|n| {
+        let head = Head {
+            write_id: WriteId(n),
+            epoch: Epoch(1),
+        };
+        let write = EntityWrite {
+            id: id.clone(),
+            previous: None,
+            next: head,
+            blob: Some(n.to_be_bytes().to_vec().into()),
+            sequence: 0,
+            published: 0,
+            insert: vec![],
+        };
+        let (store, write) = (&store, Arc::new(write));
+        async move {
+            let call = async || EntityStore::write(store, Arc::clone(&write)).await;
+            (head, cluster::settle(call, |shown| *shown == Some(head)).await)
+        }
+    });
+    let outcomes = futures::future::join_all(writers).await;
+    let won: Vec<Head> = outcomes
+        .iter()
+        .filter(|(_, outcome)| outcome.is_ok())
+        .map(|(head, _)| *head)
+        .collect();
+    let row = EntityStore::read(&store, &id)
+        .await
+        .expect("it answers")
+        .expect("somebody won");
+    assert_eq!(won, [row.head], "exactly one");
+    for (_, outcome) in outcomes.iter().filter(|(_, outcome)| outcome.is_err()) {
+        assert_eq!(*outcome, Err(Some(row.head)), "the others are told who");
+    }
+}
+
+/// As a newer release would leave it.
+async fn note_migration(config: &Config, number: i32) {
+    let session = SessionBuilder::new()
+        .known_nodes(&config.nodes)
+        .use_keyspace(&config.keyspace, true);
+    let session = session.build().await.expect("the cluster answers");
+    let note = "INSERT INTO schema_migration (only, number, name) VALUES (0, ?, 'later')";
+    session
+        .query_unpaged(note, (number,))
+        .await
+        .expect("the books are there");
+}
