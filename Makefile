@@ -11,7 +11,7 @@ WEB_SOURCES := $(shell find web/src web/public web/index.html web/vite.config.ts
 TEST_FEATURES := --features mitalk/failpoints
 TARGET := $(or $(CARGO_TARGET_DIR),target)
 
-.PHONY: help run test test-all lint fmt bench web types clean checks browser deny stores-up stores-down
+.PHONY: help run test test-all test-stores lint fmt bench web types clean checks browser deny stores-up stores-down
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -57,10 +57,10 @@ deny: ## licences, sources and who may depend on what
 	cargo deny --log-level error check bans licenses sources
 
 # One selection of packages for all of it: another one would unify features differently and build everything again.
-checks: web/dist/index.html ## unit and property tests, the simulation; contract, crash and API tests on the real binary
-	@$(NEED) rust
+checks: web/dist/index.html ## unit and property tests, the simulation; contract, crash and API tests on the real binary and real stores
+	@$(NEED) rust java
 	cargo build --workspace --bins $(TEST_FEATURES)
-	cargo test --workspace $(TEST_FEATURES)
+	deploy/local/with-stores.sh cargo test --workspace $(TEST_FEATURES)
 	cd web && npm run --silent test
 
 browser: web/dist/index.html tests/browser/node_modules/.installed ## real Chromium, real audio
@@ -70,7 +70,14 @@ browser: web/dist/index.html tests/browser/node_modules/.installed ## real Chrom
 	cd web && npm run --silent test:behaviour
 	cd web && LOOK=phone-light,phone-dark,desk,zoom,narrow npm run --silent test:screens
 
-test-all: test ## the heavy checks as well: run by hand before a release
+test-stores: web/dist/index.html ## faults under load on real stores, one node and three; the contract suites on three
+	@$(NEED) rust java
+	cargo build --workspace --bins $(TEST_FEATURES)
+	MITALK_TEST_FAULTS=1 deploy/local/with-stores.sh cargo test --workspace $(TEST_FEATURES) --test faults -- --nocapture
+	MITALK_TEST_FAULTS=1 CASSANDRA_NODES=3 CASSANDRA_HEAP=256m deploy/local/with-stores.sh \
+		cargo test --workspace $(TEST_FEATURES) --test contract --test faults -- --nocapture cql store
+
+test-all: test test-stores ## the heavy checks as well: run by hand before a release
 	MITALK_SIM_SEEDS=20000 cargo test --package mitalk-cluster --release -- simulation
 	cargo build --release --bins --workspace
 	loadtest/prove.sh

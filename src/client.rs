@@ -69,6 +69,16 @@ impl Client {
         }
     }
 
+    /// The same client, for the service at another address.
+    ///
+    /// # Errors
+    /// As [`Client::new`].
+    pub fn at(&self, base: &str) -> Result<Self, Error> {
+        let url = Url::parse(base).ok().filter(|url| !url.cannot_be_a_base());
+        let base = url.ok_or_else(|| Error::Address(base.to_owned()))?;
+        Ok(Self { base, ..self.clone() })
+    }
+
     /// Where the service is.
     pub fn base(&self) -> &Url {
         &self.base

@@ -4,6 +4,7 @@
 //! inside: where that matters, it says what to check.
 
 mod clock;
+mod cql;
 mod http;
 mod media;
 mod storage;
@@ -63,6 +64,7 @@ impl Finding {
 pub fn examine(config: &Config) -> Vec<Finding> {
     let running = storage::is_running(config);
     let mut findings = storage::examine(config);
+    findings.extend(cql::examine(config));
     findings.extend(http::examine(config, running));
     findings.extend(media::examine(config, running));
     findings.extend(clock::examine(config));

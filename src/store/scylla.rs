@@ -54,8 +54,8 @@ impl Store {
     /// # Errors
     /// See [`OpenError`]: not reachable, no keyspace, another schema, a file that cannot be read.
     pub async fn open(config: &Config, metrics: Metrics) -> Result<Self, OpenError> {
-        let session = connect::session(config, Some(&config.keyspace)).await?;
-        schema::check(&session).await?;
+        let session = connect::session(config).await?;
+        schema::check(config, &session).await?;
         let client = Client::new(session, config, metrics);
         let statements = Statements::prepare(&client).await?;
         Ok(Self {

@@ -34,11 +34,11 @@ fn fresh() -> Option<Config> {
         return None;
     };
     let number = NEXT.fetch_add(1, Ordering::Relaxed);
-    let copies = std::env::var("MITALK_TEST_CQL_COPIES").ok();
+    let nodes = std::env::var("CASSANDRA_NODES").ok();
     Some(Config {
         nodes: vec![node],
         keyspace: format!("contract_{}_{number}", std::process::id()),
-        replication_factor: copies.map_or(1, |copies| copies.parse().expect("a number of copies")),
+        replication_factor: nodes.map_or(1, |nodes| nodes.parse().expect("a number of nodes")),
         request_timeout_ms: 20_000,
         ..Config::default()
     })

@@ -22,10 +22,10 @@ const TOGETHER: usize = 100;
 const AT_ONCE: usize = 16;
 
 statements! {
-    put: prepare_write "INSERT INTO allow_list (bucket, phone, enabled) VALUES (?, ?, ?)";
-    find: prepare_read "SELECT enabled FROM allow_list WHERE bucket = ? AND phone = ?";
-    remove: prepare_write "DELETE FROM allow_list WHERE bucket = ? AND phone = ?";
-    all: prepare_read "SELECT enabled FROM allow_list WHERE bucket = ?";
+    put: prepare_write "INSERT INTO @allow_list (bucket, phone, enabled) VALUES (?, ?, ?)";
+    find: prepare_read "SELECT enabled FROM @allow_list WHERE bucket = ? AND phone = ?";
+    remove: prepare_write "DELETE FROM @allow_list WHERE bucket = ? AND phone = ?";
+    all: prepare_read "SELECT enabled FROM @allow_list WHERE bucket = ?";
 }
 
 #[derive(DeserializeRow)]

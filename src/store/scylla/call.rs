@@ -17,6 +17,7 @@ use tokio::sync::Semaphore;
 
 use super::bind::Values;
 use super::config::Config;
+use super::connect::qualified;
 use super::fault::{self, corrupt};
 use super::metrics::Metrics;
 use super::read::Stored;
@@ -34,8 +35,7 @@ struct Inner {
     session: Session,
     places: Semaphore,
     waiting: i64,
-    /// Appended to reads.
-    using: String,
+    config: Config,
     metrics: Metrics,
 }
 
@@ -66,22 +66,23 @@ impl Kind {
 
 impl Client {
     pub(super) fn new(session: Session, config: &Config, metrics: Metrics) -> Self {
-        let using = match config.using_timeout {
-            true => format!(" USING TIMEOUT {}ms", config.request_timeout_ms),
-            false => String::new(),
-        };
         Self(Arc::new(Inner {
             session,
             places: Semaphore::new(config.in_flight as usize),
             waiting: i64::from(config.in_flight) * WAITING,
-            using,
+            config: config.clone(),
             metrics,
         }))
     }
 
     /// A read at LOCAL_QUORUM. Reads may be asked again, of another node.
     pub(super) async fn prepare_read(&self, text: &str) -> Result<PreparedStatement, PrepareError> {
-        let mut statement = Statement::new(format!("{text}{}", self.0.using));
+        let config = &self.0.config;
+        let mut text = qualified(config, text);
+        if config.using_timeout {
+            text.push_str(&format!(" USING TIMEOUT {}ms", config.request_timeout_ms));
+        }
+        let mut statement = Statement::new(text);
         statement.set_is_idempotent(true);
         statement.set_retry_policy(Some(Arc::new(DefaultRetryPolicy::new())));
         statement.set_page_size(PAGE_ROWS);
@@ -95,9 +96,9 @@ impl Client {
         Ok(statement)
     }
 
-    /// A write, conditional or not. Never repeated.
+    /// A write, conditional or not. Never repeated by the driver.
     pub(super) async fn prepare_write(&self, text: &str) -> Result<PreparedStatement, PrepareError> {
-        self.0.session.prepare(text).await
+        self.0.session.prepare(qualified(&self.0.config, text)).await
     }
 
     /// All rows of a read that has a limit, or is known to be small: one page.

@@ -90,17 +90,13 @@ impl From<PrepareError> for OpenError {
     }
 }
 
-/// A session, with `keyspace` in use; tries as long as the configuration says.
-pub(super) async fn session(config: &Config, keyspace: Option<&str>) -> Result<Session, OpenError> {
-    let builder = builder(config, keyspace)?;
+/// A session; tries as long as the configuration says.
+pub(super) async fn session(config: &Config) -> Result<Session, OpenError> {
+    let builder = builder(config)?;
     let connected = async {
         loop {
             match builder.build().await {
                 Ok(session) => return Ok(session),
-                Err(NewSessionError::UseKeyspaceError(error)) => {
-                    tracing::debug!(%error, "keyspace not in use");
-                    return Err(OpenError::NoKeyspace(keyspace.unwrap_or_default().to_owned()));
-                }
                 Err(error @ (NewSessionError::IllegalConfig(_) | NewSessionError::EmptyKnownNodesList)) => {
                     return Err(unreachable(config, error));
                 }
@@ -118,6 +114,11 @@ pub(super) async fn session(config: &Config, keyspace: Option<&str>) -> Result<S
     }
 }
 
+/// A statement's text with the keyspace where it has `@`. `USE` is an anti-pattern with prepared statements.
+pub(super) fn qualified(config: &Config, text: &str) -> String {
+    text.replace('@', &format!("{}.", config.keyspace))
+}
+
 fn unreachable(config: &Config, error: NewSessionError) -> OpenError {
     OpenError::Unreachable {
         nodes: config.nodes.join(", "),
@@ -125,17 +126,15 @@ fn unreachable(config: &Config, error: NewSessionError) -> OpenError {
     }
 }
 
-fn builder(config: &Config, keyspace: Option<&str>) -> Result<SessionBuilder, OpenError> {
+fn builder(config: &Config) -> Result<SessionBuilder, OpenError> {
     let mut builder = SessionBuilder::new()
         .known_nodes(&config.nodes)
         .default_execution_profile_handle(profile(config, local(config)).into_handle())
         .connection_timeout(CONNECT)
         .disallow_shard_aware_port(!config.shard_aware_port)
-        // Tables of others are none of ours; routing needs the keyspace only.
-        .fetch_schema_metadata(false);
-    if let Some(keyspace) = keyspace {
-        builder = builder.use_keyspace(keyspace, true);
-    }
+        // Routing needs to know how the keyspace is spread, and no more.
+        .keyspaces_to_fetch([&config.keyspace])
+        .fetch_full_schema_metadata(false);
     if !config.user.is_empty() {
         builder = builder.user(&config.user, password(config)?);
     }

@@ -15,24 +15,24 @@ use super::statements::statements;
 
 statements! {
     read: prepare_read
-        "SELECT write_id, epoch, state, sequence, published FROM entity WHERE kind = ? AND key = ? AND seq = 0";
-    head: prepare_serial "SELECT write_id, epoch FROM entity WHERE kind = ? AND key = ? AND seq = 0";
+        "SELECT write_id, epoch, state, sequence, published FROM @entity WHERE kind = ? AND key = ? AND seq = 0";
+    head: prepare_serial "SELECT write_id, epoch FROM @entity WHERE kind = ? AND key = ? AND seq = 0";
     first: prepare_write
-        "INSERT INTO entity (kind, key, seq, write_id, epoch, state, sequence, published)
+        "INSERT INTO @entity (kind, key, seq, write_id, epoch, state, sequence, published)
          VALUES (?, ?, 0, ?, ?, ?, ?, ?) IF NOT EXISTS";
     next: prepare_write
-        "UPDATE entity SET write_id = ?, epoch = ?, sequence = ?, published = ?, state = ?
+        "UPDATE @entity SET write_id = ?, epoch = ?, sequence = ?, published = ?, state = ?
          WHERE kind = ? AND key = ? AND seq = 0 IF write_id = ? AND epoch = ?";
     // A fence, or a move of `published`: the state stays.
     next_as_it_is: prepare_write
-        "UPDATE entity SET write_id = ?, epoch = ?, sequence = ?, published = ?
+        "UPDATE @entity SET write_id = ?, epoch = ?, sequence = ?, published = ?
          WHERE kind = ? AND key = ? AND seq = 0 IF write_id = ? AND epoch = ?";
     insert: prepare_write
-        "INSERT INTO entity (kind, key, seq, target, name, target_key, payload, at, trace)
+        "INSERT INTO @entity (kind, key, seq, target, name, target_key, payload, at, trace)
          VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)";
-    trim: prepare_write "DELETE FROM entity WHERE kind = ? AND key = ? AND seq > 0 AND seq <= ?";
+    trim: prepare_write "DELETE FROM @entity WHERE kind = ? AND key = ? AND seq > 0 AND seq <= ?";
     outbox: prepare_read
-        "SELECT seq, target, name, target_key, payload, at, trace FROM entity
+        "SELECT seq, target, name, target_key, payload, at, trace FROM @entity
          WHERE kind = ? AND key = ? AND seq > ? LIMIT ?";
 }
 

@@ -26,23 +26,23 @@ const TURNS: usize = 16;
 
 statements! {
     following: prepare_read
-        "SELECT follows, sequence FROM following WHERE follower = ? AND followee = ?";
-    following_head: prepare_serial "SELECT version, people FROM following WHERE follower = ? LIMIT 1";
+        "SELECT follows, sequence FROM @following WHERE follower = ? AND followee = ?";
+    following_head: prepare_serial "SELECT version, people FROM @following WHERE follower = ? LIMIT 1";
     put_following_head: prepare_write
-        "UPDATE following SET version = ?, people = ? WHERE follower = ? IF version = ?";
+        "UPDATE @following SET version = ?, people = ? WHERE follower = ? IF version = ?";
     put_following: prepare_write
-        "INSERT INTO following (follower, followee, follows, sequence) VALUES (?, ?, ?, ?)";
+        "INSERT INTO @following (follower, followee, follows, sequence) VALUES (?, ?, ?, ?)";
     follower: prepare_read
-        "SELECT follows, sequence FROM follower WHERE followee = ? AND slice = ? AND follower = ?";
-    follower_head: prepare_serial "SELECT version, people FROM follower WHERE followee = ? AND slice = ? LIMIT 1";
+        "SELECT follows, sequence FROM @follower WHERE followee = ? AND slice = ? AND follower = ?";
+    follower_head: prepare_serial "SELECT version, people FROM @follower WHERE followee = ? AND slice = ? LIMIT 1";
     put_follower_head: prepare_write
-        "UPDATE follower SET version = ?, people = ? WHERE followee = ? AND slice = ? IF version = ?";
+        "UPDATE @follower SET version = ?, people = ? WHERE followee = ? AND slice = ? IF version = ?";
     put_follower: prepare_write
-        "INSERT INTO follower (followee, slice, follower, follows, sequence) VALUES (?, ?, ?, ?, ?)";
+        "INSERT INTO @follower (followee, slice, follower, follows, sequence) VALUES (?, ?, ?, ?, ?)";
     follower_heads: prepare_read
-        "SELECT version, people FROM follower WHERE followee = ? AND slice IN ? PER PARTITION LIMIT 1";
-    put_followers: prepare_write "INSERT INTO follow_count (user, followers) VALUES (?, ?) USING TIMESTAMP ?";
-    put_followings: prepare_write "INSERT INTO follow_count (user, following) VALUES (?, ?) USING TIMESTAMP ?";
+        "SELECT version, people FROM @follower WHERE followee = ? AND slice IN ? PER PARTITION LIMIT 1";
+    put_followers: prepare_write "INSERT INTO @follow_count (user, followers) VALUES (?, ?) USING TIMESTAMP ?";
+    put_followings: prepare_write "INSERT INTO @follow_count (user, following) VALUES (?, ?) USING TIMESTAMP ?";
 }
 
 #[derive(DeserializeRow)]

@@ -13,8 +13,8 @@ use crate::store::WrittenWith;
 const LOOKUP_KEY: &str = "lookup-key";
 
 statements! {
-    read: prepare_serial "SELECT value FROM identity WHERE name = ?";
-    note: prepare_write "INSERT INTO identity (name, value) VALUES (?, ?) IF NOT EXISTS";
+    read: prepare_serial "SELECT value FROM @identity WHERE name = ?";
+    note: prepare_write "INSERT INTO @identity (name, value) VALUES (?, ?) IF NOT EXISTS";
 }
 
 #[derive(DeserializeRow)]

@@ -17,26 +17,26 @@ use super::read::{present, unsigned, write_id};
 use super::statements::statements;
 
 statements! {
-    node: prepare_read "SELECT incarnation, beat, released FROM node_lease WHERE node = ?";
-    node_serial: prepare_serial "SELECT incarnation, beat, released FROM node_lease WHERE node = ?";
+    node: prepare_read "SELECT incarnation, beat, released FROM @node_lease WHERE node = ?";
+    node_serial: prepare_serial "SELECT incarnation, beat, released FROM @node_lease WHERE node = ?";
     first_node: prepare_write
-        "INSERT INTO node_lease (node, incarnation, beat, released) VALUES (?, ?, ?, ?) IF NOT EXISTS";
+        "INSERT INTO @node_lease (node, incarnation, beat, released) VALUES (?, ?, ?, ?) IF NOT EXISTS";
     next_node: prepare_write
-        "UPDATE node_lease SET incarnation = ?, beat = ?, released = ? WHERE node = ? IF incarnation = ? AND beat = ?";
+        "UPDATE @node_lease SET incarnation = ?, beat = ?, released = ? WHERE node = ? IF incarnation = ? AND beat = ?";
     // The first row of each of the 1,024 partitions: a scan of the whole table, which has little else.
     shards: prepare_read
-        "SELECT shard, kind, owner, incarnation, epoch, list_id FROM shard PER PARTITION LIMIT 1";
+        "SELECT shard, kind, owner, incarnation, epoch, list_id FROM @shard PER PARTITION LIMIT 1";
     shard: prepare_serial
-        "SELECT shard, kind, owner, incarnation, epoch, list_id FROM shard WHERE shard = ? AND kind = '' AND key = ''";
+        "SELECT shard, kind, owner, incarnation, epoch, list_id FROM @shard WHERE shard = ? AND kind = '' AND key = ''";
     first_shard: prepare_write
-        "INSERT INTO shard (shard, kind, key, owner, incarnation, epoch) VALUES (?, '', '', ?, ?, ?) IF NOT EXISTS";
+        "INSERT INTO @shard (shard, kind, key, owner, incarnation, epoch) VALUES (?, '', '', ?, ?, ?) IF NOT EXISTS";
     next_shard: prepare_write
-        "UPDATE shard SET owner = ?, incarnation = ?, epoch = ? WHERE shard = ? AND kind = '' AND key = '' IF epoch = ?";
-    list: prepare_serial "SELECT kind, key FROM shard WHERE shard = ?";
+        "UPDATE @shard SET owner = ?, incarnation = ?, epoch = ? WHERE shard = ? AND kind = '' AND key = '' IF epoch = ?";
+    list: prepare_serial "SELECT kind, key FROM @shard WHERE shard = ?";
     next_list: prepare_write
-        "UPDATE shard SET list_id = ? WHERE shard = ? AND kind = '' AND key = '' IF epoch = ? AND list_id = ?";
-    note: prepare_write "INSERT INTO shard (shard, kind, key) VALUES (?, ?, ?)";
-    unnote: prepare_write "DELETE FROM shard WHERE shard = ? AND kind = ? AND key = ?";
+        "UPDATE @shard SET list_id = ? WHERE shard = ? AND kind = '' AND key = '' IF epoch = ? AND list_id = ?";
+    note: prepare_write "INSERT INTO @shard (shard, kind, key) VALUES (?, ?, ?)";
+    unnote: prepare_write "DELETE FROM @shard WHERE shard = ? AND kind = ? AND key = ?";
 }
 
 #[derive(DeserializeRow)]

@@ -29,23 +29,23 @@ const AT_ONCE: usize = 16;
 const KEYS: usize = 100;
 
 statements! {
-    profile: prepare_read "SELECT change FROM profile WHERE user = ?";
-    handle: prepare_read "SELECT user FROM handle WHERE handle = ?";
+    profile: prepare_read "SELECT change FROM @profile WHERE user = ?";
+    handle: prepare_read "SELECT user FROM @handle WHERE handle = ?";
     followers: prepare_read
-        "SELECT follower AS person, follows FROM follower WHERE followee = ? AND slice = ? AND follower > ? LIMIT ?";
+        "SELECT follower AS person, follows FROM @follower WHERE followee = ? AND slice = ? AND follower > ? LIMIT ?";
     following: prepare_read
-        "SELECT followee AS person, follows FROM following WHERE follower = ? AND followee > ? LIMIT ?";
-    follow_count: prepare_read "SELECT followers, following FROM follow_count WHERE user = ?";
+        "SELECT followee AS person, follows FROM @following WHERE follower = ? AND followee > ? LIMIT ?";
+    follow_count: prepare_read "SELECT followers, following FROM @follow_count WHERE user = ?";
     following_among: prepare_read
-        "SELECT followee AS person, follows FROM following WHERE follower = ? AND followee IN ?";
+        "SELECT followee AS person, follows FROM @following WHERE follower = ? AND followee IN ?";
     followers_among: prepare_read
-        "SELECT follower AS person, follows FROM follower WHERE followee = ? AND slice = ? AND follower IN ?";
-    notices: prepare_read "SELECT change FROM notice WHERE user = ? AND seq < ? LIMIT ?";
-    block_counts: prepare_read "SELECT block, waiting FROM ticket_count WHERE home = ?";
-    block: prepare_read "SELECT change FROM ticket_block WHERE home = ? AND block = ?";
-    live_room: prepare_read "SELECT change FROM live_room WHERE slice = ? AND room = ?";
-    live_rooms: prepare_read "SELECT room, change FROM live_room WHERE slice = ? AND room > ? LIMIT ?";
-    shut_out: prepare_read "SELECT change FROM shut_out WHERE slice = ?";
+        "SELECT follower AS person, follows FROM @follower WHERE followee = ? AND slice = ? AND follower IN ?";
+    notices: prepare_read "SELECT change FROM @notice WHERE user = ? AND seq < ? LIMIT ?";
+    block_counts: prepare_read "SELECT block, waiting FROM @ticket_count WHERE home = ?";
+    block: prepare_read "SELECT change FROM @ticket_block WHERE home = ? AND block = ?";
+    live_room: prepare_read "SELECT change FROM @live_room WHERE slice = ? AND room = ?";
+    live_rooms: prepare_read "SELECT room, change FROM @live_room WHERE slice = ? AND room > ? LIMIT ?";
+    shut_out: prepare_read "SELECT change FROM @shut_out WHERE slice = ?";
 }
 
 #[derive(DeserializeRow)]

@@ -20,7 +20,7 @@ use scylla::statement::unprepared::Statement;
 use tokio::time::Instant;
 
 use super::config::Config;
-use super::connect::{self, OpenError};
+use super::connect::{self, OpenError, qualified};
 
 struct Migration {
     number: i32,
@@ -46,8 +46,8 @@ const LOCK_WAIT: Duration = Duration::from_secs(300);
 const LOCK_LOOK: Duration = Duration::from_millis(500);
 
 const BOOKS: [&str; 2] = [
-    "CREATE TABLE IF NOT EXISTS schema_migration (only int, number int, name text, PRIMARY KEY ((only), number))",
-    "CREATE TABLE IF NOT EXISTS schema_lock (only int PRIMARY KEY, owner text)",
+    "CREATE TABLE IF NOT EXISTS @schema_migration (only int, number int, name text, PRIMARY KEY ((only), number))",
+    "CREATE TABLE IF NOT EXISTS @schema_lock (only int PRIMARY KEY, owner text)",
 ];
 
 /// A migration that is not applied yet.
@@ -66,7 +66,7 @@ pub struct Planned {
 /// # Errors
 /// See [`OpenError`]: not reachable, a newer schema.
 pub async fn plan(config: &Config) -> Result<Vec<Planned>, OpenError> {
-    let session = connect::session(config, None).await?;
+    let session = connect::session(config).await?;
     missing(config, &session).await
 }
 
@@ -76,7 +76,7 @@ pub async fn plan(config: &Config) -> Result<Vec<Planned>, OpenError> {
 /// # Errors
 /// See [`OpenError`]: not reachable, a newer schema, somebody else's lock that does not end.
 pub async fn migrate(config: &Config) -> Result<Vec<Planned>, OpenError> {
-    let session = connect::session(config, None).await?;
+    let session = connect::session(config).await?;
     let planned = missing(config, &session).await?;
     if planned.is_empty() {
         return Ok(planned);
@@ -85,19 +85,21 @@ pub async fn migrate(config: &Config) -> Result<Vec<Planned>, OpenError> {
     for statement in first.iter().flat_map(|planned| &planned.statements) {
         change(config, &session, statement).await?;
     }
-    use_keyspace(config, &session).await?;
     for books in BOOKS {
-        change(config, &session, books).await?;
+        change(config, &session, &qualified(config, books)).await?;
     }
-    let lock = Lock::take(&session).await?;
+    let lock = Lock::take(config, &session).await?;
     let applied = apply(config, &session, &lock).await;
     lock.release().await;
     Ok(first.into_iter().chain(applied?).collect())
 }
 
-/// That the keyspace in use is at the schema of this release.
-pub(super) async fn check(session: &Session) -> Result<(), OpenError> {
-    match found(session).await? {
+/// That the keyspace is there and at the schema of this release.
+pub(super) async fn check(config: &Config, session: &Session) -> Result<(), OpenError> {
+    if !has_keyspace(config, session).await? {
+        return Err(OpenError::NoKeyspace(config.keyspace.clone()));
+    }
+    match found(config, session).await? {
         SCHEMA => Ok(()),
         found if found > SCHEMA => Err(OpenError::Newer { found, known: SCHEMA }),
         found => Err(OpenError::Older { found, known: SCHEMA }),
@@ -112,7 +114,7 @@ async fn apply(config: &Config, session: &Session, lock: &Lock<'_>) -> Result<Ve
             lock.renew().await?;
             change(config, session, statement).await?;
         }
-        let note = "INSERT INTO schema_migration (only, number, name) VALUES (0, ?, ?) IF NOT EXISTS";
+        let note = "INSERT INTO @schema_migration (only, number, name) VALUES (0, ?, ?) IF NOT EXISTS";
         session
             .query_unpaged(note, (migration.number, migration.name))
             .await?;
@@ -138,40 +140,39 @@ async fn missing(config: &Config, session: &Session) -> Result<Vec<Planned>, Ope
             name: "keyspace",
             statements: vec![create_keyspace(config)],
         };
-        return Ok([vec![keyspace], after(0)].concat());
+        return Ok([vec![keyspace], after(config, 0)].concat());
     }
-    use_keyspace(config, session).await?;
-    let found = found(session).await?;
+    let found = found(config, session).await?;
     if found > SCHEMA {
         return Err(OpenError::Newer { found, known: SCHEMA });
     }
-    Ok(after(found))
+    Ok(after(config, found))
 }
 
 /// The migrations behind `found`.
-fn after(found: i32) -> Vec<Planned> {
+fn after(config: &Config, found: i32) -> Vec<Planned> {
     let missing = MIGRATIONS.iter().filter(|migration| migration.number > found);
     missing
         .map(|migration| Planned {
             number: migration.number,
             name: migration.name,
-            statements: statements(migration.cql),
+            statements: statements(&qualified(config, migration.cql)),
         })
         .collect()
 }
 
 /// The number of the last migration that was applied; 0 if none was.
-async fn found(session: &Session) -> Result<i32, OpenError> {
+async fn found(config: &Config, session: &Session) -> Result<i32, OpenError> {
     #[derive(DeserializeRow)]
     struct Applied {
         number: i32,
     }
-    let keyspace = session.get_keyspace().unwrap_or_default();
     let books = "SELECT table_name FROM system_schema.tables WHERE keyspace_name = ? AND table_name = ?";
-    if !exists(session, books, &[keyspace.as_str(), "schema_migration"]).await? {
+    if !exists(session, books, &[&config.keyspace, "schema_migration"]).await? {
         return Ok(0);
     }
-    let mut read = Statement::new("SELECT number FROM schema_migration WHERE only = 0");
+    let numbers = qualified(config, "SELECT number FROM @schema_migration WHERE only = 0");
+    let mut read = Statement::new(numbers);
     read.set_consistency(Consistency::LocalSerial);
     let rows = session
         .query_unpaged(read, ())
@@ -205,11 +206,9 @@ fn statements(cql: &str) -> Vec<String> {
     statements.map(str::to_owned).collect()
 }
 
-async fn use_keyspace(config: &Config, session: &Session) -> Result<(), OpenError> {
-    session
-        .use_keyspace(&config.keyspace, true)
-        .await
-        .map_err(refused)
+async fn has_keyspace(config: &Config, session: &Session) -> Result<bool, OpenError> {
+    let keyspace = "SELECT keyspace_name FROM system_schema.keyspaces WHERE keyspace_name = ?";
+    exists(session, keyspace, &[&config.keyspace]).await
 }
 
 /// What a node knows of the schema.
@@ -255,20 +254,21 @@ fn refused(error: impl std::fmt::Display) -> OpenError {
 
 /// The right to change the schema.
 struct Lock<'s> {
+    config: &'s Config,
     session: &'s Session,
     owner: Arc<str>,
 }
 
 impl<'s> Lock<'s> {
-    async fn take(session: &'s Session) -> Result<Self, OpenError> {
+    async fn take(config: &'s Config, session: &'s Session) -> Result<Self, OpenError> {
         let owner: Arc<str> = format!("{:032x}", rand::random::<u128>()).into();
-        let lock = Self { session, owner };
+        let lock = Self { config, session, owner };
         let take =
-            format!("INSERT INTO schema_lock (only, owner) VALUES (0, ?) IF NOT EXISTS USING TTL {LOCK_S}");
+            format!("INSERT INTO @schema_lock (only, owner) VALUES (0, ?) IF NOT EXISTS USING TTL {LOCK_S}");
         let until = Instant::now() + LOCK_WAIT;
         loop {
             // An outcome that stays unknown looks like somebody else's lock for its time to live: no harm but the wait.
-            match applied(session, &take, &[&lock.owner]).await {
+            match lock.applied(&take, 1).await {
                 Ok(true) => return Ok(lock),
                 Ok(false) => {}
                 Err(error) => tracing::warn!(%error, "the lock on the schema is asked for again"),
@@ -283,8 +283,8 @@ impl<'s> Lock<'s> {
     /// For another [`LOCK_S`].
     async fn renew(&self) -> Result<(), OpenError> {
         let renew =
-            format!("UPDATE schema_lock USING TTL {LOCK_S} SET owner = ? WHERE only = 0 IF owner = ?");
-        match applied(self.session, &renew, &[&self.owner, &self.owner]).await? {
+            format!("UPDATE @schema_lock USING TTL {LOCK_S} SET owner = ? WHERE only = 0 IF owner = ?");
+        match self.applied(&renew, 2).await? {
             true => Ok(()),
             false => Err(OpenError::Refused(
                 "another process took over the migration: run `mitalk migrate` again".to_owned(),
@@ -293,18 +293,19 @@ impl<'s> Lock<'s> {
     }
 
     async fn release(self) {
-        let release = "DELETE FROM schema_lock WHERE only = 0 IF owner = ?";
-        if let Err(error) = applied(self.session, release, &[&self.owner]).await {
+        let release = "DELETE FROM @schema_lock WHERE only = 0 IF owner = ?";
+        if let Err(error) = self.applied(release, 1).await {
             tracing::warn!(%error, "the lock on the schema ends by itself");
         }
     }
-}
 
-/// Whether a conditional statement was applied.
-async fn applied(session: &Session, statement: &str, values: &[&Arc<str>]) -> Result<bool, OpenError> {
-    let values: Vec<&str> = values.iter().map(|value| &***value).collect();
-    let result = session.query_unpaged(statement, values).await?;
-    super::call::applied(result).map_err(refused)
+    /// Whether a conditional statement was applied; its values are the owner, so many times.
+    async fn applied(&self, statement: &str, owners: usize) -> Result<bool, OpenError> {
+        let values = vec![&*self.owner; owners];
+        let statement = qualified(self.config, statement);
+        let result = self.session.query_unpaged(statement, values).await?;
+        super::call::applied(result).map_err(refused)
+    }
 }
 
 #[cfg(test)]
@@ -315,10 +316,10 @@ mod tests {
     fn numbers_have_no_gaps_and_every_statement_may_be_repeated() {
         let numbers: Vec<i32> = MIGRATIONS.iter().map(|migration| migration.number).collect();
         assert_eq!(numbers, (1..=SCHEMA).collect::<Vec<_>>());
-        for planned in after(0) {
+        for planned in after(&Config::default(), 0) {
             assert!(!planned.statements.is_empty());
             for statement in planned.statements {
-                assert!(statement.contains("IF NOT EXISTS"), "{statement}");
+                assert!(statement.contains("IF NOT EXISTS mitalk."), "{statement}");
             }
         }
     }

@@ -25,19 +25,19 @@ pub(super) const ROOM_SLICES: i32 = 64;
 pub(super) const SHUT_OUT_SLICES: i32 = 16;
 
 statements! {
-    profile: prepare_write "INSERT INTO profile (user, change) VALUES (?, ?) USING TIMESTAMP ?";
-    handle: prepare_write "INSERT INTO handle (handle, user) VALUES (?, ?) USING TIMESTAMP ?";
-    notice: prepare_write "INSERT INTO notice (user, seq, change) VALUES (?, ?, ?) USING TIMESTAMP ?";
-    trim_notices: prepare_write "DELETE FROM notice USING TIMESTAMP ? WHERE user = ? AND seq <= ?";
+    profile: prepare_write "INSERT INTO @profile (user, change) VALUES (?, ?) USING TIMESTAMP ?";
+    handle: prepare_write "INSERT INTO @handle (handle, user) VALUES (?, ?) USING TIMESTAMP ?";
+    notice: prepare_write "INSERT INTO @notice (user, seq, change) VALUES (?, ?, ?) USING TIMESTAMP ?";
+    trim_notices: prepare_write "DELETE FROM @notice USING TIMESTAMP ? WHERE user = ? AND seq <= ?";
     ticket_block: prepare_write
-        "INSERT INTO ticket_block (home, block, change) VALUES (?, ?, ?) USING TIMESTAMP ?";
+        "INSERT INTO @ticket_block (home, block, change) VALUES (?, ?, ?) USING TIMESTAMP ?";
     ticket_count: prepare_write
-        "INSERT INTO ticket_count (home, block, waiting) VALUES (?, ?, ?) USING TIMESTAMP ?";
-    live_room: prepare_write "INSERT INTO live_room (slice, room, change) VALUES (?, ?, ?) USING TIMESTAMP ?";
+        "INSERT INTO @ticket_count (home, block, waiting) VALUES (?, ?, ?) USING TIMESTAMP ?";
+    live_room: prepare_write "INSERT INTO @live_room (slice, room, change) VALUES (?, ?, ?) USING TIMESTAMP ?";
     ended_room: prepare_write
-        "INSERT INTO live_room (slice, room, change) VALUES (?, ?, ?) USING TIMESTAMP ? AND TTL ?";
+        "INSERT INTO @live_room (slice, room, change) VALUES (?, ?, ?) USING TIMESTAMP ? AND TTL ?";
     shut_out: prepare_write
-        "INSERT INTO shut_out (slice, user, device, sequence, change) VALUES (?, ?, ?, ?, ?)
+        "INSERT INTO @shut_out (slice, user, device, sequence, change) VALUES (?, ?, ?, ?, ?)
          USING TIMESTAMP ? AND TTL ?";
 }
 

@@ -22,21 +22,21 @@ const AT_ONCE: usize = 16;
 
 statements! {
     insert: prepare_write
-        "INSERT INTO timer (shard, hour, due, kind, key, write_id, name, epoch) VALUES (?, ?, ?, ?, ?, ?, ?, ?)";
+        "INSERT INTO @timer (shard, hour, due, kind, key, write_id, name, epoch) VALUES (?, ?, ?, ?, ?, ?, ?, ?)";
     delete: prepare_write
-        "DELETE FROM timer WHERE shard = ? AND hour = ? AND due = ? AND kind = ? AND key = ? AND write_id = ?
+        "DELETE FROM @timer WHERE shard = ? AND hour = ? AND due = ? AND kind = ? AND key = ? AND write_id = ?
          AND name = ?";
     due: prepare_read
-        "SELECT due, kind, key, write_id, name, epoch FROM timer
+        "SELECT due, kind, key, write_id, name, epoch FROM @timer
          WHERE shard = ? AND hour = ? AND due <= ? LIMIT ?";
     due_after: prepare_read
-        "SELECT due, kind, key, write_id, name, epoch FROM timer
+        "SELECT due, kind, key, write_id, name, epoch FROM @timer
          WHERE shard = ? AND hour = ? AND (due, kind, key, write_id, name) > (?, ?, ?, ?, ?) AND (due) <= (?)
          LIMIT ?";
-    low_water: prepare_serial "SELECT epoch, hour FROM low_water WHERE shard = ?";
-    first_low_water: prepare_write "INSERT INTO low_water (shard, epoch, hour) VALUES (?, ?, ?) IF NOT EXISTS";
+    low_water: prepare_serial "SELECT epoch, hour FROM @low_water WHERE shard = ?";
+    first_low_water: prepare_write "INSERT INTO @low_water (shard, epoch, hour) VALUES (?, ?, ?) IF NOT EXISTS";
     next_low_water: prepare_write
-        "UPDATE low_water SET epoch = ?, hour = ? WHERE shard = ? IF epoch = ? AND hour = ?";
+        "UPDATE @low_water SET epoch = ?, hour = ? WHERE shard = ? IF epoch = ? AND hour = ?";
 }
 
 #[derive(DeserializeRow)]

@@ -1,0 +1,148 @@
+//! Faults under load, on the real parts: whatever dies, nothing acknowledged is lost or done twice.
+//!
+//! Each scenario starts the real binary over a fresh keyspace of a real CQL cluster, lets people work at
+//! [`load::PER_SECOND`] mixed commands a second, does the damage a third of the way in, and asks for everything afterwards.
+//! It prints what was acknowledged, lost, repeated beyond its key and refused, and the longest that somebody had to repeat a
+//! command until it was taken.
+//!
+//! `make test-stores` starts the parts and runs this; without `MITALK_TEST_FAULTS` and them the scenarios say so and pass.
+
+mod load;
+mod parts;
+mod report;
+
+use std::time::Duration;
+
+use anyhow::{Context as _, Result};
+use mitalk_tests::server::Server;
+use tokio::sync::Mutex;
+
+use load::Load;
+use parts::Store;
+use report::Report;
+
+/// How long people work before something happens, and how long a store is stopped.
+const BEFORE: Duration = Duration::from_secs(8);
+/// A store that is paused is away for so long.
+const PAUSED: Duration = Duration::from_secs(20);
+/// How long people work after everything is back.
+const AFTER: Duration = Duration::from_secs(8);
+/// People who work; each does one thing after the other.
+const PEOPLE: usize = 20;
+
+/// One after the other: they share the parts.
+static PARTS: Mutex<()> = Mutex::const_new(());
+
+/// The store dies by SIGKILL and is started again.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_store_that_is_killed() {
+    scenario("store: kill -9 and restart", async |_, store| {
+        let node = store.any_node();
+        store.kill(node).await?;
+        store.start(node).await
+    })
+    .await;
+}
+
+/// The store stands still without a word, and goes on.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_store_that_is_paused() {
+    scenario("store: paused for 20 s", async |_, store| {
+        for node in store.nodes() {
+            store.pause(node).await?;
+        }
+        tokio::time::sleep(PAUSED).await;
+        for node in store.nodes() {
+            store.resume(node).await?;
+        }
+        Ok(())
+    })
+    .await;
+}
+
+/// One of three dies: the others go on. With one node there is nothing to go on with.
+#[tokio::test(flavor = "multi_thread")]
+async fn one_store_of_three_that_is_killed() {
+    if Store::found().is_some_and(|store| store.nodes().count() < 3) {
+        return report::left_out("one of three stores: CASSANDRA_NODES is not 3");
+    }
+    scenario("store: one of three killed, and back", async |_, store| {
+        let node = store.any_node();
+        report::line(&format!("node {node} of three is killed"));
+        store.kill(node).await?;
+        tokio::time::sleep(BEFORE).await;
+        store.start(node).await
+    })
+    .await;
+}
+
+/// The service itself dies by SIGKILL and is started over the same store: it takes its own shards back.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_service_that_is_killed() {
+    scenario(
+        "service: kill -9 and restart",
+        async |service: &mut Service, _| service.restart().await,
+    )
+    .await;
+}
+
+/// The service under test, which may be replaced by a new process.
+struct Service {
+    server: Option<Server>,
+    settings: Vec<String>,
+    load: Load,
+}
+
+impl Service {
+    async fn restart(&mut self) -> Result<()> {
+        let server = self.server.take().context("it runs")?;
+        let directory = server.kill().await?;
+        let settings: Vec<&str> = self.settings.iter().map(String::as_str).collect();
+        let server = Server::start_in(directory, &settings).await?;
+        self.load.goes_to(&server);
+        self.server = Some(server);
+        Ok(())
+    }
+}
+
+async fn scenario(name: &str, damage: impl AsyncFnOnce(&mut Service, &Store) -> Result<()>) {
+    let Some(store) = Store::found() else {
+        return report::left_out(name);
+    };
+    let _alone = PARTS.lock().await;
+    let report = run(&store, damage)
+        .await
+        .unwrap_or_else(|error| panic!("{name}: {error:#}"));
+    report.print(name);
+    assert_eq!(
+        report.lost,
+        Vec::<String>::new(),
+        "{name}: acknowledged and not there"
+    );
+    assert_eq!(
+        report.repeated,
+        Vec::<String>::new(),
+        "{name}: done more than once"
+    );
+    assert!(report.acknowledged > 0, "{name}: nothing was acknowledged");
+}
+
+async fn run(store: &Store, damage: impl AsyncFnOnce(&mut Service, &Store) -> Result<()>) -> Result<Report> {
+    let settings = store.fresh_keyspace().await?;
+    let words: Vec<&str> = settings.iter().map(String::as_str).collect();
+    let server = Server::open(&words).await?;
+    let load = Load::start(&server, PEOPLE).await?;
+    let mut service = Service {
+        server: Some(server),
+        settings,
+        load,
+    };
+    tokio::time::sleep(BEFORE).await;
+    damage(&mut service, store).await?;
+    tokio::time::sleep(AFTER).await;
+    let worked = service.load.stop().await?;
+    let server = service.server.context("it runs")?;
+    let report = report::examine(&server, worked).await?;
+    server.stop().await?;
+    Ok(report)
+}

@@ -1,0 +1,161 @@
+//! What is there after the damage, against what was acknowledged.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use anyhow::{Context as _, Result};
+use mitalk::client::{Client, Error};
+use mitalk::wire::people::NoticeKind;
+use mitalk_tests::server::{Server, until};
+
+use crate::load::Worked;
+
+/// Notices on a page.
+const PAGE: usize = 100;
+
+/// The result of a scenario.
+#[derive(Debug, Default)]
+pub(crate) struct Report {
+    pub(crate) acknowledged: usize,
+    /// Acknowledged and not there.
+    pub(crate) lost: Vec<String>,
+    /// Done more than once, beyond what their key allows.
+    pub(crate) repeated: Vec<String>,
+    refused: usize,
+    longest: Duration,
+}
+
+impl Report {
+    pub(crate) fn print(&self, name: &str) {
+        line(&format!(
+            "{name}: acknowledged {}, lost {}, repeated {}, refused {}, longest refusal {:.1} s",
+            self.acknowledged,
+            self.lost.len(),
+            self.repeated.len(),
+            self.refused,
+            self.longest.as_secs_f64()
+        ));
+    }
+}
+
+#[allow(clippy::print_stderr, reason = "the figures are for people")]
+pub(crate) fn line(text: &str) {
+    eprintln!("{text}");
+}
+
+pub(crate) fn left_out(name: &str) {
+    line(&format!(
+        "left out, no real parts: {name}; see `make test-stores`"
+    ));
+}
+
+/// Asks for everything.
+pub(crate) async fn examine(server: &Server, worked: Vec<Worked>) -> Result<Report> {
+    let mut report = Report::default();
+    let mut followers = BTreeMap::<&str, usize>::new();
+    for person in &worked {
+        report.acknowledged += person.acknowledged;
+        report.refused += person.refused;
+        report.longest = report.longest.max(person.longest);
+        for whom in &person.follows {
+            *followers.entry(whom).or_default() += 1;
+        }
+    }
+    for person in &worked {
+        let client = person
+            .token
+            .as_ref()
+            .context("everybody finished")?
+            .at(&server.app)?;
+        let expected = followers.get(person.user.as_str()).copied().unwrap_or_default();
+        headline(&client, person, &mut report).await?;
+        told(&client, person, expected, &mut report).await?;
+        rooms(&client, person, &mut report).await?;
+        for whom in &person.follows {
+            let shown = followed(&client, whom, followers[whom.as_str()]).await;
+            if shown < followers[whom.as_str()] as u64 {
+                report
+                    .lost
+                    .push(format!("{} follows {whom}: {shown} followers", person.user));
+            }
+            if shown > followers[whom.as_str()] as u64 {
+                report.repeated.push(format!("{whom} has {shown} followers"));
+            }
+        }
+    }
+    Ok(report)
+}
+
+async fn headline(client: &Client, person: &Worked, report: &mut Report) -> Result<()> {
+    let me = client.me().await?;
+    if person.headline.is_some() && Some(&me.profile.headline) != person.headline.as_ref() {
+        report.lost.push(format!(
+            "headline {:?} of {}: {:?}",
+            person.headline, me.id, me.profile.headline
+        ));
+    }
+    Ok(())
+}
+
+/// Waits until a follow is shown, with as many followers as there must be.
+async fn followed(client: &Client, whom: &str, expected: usize) -> u64 {
+    // Projections lag behind; what is lost never comes, and the wait ends the test with its name.
+    until("a follow in the profile", async || {
+        let view = client.profile(whom).await.ok()?;
+        (view.followed && view.followers >= expected as u64).then_some(view.followers)
+    })
+    .await
+}
+
+/// Each follower is a notice, once.
+async fn told(client: &Client, person: &Worked, expected: usize, report: &mut Report) -> Result<()> {
+    let followers = until("notices of all followers", async || {
+        let found = new_followers(client).await.ok()?;
+        (found.iter().collect::<BTreeSet<_>>().len() >= expected).then_some(found)
+    })
+    .await;
+    let once: BTreeSet<_> = followers.iter().collect();
+    if once.len() < followers.len() {
+        report
+            .repeated
+            .push(format!("notices of {}: {followers:?}", person.user));
+    }
+    Ok(())
+}
+
+async fn new_followers(client: &Client) -> Result<Vec<String>, Error> {
+    let (mut cursor, mut found) = (None::<String>, Vec::new());
+    loop {
+        let page = client.notices(cursor.as_deref(), Some(PAGE)).await?;
+        for notice in page.items {
+            if let NoticeKind::NewFollower { person } = notice.what {
+                found.push(person.id);
+            }
+        }
+        match page.next_cursor {
+            Some(next) => cursor = Some(next),
+            None => return Ok(found),
+        }
+    }
+}
+
+/// One room per key, and each is known: it lives or has ended.
+async fn rooms(client: &Client, person: &Worked, report: &mut Report) -> Result<()> {
+    let mut by_key = BTreeMap::<&str, BTreeSet<&str>>::new();
+    for (key, room) in &person.rooms {
+        by_key.entry(key).or_default().insert(room);
+    }
+    for (key, rooms) in by_key {
+        if rooms.len() > 1 {
+            report.repeated.push(format!("{key} made {rooms:?}"));
+        }
+        for room in rooms {
+            match client.room(room).await {
+                Ok(_) => {}
+                Err(Error::Problem(problem)) if problem.code == "room_ended" => {}
+                Err(error) => report.lost.push(format!("room {room}: {error}")),
+            }
+        }
+    }
+    Ok(())
+}
