@@ -187,7 +187,30 @@ pub enum Target {
     Table(String),
 }
 
+/// Rows of one lane leave in their order, one at a time (rule 10); a lane does not wait for the other: the event log may
+/// be away while the domain goes on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Lane {
+    /// What the event log gets.
+    Topics,
+    /// What entities and read tables get.
+    Inside,
+}
+
+impl Lane {
+    /// All of them, in the order of their discriminants.
+    pub(crate) const ALL: [Self; 2] = [Self::Topics, Self::Inside];
+}
+
 impl Target {
+    /// Which way rows for it take; all rows for one target take the same.
+    pub(crate) fn lane(&self) -> Lane {
+        match self {
+            Self::Topic(_) => Lane::Topics,
+            Self::Entity(_) | Self::Table(_) => Lane::Inside,
+        }
+    }
+
     /// The name of its topic or table, or the kind of the entity: never whose it is.
     pub fn name(&self) -> &str {
         match self {

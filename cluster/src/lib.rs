@@ -22,7 +22,7 @@
 //! * An acknowledged command is in the chain of its entity's row, exactly once as far as the command is idempotent by
 //!   state, remembered by request id, or kept by source.
 //! * Nobody hears of anything that is not committed, except effects of urgent commands, which only take rights away.
-//! * Every outbox row is delivered at least once and in order; every timer that a committed state waits for fires.
+//! * Every outbox row is delivered at least once and in the order of its lane; every timer that a committed state waits for fires.
 //! * None of this rests on clocks. Time only decides who may act now ([`Status::holds`]); write ids and epochs decide
 //!   what counts. No two machines' clocks are compared.
 //! * Everything is bounded: commands under way in the node and in an entity, entities in memory, batches, sizes, rows on
@@ -40,14 +40,15 @@
 //!    (rule 8); new timers get their rows (rule 13); then one conditional write carries state, outbox rows and the move
 //!    of `published`. An unknown outcome is settled by the identical write. Commands go on arriving meanwhile, and
 //!    urgent ones act at once.
-//! 5. Committed: effects on rights, replies, live effects, then the relay sends the next row of the outbox, one on the
-//!    wire per entity (rule 10). The hold is asked before each of these (rule 2).
+//! 5. Committed: effects on rights, replies, live effects, then the relay sends the next rows of the outbox, one on the
+//!    wire per entity and lane (rule 10): what the event log gets, and what entities and read tables get, do not wait for
+//!    each other. The hold is asked before each of these (rule 2).
 //! 6. Idle, with nothing owed: the entity leaves the open list (rule 9), and after a while memory.
 //!
 //! # What it lacks
 //!
 //! A network transport and gossip; homes and regions; dead letters (an outbox row that its target cannot read blocks its
-//! entity's outbox and is reported); per-entity rate limits. An entity whose rows cannot be delivered stays in memory.
+//! lane of its entity's outbox and is reported); per-entity rate limits. An entity whose rows cannot be delivered stays in memory.
 
 mod call;
 mod entity;

@@ -257,7 +257,7 @@ impl<E: Entity> Activation<E> {
             Input::Timer(row) => self.timer(now, row),
             Input::Sent { sequence, delivered } => {
                 self.relay.sent(now.boot, sequence, delivered);
-                if delivered {
+                if self.relay.delivered() > self.published {
                     self.publish_at.get_or_insert(now.boot + PUBLISH_AFTER);
                 }
             }

@@ -1,7 +1,15 @@
-//! One entity's way out: rows of its outbox, in order, one on the wire (rules 10 and 11).
+//! One entity's ways out: rows of its outbox by [`Lane`], in order, one of each lane on the wire (rules 10 and 11).
 //!
-//! Invariants: at most one row is with its target; a send whose outcome is unknown is repeated before the next row;
-//! what is delivered is told, and the entity's own conditional write moves `published`.
+//! Invariants, for each lane by itself: at most one row is with its target; a send whose outcome is unknown is repeated
+//! before the lane's next row; a back-off holds nobody but its lane. What both lanes have delivered without a gap is
+//! told, and the entity's own conditional write moves `published` to there.
+//!
+//! Why two lanes keep the promises of one: whoever drops what is not newer than the highest sequence seen keeps that
+//! sequence per (source, topic), per source, or per row of a read table, and a target belongs to one lane. So a receiver
+//! gets all rows that are meant for it through one lane, in their order; when it has seen row n it has seen its rows
+//! before n, and what it drops is a repeat. An activation that begins anew goes back to `published`, or to what the last
+//! commit knew of the lane, and comes through the same rows in the same order: repeats, with all of what follows.
+//! `published` is behind the slower lane, so no row is deleted or skipped for the sake of the faster one.
 //!
 //! Entities are independent of each other; how many send at once is the shell's concern.
 
@@ -11,10 +19,11 @@ mod tests;
 use std::collections::VecDeque;
 
 use super::backoff::Backoff;
+use crate::entity::Lane;
 use crate::store::OutboxRow;
 use crate::time::BootInstant;
 
-/// Rows kept in memory per entity; the rest is read again from the store when its turn comes.
+/// Rows kept in memory per entity and lane; the rest is read again from the store when its turn comes.
 pub(crate) const WINDOW: usize = 256;
 
 #[derive(Debug, PartialEq, Eq)]
@@ -28,11 +37,21 @@ pub(crate) enum Step {
 /// The rows that an entity still owes.
 #[derive(Debug)]
 pub(crate) struct Relay {
-    /// All up to here are delivered.
-    delivered: u64,
     /// The last committed row.
     owed: u64,
-    /// The next rows, without a gap behind `delivered`.
+    /// In the order of [`Lane::ALL`].
+    queues: [Queue; Lane::ALL.len()],
+    /// The one reading under way, whichever lane needs it: all behind this sequence. Both take from it what they can.
+    reading: Option<u64>,
+}
+
+/// One lane's rows.
+#[derive(Debug)]
+struct Queue {
+    lane: Lane,
+    /// The lane's rows up to here are delivered or in `rows`; those of the other lane are none of its concern.
+    known: u64,
+    /// The lane's next rows, without a gap, up to `known`.
     rows: VecDeque<OutboxRow>,
     busy: Busy,
     backoff: Backoff,
@@ -42,7 +61,6 @@ pub(crate) struct Relay {
 enum Busy {
     No,
     Sending,
-    Reading,
     /// Until then.
     Waiting(BootInstant),
 }
@@ -51,61 +69,149 @@ impl Relay {
     /// All up to `published` are delivered, all up to `sequence` exist.
     pub(crate) fn new(published: u64, sequence: u64) -> Self {
         Self {
-            delivered: published,
             owed: sequence,
+            queues: Lane::ALL.map(|lane| Queue::new(lane, published)),
+            reading: None,
+        }
+    }
+
+    /// The same where the rows of one lane are known to be delivered further than those of the other.
+    pub(crate) fn ahead(mut self, lane: Lane, delivered: u64) -> Self {
+        let queue = &mut self.queues[lane as usize];
+        queue.known = queue.known.max(delivered.min(self.owed));
+        self
+    }
+
+    /// All rows up to this one are known to be delivered, in both lanes.
+    pub(crate) fn delivered(&self) -> u64 {
+        self.queues
+            .iter()
+            .map(Queue::delivered)
+            .min()
+            .unwrap_or(self.owed)
+    }
+
+    /// Whether every row is delivered.
+    #[cfg(test)]
+    fn is_empty(&self) -> bool {
+        self.delivered() == self.owed
+    }
+
+    /// All rows of this lane up to there are known to be delivered.
+    pub(crate) fn delivered_in(&self, lane: Lane) -> u64 {
+        self.queues[lane as usize].delivered()
+    }
+
+    /// Rows that a commit added.
+    pub(crate) fn push(&mut self, rows: &[OutboxRow]) {
+        for row in rows {
+            self.offer(row);
+            self.owed = self.owed.max(row.sequence);
+        }
+    }
+
+    /// The next thing to do. Of two lanes that want to read the one that is behind goes first: what it reads may be what
+    /// the other needs, and never the other way round.
+    pub(crate) fn next(&mut self) -> Option<Step> {
+        let row = self.queues.iter_mut().find_map(Queue::send);
+        if row.is_some() || self.reading.is_some() {
+            return row.map(Step::Send);
+        }
+        let wanting = self.queues.iter().filter(|q| q.wants_to_read(self.owed));
+        let after = wanting.map(|q| q.known).min()?;
+        self.reading = Some(after);
+        Some(Step::Read { after })
+    }
+
+    /// The row's target has it, or its outcome is unknown.
+    pub(crate) fn sent(&mut self, now: BootInstant, sequence: u64, delivered: bool) {
+        for queue in &mut self.queues {
+            queue.sent(now, sequence, delivered);
+        }
+    }
+
+    /// The answer to [`Step::Read`]; `None` if the store did not give one. Behind a gap nothing is taken.
+    pub(crate) fn read(&mut self, now: BootInstant, rows: Option<Vec<OutboxRow>>) {
+        let Some(after) = self.reading.take() else { return };
+        for (row, next) in rows.into_iter().flatten().zip(after + 1..) {
+            if row.sequence != next {
+                break;
+            }
+            self.offer(&row);
+        }
+        // Whoever needed this very answer and is no further asks again, later.
+        for queue in &mut self.queues {
+            if queue.known == after && queue.wants_to_read(self.owed) {
+                queue.busy = Busy::Waiting(now + queue.backoff.fail());
+            }
+        }
+    }
+
+    /// When [`Self::tick`] is due.
+    pub(crate) fn wake(&self) -> Option<BootInstant> {
+        self.queues.iter().filter_map(Queue::wake).min()
+    }
+
+    pub(crate) fn tick(&mut self, now: BootInstant) {
+        for queue in &mut self.queues {
+            if queue.wake().is_some_and(|until| until <= now) {
+                queue.busy = Busy::No;
+            }
+        }
+    }
+
+    fn offer(&mut self, row: &OutboxRow) {
+        for queue in &mut self.queues {
+            queue.offer(row);
+        }
+    }
+}
+
+impl Queue {
+    fn new(lane: Lane, delivered: u64) -> Self {
+        Self {
+            lane,
+            known: delivered,
             rows: VecDeque::new(),
             busy: Busy::No,
             backoff: Backoff::delivery(),
         }
     }
 
-    /// All rows up to this one are known to be delivered.
-    pub(crate) fn delivered(&self) -> u64 {
-        self.delivered
+    fn delivered(&self) -> u64 {
+        self.rows.front().map_or(self.known, |row| row.sequence - 1)
     }
 
-    /// Whether every row is delivered.
-    pub(crate) fn is_empty(&self) -> bool {
-        self.delivered == self.owed
-    }
-
-    /// Rows that a commit added.
-    pub(crate) fn push(&mut self, rows: &[OutboxRow]) {
-        for row in rows {
-            // Behind a gap in memory the store is read.
-            if self.delivered + self.rows.len() as u64 + 1 == row.sequence && self.rows.len() < WINDOW {
-                self.rows.push_back(row.clone());
-            }
-            self.owed = self.owed.max(row.sequence);
+    /// Takes the row that follows what is known, if it fits. Rows of the other lane take no place: however far one lane
+    /// is behind, the other goes on.
+    fn offer(&mut self, row: &OutboxRow) {
+        if row.sequence != self.known + 1 {
+            return;
+        }
+        if row.target.lane() != self.lane {
+            self.known = row.sequence;
+        } else if self.rows.len() < WINDOW {
+            self.known = row.sequence;
+            self.rows.push_back(row.clone());
         }
     }
 
-    /// The next thing to do, if nothing is on the wire.
-    pub(crate) fn next(&mut self) -> Option<Step> {
-        if self.busy != Busy::No {
-            return None;
-        }
-        if let Some(row) = self.rows.front() {
-            self.busy = Busy::Sending;
-            return Some(Step::Send(row.clone()));
-        }
-        if self.is_empty() {
-            return None;
-        }
-        self.busy = Busy::Reading;
-        Some(Step::Read {
-            after: self.delivered,
-        })
+    fn send(&mut self) -> Option<OutboxRow> {
+        let row = self.rows.front().filter(|_| self.busy == Busy::No)?;
+        self.busy = Busy::Sending;
+        Some(row.clone())
     }
 
-    /// The row's target has it, or its outcome is unknown.
-    pub(crate) fn sent(&mut self, now: BootInstant, sequence: u64, delivered: bool) {
+    fn wants_to_read(&self, owed: u64) -> bool {
+        self.busy == Busy::No && self.rows.is_empty() && self.known < owed
+    }
+
+    fn sent(&mut self, now: BootInstant, sequence: u64, delivered: bool) {
         if self.busy != Busy::Sending || self.rows.front().is_none_or(|r| r.sequence != sequence) {
             return;
         }
         if delivered {
             self.rows.pop_front();
-            self.delivered = sequence;
             self.backoff.reset();
             self.busy = Busy::No;
         } else {
@@ -113,37 +219,10 @@ impl Relay {
         }
     }
 
-    /// The answer to [`Step::Read`]; `None` if the store did not give one.
-    pub(crate) fn read(&mut self, now: BootInstant, rows: Option<Vec<OutboxRow>>) {
-        if self.busy != Busy::Reading {
-            return;
-        }
-        self.busy = Busy::No;
-        let next = |rows: &[OutboxRow]| rows.first().is_some_and(|r| r.sequence == self.delivered + 1);
-        match rows {
-            Some(rows) if next(&rows) => {
-                let first = self.delivered + 1;
-                let contiguous = rows
-                    .into_iter()
-                    .zip(first..)
-                    .take_while(|(row, n)| row.sequence == *n);
-                self.rows = contiguous.map(|(row, _)| row).collect();
-            }
-            _ => self.busy = Busy::Waiting(now + self.backoff.fail()),
-        }
-    }
-
-    /// When [`Self::tick`] is due.
-    pub(crate) fn wake(&self) -> Option<BootInstant> {
+    fn wake(&self) -> Option<BootInstant> {
         match self.busy {
             Busy::Waiting(until) => Some(until),
-            _ => None,
-        }
-    }
-
-    pub(crate) fn tick(&mut self, now: BootInstant) {
-        if matches!(self.busy, Busy::Waiting(until) if until <= now) {
-            self.busy = Busy::No;
+            Busy::No | Busy::Sending => None,
         }
     }
 }

@@ -8,7 +8,7 @@ use rand::rngs::StdRng;
 use super::{Activation, Ask, BATCH, Item, Origin, Output, Ticket};
 use crate::call::Trace;
 use crate::entity::{
-    Context, Decision, Entity, MESSAGE_BYTES, Phase, ROWS_PER_DECISION, Source, TIMERS_PER_STATE, Timer,
+    Context, Decision, Entity, Lane, MESSAGE_BYTES, Phase, ROWS_PER_DECISION, Source, TIMERS_PER_STATE, Timer,
 };
 use crate::id::{NAME_BYTES, RequestId};
 use crate::protocol::Now;
@@ -79,6 +79,7 @@ impl<E: Entity> Activation<E> {
         if !batch.dirty {
             return self.settle_clean(&mut batch, out);
         }
+        batch.working.inside = self.relay.delivered_in(Lane::Inside);
         match batch.working.encode() {
             Some(blob) if timers_fit(&E::timers(&batch.working.state)) => {
                 self.batch_limit = BATCH;

@@ -7,7 +7,7 @@ use super::desk::{
 };
 use crate::protocol::activation::Input;
 use crate::protocol::outcome::Outcome;
-use crate::store::Cas;
+use crate::store::{Cas, Row};
 
 /// Rule 8: noted before the first commit, and not again before the next.
 #[test]
@@ -130,6 +130,38 @@ fn one_row_is_on_the_wire() {
         delivered: true,
     }));
     assert_eq!(second[0].sequence, 2);
+}
+
+/// Rule 11: `published` waits for the slower lane; how far the faster one is goes with the next commit, so that a new
+/// activation does not repeat all of it.
+#[test]
+fn a_commit_says_how_far_the_faster_lane_is() {
+    let mut desk = Desk::active(State::default());
+    let mut outbox = sent(&desk.commit(Command::Tell(1)));
+    outbox.extend(sent(&desk.commit(Command::Pay(2))));
+    assert_eq!(outbox.len(), 2, "one of each lane is on the wire");
+    let out = desk.feed(Input::Sent {
+        sequence: 2,
+        delivered: true,
+    });
+    assert!(out.is_empty() && desk.wait(Duration::from_secs(1)).is_empty());
+    let out = desk.commit(Command::Pay(3));
+    outbox.extend(sent(&out));
+    let write = write_in(&out).unwrap();
+    assert_eq!(write.published, 0);
+
+    let mut next = Desk::new(true);
+    let stored = Row {
+        head: write.next,
+        blob: write.blob.clone().unwrap(),
+        sequence: 3,
+        published: 0,
+    };
+    next.feed(Input::Row(Ok(Some(stored))));
+    next.feed(Input::Written(Ok(Cas::Applied)));
+    let again = sent(&next.feed(Input::Outbox(Ok(outbox))));
+    let sequences: Vec<u64> = again.iter().map(|row| row.sequence).collect();
+    assert_eq!(sequences, [1, 3], "not the second");
 }
 
 /// Rule 11: `published` moves by a conditional write of the actor's own, or with the next commit.

@@ -34,6 +34,8 @@ pub(super) enum Command {
     Add(u32),
     /// Commits and sends a row.
     Tell(u32),
+    /// Commits and sends a row to another entity.
+    Pay(u32),
     /// Commits, remembered by request; the answer has that many bytes.
     Create(usize),
     /// Commits, kept by source.
@@ -82,6 +84,9 @@ impl Entity for Till {
                 .send(Outgoing::topic("tills", &n))
                 .effect(Phase::Live)
                 .effect(Phase::Rights),
+            Command::Pay(n) => reply
+                .event(Event::Added(n))
+                .send(Outgoing::to::<Self>("b", &Command::Credit(n))),
             Command::Create(bytes) => Decision::reply((count, "x".repeat(bytes))).event(Event::Added(0)),
             Command::Arm(timer) => reply.event(Event::Armed(timer)),
             Command::Fire(name) => reply.event(Event::Fired(name)),
