@@ -362,7 +362,7 @@ fn delete_timers(shared: Arc<Shared>, keys: Vec<TimerKey>) {
 fn send<E: Entity>(myself: &ActorRef<Msg>, state: &State<E>, row: OutboxRow) {
     let (guard, sequence) = (state.guard.clone(), row.sequence);
     call(myself, state, |shared, id| async move {
-        let permit = shared.relay.acquire().await;
+        let permit = shared.relay(row.target.lane()).acquire().await;
         let delivered = permit.is_ok() && guard.holds() && dispatch::deliver(&shared, &id, row).await;
         let metrics = &shared.metrics;
         if delivered {
