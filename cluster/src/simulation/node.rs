@@ -363,6 +363,9 @@ impl Node {
                 sequence,
                 delivered,
             } => {
+                if delivered {
+                    world.store.delivered(&key.id, sequence);
+                }
                 self.feed_entity(key, activation::Input::Sent { sequence, delivered }, world);
             }
             Task::Tick(Tick::Lease) => self.feed_lease(lease::Input::Tick, world),
