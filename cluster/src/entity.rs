@@ -189,7 +189,7 @@ pub enum Target {
 
 /// Rows of one lane leave in their order, one at a time (rule 10); a lane does not wait for the other: the event log may
 /// be away while the domain goes on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Lane {
     /// What the event log gets.
     Topics,

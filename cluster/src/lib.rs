@@ -43,12 +43,14 @@
 //! 5. Committed: effects on rights, replies, live effects, then the relay sends the next rows of the outbox, one on the
 //!    wire per entity and lane (rule 10): what the event log gets, and what entities and read tables get, do not wait for
 //!    each other. The hold is asked before each of these (rule 2).
-//! 6. Idle, with nothing owed: the entity leaves the open list (rule 9), and after a while memory.
+//! 6. Idle, with nothing owed: the entity leaves the open list (rule 9), and after a while memory. With nothing but rows
+//!    that their target does not take it leaves memory and stays in the list; its shard brings it back, one of many at
+//!    first, until rows get through.
 //!
 //! # What it lacks
 //!
 //! A network transport and gossip; homes and regions; dead letters (an outbox row that its target cannot read blocks its
-//! lane of its entity's outbox and is reported); per-entity rate limits. An entity whose rows cannot be delivered stays in memory.
+//! lane of its entity's outbox and is reported); per-entity rate limits.
 
 mod call;
 mod entity;

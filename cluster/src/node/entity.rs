@@ -68,6 +68,7 @@ pub(super) struct Arguments {
     pub(super) epoch: Epoch,
     pub(super) generation: u64,
     pub(super) fence: bool,
+    pub(super) background: bool,
     pub(super) low_water: Arc<AtomicU64>,
     pub(super) shard: ActorRef<shard::Msg>,
 }
@@ -148,6 +149,7 @@ impl<E: Entity> Actor for Shell<E> {
             epoch,
             generation,
             fence,
+            background,
             low_water,
             shard,
         } = arguments;
@@ -157,6 +159,7 @@ impl<E: Entity> Actor for Shell<E> {
             epoch,
             activation,
             fence,
+            background,
         };
         let limits = Limits {
             queue: shared.config.entity_in_flight,
@@ -331,6 +334,11 @@ impl<E: Entity> Shell<E> {
             Output::Idle => state.tell_shard(shard::Notice::Idle {
                 received: state.received,
             }),
+            Output::Park(lane) => state.tell_shard(shard::Notice::Park {
+                received: state.received,
+                lane,
+            }),
+            Output::Through(lane) => state.tell_shard(shard::Notice::Through(lane)),
             Output::Conflict => state.tell_shard(shard::Notice::Conflict),
             Output::Passed => state.lost(),
             Output::Committed { commands, took } => {

@@ -37,7 +37,7 @@ use super::outcome::Outcome;
 use super::relay::{self, Relay};
 use super::stored::Memory;
 use crate::call::Trace;
-use crate::entity::{Entity, Phase as EffectPhase, Source, Stamp, Timer};
+use crate::entity::{Entity, Lane, Phase as EffectPhase, Source, Stamp, Timer};
 use crate::id::{EntityId, Epoch, RequestId, ShardId};
 use crate::store::{Cas, EntityWrite, Head, OutboxRow, Row, StoreError, TimerKey, TimerRow};
 use crate::time::{BootInstant, Hour, Timestamp};
@@ -46,6 +46,9 @@ use crate::time::{BootInstant, Hour, Timestamp};
 pub(crate) const BATCH: usize = 128;
 /// An entity that owes nothing is taken from the open list after that time: a busy one stays.
 const UNNOTE_AFTER: Duration = Duration::from_secs(2);
+/// Failed attempts in a row after which a lane counts as one that does not take rows now: 0.75 s of back-off. An
+/// activation in the background takes the first for an answer: it was to find out.
+const STUCK_AFTER: u32 = 4;
 /// Delivered rows wait that long for a commit that carries the move of `published`; then it is written alone.
 const PUBLISH_AFTER: Duration = Duration::from_millis(50);
 
@@ -88,6 +91,16 @@ pub(crate) enum Input<E: Entity> {
     Tick,
 }
 
+impl<E: Entity> Input<E> {
+    /// Counted by the shard: with one of these on its way an entity is not let go.
+    fn is_from_shard(&self) -> bool {
+        matches!(
+            self,
+            Self::Ask(_) | Self::Timer(_) | Self::Noted(_) | Self::NoteFailed(..)
+        )
+    }
+}
+
 pub(crate) enum Output<E: Entity> {
     Read,
     ReadOutbox {
@@ -123,6 +136,11 @@ pub(crate) enum Output<E: Entity> {
     },
     /// Nothing to do for long: it may leave memory.
     Idle,
+    /// All that is left to do are rows that this lane does not take now: it may leave memory, and stays in the open list
+    /// (rule 9). It does nothing any more until it hears from its shard.
+    Park(Lane),
+    /// A row got through, the first of this lane, of an activation in the background.
+    Through(Lane),
     /// A higher epoch is in the row: the whole shard is somebody else's (rule 4).
     Passed,
     /// The row is not what this activation wrote: it must be activated anew.
@@ -149,6 +167,8 @@ pub(crate) struct Identity {
     pub(crate) activation: u64,
     /// Rule 5: it is in the open list as this owner knows it.
     pub(crate) fence: bool,
+    /// Nobody asked for it: it is activated for what it owes (rule 6), and leaves when that is done.
+    pub(crate) background: bool,
 }
 
 /// The machine of one entity.
@@ -182,6 +202,12 @@ pub(crate) struct Activation<E: Entity> {
     retry: Option<BootInstant>,
     publish_at: Option<BootInstant>,
     used: BootInstant,
+    /// Nobody wants anything of it but that it pays what it owes.
+    unasked: bool,
+    /// It said that it may leave, with rows undelivered.
+    parked: bool,
+    /// Lanes that took a row.
+    through: BTreeSet<Lane>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -211,6 +237,7 @@ enum Origin<E: Entity> {
 impl<E: Entity> Activation<E> {
     /// An activation that wants its row.
     pub(crate) fn new(who: Identity, limits: Limits, seed: [u8; 32], now: Now) -> (Self, Output<E>) {
+        let unasked = who.background;
         let machine = Self {
             shard: who.id.shard(),
             who,
@@ -236,6 +263,9 @@ impl<E: Entity> Activation<E> {
             retry: None,
             publish_at: None,
             used: now.boot,
+            unasked,
+            parked: false,
+            through: BTreeSet::new(),
         };
         (machine, Output::Read)
     }
@@ -246,6 +276,8 @@ impl<E: Entity> Activation<E> {
         if self.phase == Phase::Over {
             return out;
         }
+        // Only what its shard sends says that the entity was not let go.
+        self.parked &= !input.is_from_shard();
         match input {
             Input::Row(answer) => self.row(now, answer, &mut out),
             Input::Outbox(answer) => self.relay.read(now.boot, answer.ok()),
@@ -256,7 +288,8 @@ impl<E: Entity> Activation<E> {
             Input::Ask(ask) => self.ask(now, ask, &mut out),
             Input::Timer(row) => self.timer(now, row),
             Input::Sent { sequence, delivered } => {
-                self.relay.sent(now.boot, sequence, delivered);
+                let lane = self.relay.sent(now.boot, sequence, delivered);
+                self.got_through(lane.filter(|_| delivered), &mut out);
                 if self.relay.delivered() > self.published {
                     self.publish_at.get_or_insert(now.boot + PUBLISH_AFTER);
                 }
@@ -269,7 +302,7 @@ impl<E: Entity> Activation<E> {
 
     /// When it wants a [`Input::Tick`].
     pub(crate) fn wake(&self, now: Now) -> Option<BootInstant> {
-        if self.phase == Phase::Over {
+        if self.phase == Phase::Over || self.parked {
             return None;
         }
         let flight = self.flight.as_ref().and_then(|f| f.retry);
@@ -294,6 +327,9 @@ impl<E: Entity> Activation<E> {
 
     /// Does whatever can be done now.
     fn pump(&mut self, now: Now, low_water: Hour, out: &mut Vec<Output<E>>) {
+        if self.parked {
+            return;
+        }
         if self.phase == Phase::Active {
             while self.flight.is_none() && self.may_begin(now) {
                 self.begin(now, low_water, out);
@@ -329,16 +365,49 @@ impl<E: Entity> Activation<E> {
 
     fn idle_at(&self) -> Option<BootInstant> {
         match self.phase {
-            Phase::Active if self.noted => Some(self.used + UNNOTE_AFTER),
+            Phase::Active if self.noted => Some(self.used + self.patience(UNNOTE_AFTER)),
             Phase::Active if E::pinned(&self.memory.state) => None,
-            Phase::Active | Phase::Corrupt => Some(self.used + self.limits.passivate),
+            Phase::Active | Phase::Corrupt => Some(self.used + self.patience(self.limits.passivate)),
             Phase::Reading if !self.who.fence => Some(self.used + self.limits.passivate),
             Phase::Reading | Phase::Fencing | Phase::Over => None,
         }
     }
 
+    /// Whom nobody uses need not wait for the next who does.
+    fn patience(&self, usual: Duration) -> Duration {
+        if self.unasked { Duration::ZERO } else { usual }
+    }
+
+    /// The lane that keeps it here, if nothing else does and nobody used it for long. What waits in the store does not
+    /// count: it is still to be read.
+    fn kept_by(&self, now: Now) -> Option<Lane> {
+        let still =
+            self.phase == Phase::Active && self.noted && self.flight.is_none() && self.queue.is_empty();
+        let published = self.relay.delivered() == self.published;
+        let used = now.boot < self.used + self.patience(self.limits.passivate);
+        if !still || !published || used || E::pinned(&self.memory.state) {
+            return None;
+        }
+        self.relay.stuck(if self.unasked { 1 } else { STUCK_AFTER })
+    }
+
+    fn got_through(&mut self, lane: Option<Lane>, out: &mut Vec<Output<E>>) {
+        if let Some(lane) = lane.filter(|_| self.who.background)
+            && self.through.insert(lane)
+        {
+            out.push(Output::Through(lane));
+        }
+    }
+
     /// Rule 9: nothing is under way, the outbox is empty and `published` says so.
     fn rest(&mut self, now: Now, out: &mut Vec<Output<E>>) {
+        if let Some(lane) = self.kept_by(now) {
+            if self.memory.inside < self.relay.last_taken(Lane::Inside) {
+                return self.write_down(now, out);
+            }
+            self.parked = true;
+            return out.push(Output::Park(lane));
+        }
         if self.is_busy() || self.idle_at().is_none_or(|at| now.boot < at) {
             return;
         }

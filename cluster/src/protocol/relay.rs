@@ -53,6 +53,7 @@ struct Queue {
     known: u64,
     /// The lane's next rows, without a gap, up to `known`.
     rows: VecDeque<OutboxRow>,
+    taken: u64,
     busy: Busy,
     backoff: Backoff,
 }
@@ -102,6 +103,11 @@ impl Relay {
         self.queues[lane as usize].delivered()
     }
 
+    /// The last row of this lane that its target took, since this relay began.
+    pub(crate) fn last_taken(&self, lane: Lane) -> u64 {
+        self.queues[lane as usize].taken
+    }
+
     /// Rows that a commit added.
     pub(crate) fn push(&mut self, rows: &[OutboxRow]) {
         for row in rows {
@@ -123,11 +129,20 @@ impl Relay {
         Some(Step::Read { after })
     }
 
-    /// The row's target has it, or its outcome is unknown.
-    pub(crate) fn sent(&mut self, now: BootInstant, sequence: u64, delivered: bool) {
-        for queue in &mut self.queues {
-            queue.sent(now, sequence, delivered);
-        }
+    /// The row's target has it, or its outcome is unknown. Names the lane that the row was on the wire of.
+    pub(crate) fn sent(&mut self, now: BootInstant, sequence: u64, delivered: bool) -> Option<Lane> {
+        let queue = self.queues.iter_mut().find(|q| q.is_sending(sequence))?;
+        queue.sent(now, delivered);
+        Some(queue.lane)
+    }
+
+    /// The lane that keeps rows back, if nothing else is to be done: its next row failed so often in a row, and what is
+    /// on no wire waits for another try. With a row on the wire there would be two of them after a new activation.
+    pub(crate) fn stuck(&self, failures: u32) -> Option<Lane> {
+        let owing = || self.queues.iter().filter(|q| q.delivered() < self.owed);
+        let mut kept = owing().filter(|q| q.fails(failures));
+        let first = kept.next()?.lane;
+        (kept.count() + 1 == owing().count()).then_some(first)
     }
 
     /// The answer to [`Step::Read`]; `None` if the store did not give one. Behind a gap nothing is taken.
@@ -173,6 +188,7 @@ impl Queue {
             lane,
             known: delivered,
             rows: VecDeque::new(),
+            taken: 0,
             busy: Busy::No,
             backoff: Backoff::delivery(),
         }
@@ -206,12 +222,17 @@ impl Queue {
         self.busy == Busy::No && self.rows.is_empty() && self.known < owed
     }
 
-    fn sent(&mut self, now: BootInstant, sequence: u64, delivered: bool) {
-        if self.busy != Busy::Sending || self.rows.front().is_none_or(|r| r.sequence != sequence) {
-            return;
-        }
+    fn is_sending(&self, sequence: u64) -> bool {
+        self.busy == Busy::Sending && self.rows.front().is_some_and(|r| r.sequence == sequence)
+    }
+
+    fn fails(&self, failures: u32) -> bool {
+        matches!(self.busy, Busy::Waiting(_)) && !self.rows.is_empty() && self.backoff.failures() >= failures
+    }
+
+    fn sent(&mut self, now: BootInstant, delivered: bool) {
         if delivered {
-            self.rows.pop_front();
+            self.taken = self.rows.pop_front().map_or(self.taken, |row| row.sequence);
             self.backoff.reset();
             self.busy = Busy::No;
         } else {

@@ -2,8 +2,11 @@
 
 use std::time::Duration;
 
+use mitalk_cluster::Config;
+use mitalk_cluster::testing::Memory;
+
 use crate::gate::Mode;
-use crate::toy::{Command, Node, eventually};
+use crate::toy::{Command, Node, WALL, eventually, request};
 
 /// Rows that wait for the event log, of more entities than there are places, hold nothing that is meant for others.
 #[tokio::test(start_paused = true)]
@@ -44,4 +47,59 @@ async fn an_event_log_that_is_away_takes_no_place_from_the_rest() {
     };
     eventually("all is published", all_told).await;
     assert_eq!(node.memory.table("toys").len(), 600, "nothing was repeated");
+}
+
+/// What is owed to the event log does not fill the node: who is idle leaves, its timers fire, and it comes back.
+#[tokio::test(start_paused = true)]
+async fn entities_that_wait_for_the_event_log_leave_memory() {
+    let config = Config {
+        entities: 10,
+        passivate_ms: 5_000,
+        ..Config::default()
+    };
+    let node = Node::with(Memory::exclusive(), config).await;
+    node.gate.set_events(Mode::Down);
+    let due = WALL + Duration::from_secs(300);
+    let remind = Command::Remind {
+        name: "t".to_owned(),
+        due,
+    };
+    node.insist("k0", remind, request(255)).await;
+    for n in 0..40 {
+        node.insist(&format!("k{n}"), Command::Add { id: 1 }, request(n))
+            .await;
+        assert!(
+            node.cluster.status().entities <= 11,
+            "{:?}",
+            node.cluster.status()
+        );
+    }
+    eventually("all tables are written", || node.memory.table("toys").len() >= 40).await;
+    let noted = || {
+        node.memory
+            .content()
+            .lists
+            .values()
+            .map(|l| l.len())
+            .sum::<usize>()
+    };
+    let idle = || node.cluster.status().entities == 0;
+    eventually("nobody is in memory", idle).await;
+    assert_eq!(noted(), 40, "rule 9: who owes stays in the list");
+    eventually("rule 14: the timer fired", || {
+        node.memory.content().timers.is_empty()
+    })
+    .await;
+    assert_eq!(node.ask("k0", Command::Fired).await.unwrap().applied, 1);
+
+    let before = node.memory.table("toys").len();
+    tokio::time::sleep(Duration::from_secs(600)).await;
+    assert_eq!(node.memory.table("toys").len(), before, "nothing was repeated");
+    assert!(node.memory.topic("toys").is_empty());
+    node.gate.set_events(Mode::Up);
+    let back = tokio::time::Instant::now();
+    eventually("nobody owes anything", || noted() == 0).await;
+    assert!(back.elapsed() < Duration::from_secs(60), "{:?}", back.elapsed());
+    assert!(node.memory.topic("toys").len() >= 40);
+    eventually("nobody is in memory", || node.cluster.status().entities == 0).await;
 }

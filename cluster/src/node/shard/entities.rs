@@ -30,8 +30,13 @@ impl Child {
 }
 
 impl State {
-    /// The entity's actor, spawned if need be; none for a kind that nobody registered.
-    pub(super) async fn child(&mut self, myself: &ActorRef<Msg>, id: &EntityId) -> Option<&mut Child> {
+    /// The entity's actor, spawned if need be, for somebody or for what it owes; none for a kind that nobody registered.
+    pub(super) async fn child(
+        &mut self,
+        myself: &ActorRef<Msg>,
+        id: &EntityId,
+        background: bool,
+    ) -> Option<&mut Child> {
         if !self.entities.contains(id) {
             let kind = self.shared.kinds.get(&id.kind)?.clone();
             let arguments = Arguments {
@@ -40,6 +45,7 @@ impl State {
                 epoch: self.epoch,
                 generation: self.generation,
                 fence: self.machine.must_fence(id),
+                background,
                 low_water: self.low_water.clone(),
                 shard: myself.clone(),
             };

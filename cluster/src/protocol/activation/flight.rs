@@ -7,7 +7,7 @@ use rand::RngCore;
 
 use super::batch::Batch;
 use super::{Activation, Item, Origin, Output, Phase};
-use crate::entity::{Entity, Timer};
+use crate::entity::{Entity, Lane, Timer};
 use crate::id::WriteId;
 use crate::protocol::Now;
 use crate::protocol::open_list::Wish;
@@ -34,6 +34,8 @@ enum Goal<E: Entity> {
     Commit(Box<Commit<E>>),
     /// Rule 11: `published` moves by the actor's own conditional write.
     Publish,
+    /// What is delivered and not published, before it leaves memory.
+    WriteDown,
 }
 
 struct Commit<E: Entity> {
@@ -64,6 +66,15 @@ impl<E: Entity> Activation<E> {
             let write = self.write(None, vec![]);
             self.launch(now, write, Goal::Publish, out);
         }
+    }
+
+    /// How far the inside lane is, so that nobody repeats it whenever this entity is brought back. Should the write fail,
+    /// they do.
+    pub(super) fn write_down(&mut self, now: Now, out: &mut Vec<Output<E>>) {
+        self.memory.inside = self.relay.delivered_in(Lane::Inside);
+        let blob = self.memory.encode();
+        let write = self.write(blob, vec![]);
+        self.launch(now, write, Goal::WriteDown, out);
     }
 
     pub(super) fn commit(
@@ -270,7 +281,10 @@ impl<E: Entity> Activation<E> {
         let Some(flight) = self.flight.take() else { return };
         self.backoff.reset();
         self.retry = None;
-        self.used = now.boot;
+        // An entity that leaves for want of a use is not used by that.
+        if !matches!(flight.goal, Goal::WriteDown) {
+            self.used = now.boot;
+        }
         self.head = Some(flight.write.next);
         self.sequence = flight.write.sequence;
         self.published = flight.write.published;
@@ -279,7 +293,7 @@ impl<E: Entity> Activation<E> {
         }
         match flight.goal {
             Goal::Fence => self.activate(out),
-            Goal::Publish => {}
+            Goal::Publish | Goal::WriteDown => {}
             Goal::Commit(commit) => {
                 out.push(Output::Committed {
                     commands: commit.batch.answers.len(),
@@ -340,7 +354,7 @@ impl<E: Entity> Activation<E> {
         let Some(flight) = self.flight.take() else { return };
         let again = now.boot + self.backoff.fail();
         match flight.goal {
-            Goal::Fence => {}
+            Goal::Fence | Goal::WriteDown => {}
             Goal::Publish => self.publish_at = Some(again),
             Goal::Commit(commit) => {
                 self.retry = Some(again);

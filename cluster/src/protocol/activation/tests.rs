@@ -4,5 +4,6 @@ mod commit;
 mod desk;
 mod fence;
 mod memory;
+mod parking;
 mod queue;
 mod timers;

@@ -166,11 +166,21 @@ pub(super) struct Desk {
 impl Desk {
     /// One that waits for its row.
     pub(super) fn new(fence: bool) -> Self {
+        Self::of(fence, false)
+    }
+
+    /// The same, activated for what it owes.
+    pub(super) fn background() -> Self {
+        Self::of(true, true)
+    }
+
+    fn of(fence: bool, background: bool) -> Self {
         let who = Identity {
             id: id(),
             epoch: MINE,
             activation: 1,
             fence,
+            background,
         };
         let now = Now {
             boot: BootInstant::default() + Duration::from_secs(1_000),
@@ -343,6 +353,8 @@ pub(super) fn said(out: &Outputs) -> Vec<&'static str> {
         Output::Committed { .. } => "committed",
         Output::Idle => "idle",
         Output::Passed => "passed",
+        Output::Park(_) => "park",
+        Output::Through(_) => "through",
         Output::Conflict => "conflict",
     };
     out.iter().map(name).collect()
