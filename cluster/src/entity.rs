@@ -17,8 +17,12 @@ use crate::wire;
 
 /// The largest encoded state, in bytes.
 pub const STATE_BYTES: usize = 64 * 1024;
-/// The largest encoded command, reply or outbox payload, in bytes.
+/// The largest encoded command or reply, in bytes.
 pub const MESSAGE_BYTES: usize = 1024 * 1024;
+/// The largest payload of an outbox row, in bytes: it is a part of a commit.
+pub const PAYLOAD_BYTES: usize = 256 * 1024;
+/// The outbox rows of one decision, together, in bytes.
+pub const DECISION_BYTES: usize = 768 * 1024;
 /// Outbox rows that one decision may send.
 pub const ROWS_PER_DECISION: usize = 256;
 /// Timers that one state may wait for.
@@ -225,7 +229,7 @@ impl Target {
 pub struct Outgoing {
     /// Where it goes.
     pub target: Target,
-    /// MessagePack, at most [`MESSAGE_BYTES`].
+    /// MessagePack, at most [`PAYLOAD_BYTES`].
     pub payload: Vec<u8>,
 }
 

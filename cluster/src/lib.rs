@@ -70,8 +70,8 @@ pub mod wire;
 
 pub use call::{AskError, Call, TRACE_BYTES, Trace};
 pub use entity::{
-    Context, Decision, DecodeError, Effects, Entity, MESSAGE_BYTES, Outgoing, Phase, ROWS_PER_DECISION,
-    STATE_BYTES, Source, Stamp, TIMERS_PER_STATE, Target, Timer, Urgent,
+    Context, DECISION_BYTES, Decision, DecodeError, Effects, Entity, MESSAGE_BYTES, Outgoing, PAYLOAD_BYTES,
+    Phase, ROWS_PER_DECISION, STATE_BYTES, Source, Stamp, TIMERS_PER_STATE, Target, Timer, Urgent,
 };
 pub use id::{EntityId, Epoch, KEY_BYTES, Kind, NAME_BYTES, NodeId, RequestId, SHARDS, ShardId, WriteId};
 pub use membership::{LocalMembership, Member, Membership};

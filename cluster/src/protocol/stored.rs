@@ -24,6 +24,9 @@ pub(crate) const REQUEST_BYTES: usize = 32 * 1024;
 /// Sources whose sequences are kept. None is ever forgotten: that its rows cannot come again is known only where its
 /// `published` is (rule 11).
 pub(crate) const SOURCES: usize = 256;
+/// What all of that comes to at most, encoded, in bytes: the state, the answers (the last of which may double them) and
+/// the sources with their names.
+pub(crate) const BLOB_BYTES: usize = 256 * 1024;
 /// The version of this envelope.
 const ENVELOPE: u16 = 1;
 

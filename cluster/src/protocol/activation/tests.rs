@@ -6,4 +6,5 @@ mod fence;
 mod memory;
 mod parking;
 mod queue;
+mod size;
 mod timers;

@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::call::Trace;
-use crate::entity::{Context, Decision, Entity, Outgoing, Phase, Source, Timer, Urgent};
+use crate::entity::{Context, Decision, Entity, Outgoing, Phase, Source, Target, Timer, Urgent};
 use crate::id::{EntityId, Epoch, RequestId, WriteId};
 use crate::protocol::Now;
 use crate::protocol::activation::{Activation, Ask, Identity, Input, Limits, Output};
@@ -36,6 +36,8 @@ pub(super) enum Command {
     Tell(u32),
     /// Commits and sends a row to another entity.
     Pay(u32),
+    /// Commits and sends that many rows, of that many bytes each.
+    Flood(usize, usize),
     /// Commits, remembered by request; the answer has that many bytes.
     Create(usize),
     /// Commits, kept by source.
@@ -87,6 +89,13 @@ impl Entity for Till {
             Command::Pay(n) => reply
                 .event(Event::Added(n))
                 .send(Outgoing::to::<Self>("b", &Command::Credit(n))),
+            Command::Flood(rows, bytes) => {
+                let row = || Outgoing {
+                    target: Target::Topic("tills".to_owned()),
+                    payload: vec![0; bytes],
+                };
+                (0..rows).fold(reply.event(Event::Added(0)), |all, _| all.send(row()))
+            }
             Command::Create(bytes) => Decision::reply((count, "x".repeat(bytes))).event(Event::Added(0)),
             Command::Arm(timer) => reply.event(Event::Armed(timer)),
             Command::Fire(name) => reply.event(Event::Fired(name)),
