@@ -26,6 +26,7 @@ use crate::id::{EntityId, Epoch, RequestId};
 use crate::protocol::activation::{Activation, Ask, Identity, Input, Limits, Output, Ticket};
 use crate::protocol::open_list::Wish;
 use crate::protocol::outcome::Outcome;
+use crate::protocol::relay::WINDOW;
 use crate::store::{Cas, Head, OutboxRow, Row, StoreError, TimerKey, TimerRow};
 use crate::time::{BootInstant, Hour};
 use crate::wire;
@@ -165,6 +166,7 @@ impl<E: Entity> Actor for Shell<E> {
             queue: shared.config.entity_in_flight,
             urgent: Duration::from_millis(shared.config.urgent_ms),
             passivate: Duration::from_millis(shared.config.passivate_ms),
+            window: WINDOW,
         };
         let (machine, first) = Activation::new(who, limits, rand::random(), shared.now());
         let mut state = State {

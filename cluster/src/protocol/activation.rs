@@ -45,9 +45,6 @@ use crate::time::{BootInstant, Hour, Timestamp};
 
 /// Commands in one commit.
 pub(crate) const BATCH: usize = 128;
-/// Delivered rows wait that long for a commit that carries the move of `published`; then it is written alone.
-const PUBLISH_AFTER: Duration = Duration::from_millis(50);
-
 /// Names a caller that waits for a reply.
 pub(crate) type Ticket = u64;
 
@@ -152,6 +149,8 @@ pub(crate) struct Limits {
     pub(crate) urgent: Duration,
     /// How long an idle entity stays.
     pub(crate) passivate: Duration,
+    /// Outbox rows of a lane in memory.
+    pub(crate) window: usize,
 }
 
 /// Who is activated, by whom.
@@ -276,7 +275,10 @@ impl<E: Entity> Activation<E> {
         self.parked &= !input.is_from_shard();
         match input {
             Input::Row(answer) => self.row(now, answer, &mut out),
-            Input::Outbox(answer) => self.relay.read(now.boot, answer.ok()),
+            Input::Outbox(answer) => {
+                self.relay.read(now.boot, answer.ok());
+                self.publish_soon(now);
+            }
             Input::Written(answer) => self.written(now, answer, &mut out),
             Input::TimersInserted(answer) => self.timers_inserted(now, answer, &mut out),
             Input::Noted(wish) => self.has_noted(wish, &mut out),
@@ -286,9 +288,7 @@ impl<E: Entity> Activation<E> {
             Input::Sent { sequence, delivered } => {
                 let lane = self.relay.sent(now.boot, sequence, delivered);
                 self.got_through(lane.filter(|_| delivered), &mut out);
-                if self.relay.delivered() > self.published {
-                    self.publish_at.get_or_insert(now.boot + PUBLISH_AFTER);
-                }
+                self.publish_soon(now);
             }
             Input::Tick => self.tick(now, &mut out),
         }
@@ -336,10 +336,7 @@ impl<E: Entity> Activation<E> {
             while let Some(step) = self.relay.next() {
                 out.push(match step {
                     relay::Step::Send(row) => Output::Send(row),
-                    relay::Step::Read { after } => Output::ReadOutbox {
-                        after,
-                        limit: relay::WINDOW,
-                    },
+                    relay::Step::Read { after, limit } => Output::ReadOutbox { after, limit },
                 });
             }
         }

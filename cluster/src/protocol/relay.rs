@@ -23,15 +23,15 @@ use crate::entity::Lane;
 use crate::store::OutboxRow;
 use crate::time::BootInstant;
 
-/// Rows kept in memory per entity and lane; the rest is read again from the store when its turn comes.
+/// Rows kept in memory per entity and lane, and read at once; the rest is read again from the store when its turn comes.
 pub(crate) const WINDOW: usize = 256;
 
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Step {
     /// Give this row to its target.
     Send(OutboxRow),
-    /// Read at most [`WINDOW`] rows behind this sequence.
-    Read { after: u64 },
+    /// Read at most that many rows behind this sequence.
+    Read { after: u64, limit: usize },
 }
 
 /// The rows that an entity still owes.
@@ -39,6 +39,8 @@ pub(crate) enum Step {
 pub(crate) struct Relay {
     /// The last committed row.
     owed: u64,
+    /// Rows of a lane in memory.
+    window: usize,
     /// In the order of [`Lane::ALL`].
     queues: [Queue; Lane::ALL.len()],
     /// The one reading under way, whichever lane needs it: all behind this sequence. Both take from it what they can.
@@ -71,9 +73,16 @@ impl Relay {
     pub(crate) fn new(published: u64, sequence: u64) -> Self {
         Self {
             owed: sequence,
+            window: WINDOW,
             queues: Lane::ALL.map(|lane| Queue::new(lane, published)),
             reading: None,
         }
+    }
+
+    /// The same with fewer rows in memory than [`WINDOW`].
+    pub(crate) fn within(mut self, window: usize) -> Self {
+        self.window = window;
+        self
     }
 
     /// The same where the rows of one lane are known to be delivered further than those of the other.
@@ -126,7 +135,8 @@ impl Relay {
         let wanting = self.queues.iter().filter(|q| q.wants_to_read(self.owed));
         let after = wanting.map(|q| q.known).min()?;
         self.reading = Some(after);
-        Some(Step::Read { after })
+        let limit = self.window;
+        Some(Step::Read { after, limit })
     }
 
     /// The row's target has it, or its outcome is unknown. Names the lane that the row was on the wire of.
@@ -177,7 +187,7 @@ impl Relay {
 
     fn offer(&mut self, row: &OutboxRow) {
         for queue in &mut self.queues {
-            queue.offer(row);
+            queue.offer(row, self.window);
         }
     }
 }
@@ -200,13 +210,13 @@ impl Queue {
 
     /// Takes the row that follows what is known, if it fits. Rows of the other lane take no place: however far one lane
     /// is behind, the other goes on.
-    fn offer(&mut self, row: &OutboxRow) {
+    fn offer(&mut self, row: &OutboxRow, window: usize) {
         if row.sequence != self.known + 1 {
             return;
         }
         if row.target.lane() != self.lane {
             self.known = row.sequence;
-        } else if self.rows.len() < WINDOW {
+        } else if self.rows.len() < window {
             self.known = row.sequence;
             self.rows.push_back(row.clone());
         }

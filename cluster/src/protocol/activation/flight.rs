@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::time::Duration;
 
 use rand::RngCore;
 
@@ -14,6 +15,9 @@ use crate::protocol::open_list::Wish;
 use crate::protocol::outcome::Outcome;
 use crate::store::{Cas, EntityWrite, Head, StoreError, TimerKey, TimerRow};
 use crate::time::{BootInstant, Hour};
+
+/// Delivered rows wait that long for a commit that carries the move of `published`; then it is written alone.
+const PUBLISH_AFTER: Duration = Duration::from_millis(50);
 
 /// A write on its way, with what follows when it is confirmed.
 pub(super) struct Flight<E: Entity> {
@@ -58,6 +62,13 @@ impl<E: Entity> Activation<E> {
     pub(super) fn fence(&mut self, now: Now, out: &mut Vec<Output<E>>) {
         let write = self.write(None, vec![]);
         self.launch(now, write, Goal::Fence, out);
+    }
+
+    /// A row was delivered; or rows that were read proved to be the other lane's, which delivered them long ago.
+    pub(super) fn publish_soon(&mut self, now: Now) {
+        if self.relay.delivered() > self.published {
+            self.publish_at.get_or_insert(now.boot + PUBLISH_AFTER);
+        }
     }
 
     pub(super) fn publish(&mut self, now: Now, out: &mut Vec<Output<E>>) {

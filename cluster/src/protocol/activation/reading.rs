@@ -54,7 +54,9 @@ impl<E: Entity> Activation<E> {
         self.phase = Phase::Active;
         // Fenced because the list names it: it leaves the list like one that was noted for a commit (rule 9).
         self.noted = self.who.fence;
-        self.relay = Relay::new(self.published, self.sequence).ahead(Lane::Inside, self.memory.inside);
+        self.relay = Relay::new(self.published, self.sequence)
+            .within(self.limits.window)
+            .ahead(Lane::Inside, self.memory.inside);
         out.push(Output::Activated);
     }
 

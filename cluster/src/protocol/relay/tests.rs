@@ -25,6 +25,10 @@ fn rows(sequences: impl IntoIterator<Item = u64>) -> Vec<OutboxRow> {
     sequences.into_iter().map(row).collect()
 }
 
+fn read(after: u64) -> Step {
+    Step::Read { after, limit: WINDOW }
+}
+
 fn next(relay: &mut Relay) -> u64 {
     match relay.next() {
         Some(Step::Send(row)) => row.sequence,
@@ -89,7 +93,7 @@ fn what_is_beyond_the_window_is_read() {
         relay.sent(at(0), sequence, true);
     }
     let after = WINDOW as u64;
-    assert_eq!(relay.next(), Some(Step::Read { after }));
+    assert_eq!(relay.next(), Some(read(after)));
     // A commit meanwhile.
     relay.push(&rows([all + 1]));
     relay.read(at(0), Some(rows(after + 1..=all + 1)));
@@ -105,7 +109,7 @@ fn what_is_beyond_the_window_is_read() {
 fn a_gap_is_waited_for() {
     let mut relay = Relay::new(4, 7);
     for answer in [None, Some(vec![]), Some(rows([6, 7]))] {
-        assert_eq!(relay.next(), Some(Step::Read { after: 4 }));
+        assert_eq!(relay.next(), Some(read(4)));
         relay.read(at(0), answer);
         assert_eq!(relay.next(), None);
         relay.tick(relay.wake().unwrap());
@@ -114,7 +118,7 @@ fn a_gap_is_waited_for() {
     relay.read(at(0), Some(rows([5, 7])));
     assert_eq!(next(&mut relay), 5);
     relay.sent(at(0), 5, true);
-    assert_eq!(relay.next(), Some(Step::Read { after: 5 }), "the rest again");
+    assert_eq!(relay.next(), Some(read(5)), "the rest again");
 }
 
 /// Rows from 1 on, `t` for a topic, `e` for an entity, `r` for a read table.
@@ -162,12 +166,12 @@ fn a_lane_that_waits_holds_only_itself() {
 fn a_lane_begins_where_it_is_known_to_be() {
     let all = mixed("teee");
     let mut relay = Relay::new(0, 4);
-    assert_eq!(relay.next(), Some(Step::Read { after: 0 }));
+    assert_eq!(relay.next(), Some(read(0)));
     relay.read(at(0), Some(all.clone()));
     assert_eq!((next(&mut relay), next(&mut relay)), (1, 2));
 
     let mut relay = Relay::new(0, 4).ahead(Lane::Inside, 3);
-    assert_eq!(relay.next(), Some(Step::Read { after: 0 }), "who is behind reads");
+    assert_eq!(relay.next(), Some(read(0)), "who is behind reads");
     relay.read(at(0), Some(all));
     assert_eq!((next(&mut relay), next(&mut relay)), (1, 4), "both take from it");
     assert_eq!((relay.delivered(), relay.delivered_in(Lane::Inside)), (0, 3));
@@ -202,7 +206,7 @@ impl Road {
         while let Some(step) = self.relay.next() {
             match step {
                 Step::Send(row) => self.wire.push(row.sequence),
-                Step::Read { after } => {
+                Step::Read { after, .. } => {
                     let after = usize::try_from(after).unwrap();
                     let end = usize::try_from(self.relay.owed).unwrap().min(after + WINDOW);
                     let page = self.stored[after..end].to_vec();

@@ -12,6 +12,7 @@ use crate::protocol::Now;
 use crate::protocol::activation::{Activation, Ask, Identity, Input, Limits, Output};
 use crate::protocol::open_list::Wish;
 use crate::protocol::outcome::Outcome;
+use crate::protocol::relay::WINDOW;
 use crate::protocol::stored::Memory;
 use crate::store::{Cas, EntityWrite, Head, OutboxRow, Row, StoreError, TimerKey, TimerRow};
 use crate::time::{BootInstant, Hour, Timestamp};
@@ -153,6 +154,7 @@ pub(super) const LIMITS: Limits = Limits {
     queue: 16,
     urgent: Duration::from_millis(300),
     passivate: Duration::from_secs(60),
+    window: WINDOW,
 };
 /// How long callers wait.
 pub(super) const PATIENCE: Duration = Duration::from_secs(5);
