@@ -194,7 +194,7 @@ pub enum Target {
 /// Rows of one lane leave in their order, one at a time (rule 10); a lane does not wait for the other: the event log may
 /// be away while the domain goes on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Lane {
+pub enum Lane {
     /// What the event log gets.
     Topics,
     /// What entities and read tables get.
@@ -203,12 +203,20 @@ pub(crate) enum Lane {
 
 impl Lane {
     /// All of them, in the order of their discriminants.
-    pub(crate) const ALL: [Self; 2] = [Self::Topics, Self::Inside];
+    pub const ALL: [Self; 2] = [Self::Topics, Self::Inside];
+
+    /// Its label in metrics.
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::Topics => "topics",
+            Self::Inside => "inside",
+        }
+    }
 }
 
 impl Target {
     /// Which way rows for it take; all rows for one target take the same.
-    pub(crate) fn lane(&self) -> Lane {
+    pub fn lane(&self) -> Lane {
         match self {
             Self::Topic(_) => Lane::Topics,
             Self::Entity(_) | Self::Table(_) => Lane::Inside,

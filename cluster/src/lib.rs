@@ -70,12 +70,13 @@ pub mod wire;
 
 pub use call::{AskError, Call, TRACE_BYTES, Trace};
 pub use entity::{
-    Context, DECISION_BYTES, Decision, DecodeError, Effects, Entity, MESSAGE_BYTES, Outgoing, PAYLOAD_BYTES,
-    Phase, ROWS_PER_DECISION, STATE_BYTES, Source, Stamp, TIMERS_PER_STATE, Target, Timer, Urgent,
+    Context, DECISION_BYTES, Decision, DecodeError, Effects, Entity, Lane, MESSAGE_BYTES, Outgoing,
+    PAYLOAD_BYTES, Phase, ROWS_PER_DECISION, STATE_BYTES, Source, Stamp, TIMERS_PER_STATE, Target, Timer,
+    Urgent,
 };
 pub use id::{EntityId, Epoch, KEY_BYTES, Kind, NAME_BYTES, NodeId, RequestId, SHARDS, ShardId, WriteId};
 pub use membership::{LocalMembership, Member, Membership};
-pub use metrics::{Holds, Metrics};
+pub use metrics::{Backlog, Holds, Metrics};
 pub use node::{
     Builder, Cluster, Config, ConfigError, Service, ServiceError, ShardListener, StartError, Status,
 };

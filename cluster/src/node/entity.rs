@@ -23,6 +23,7 @@ use super::shared::{Permit, Shared};
 use crate::call::Trace;
 use crate::entity::{Effects, Entity, Source};
 use crate::id::{EntityId, Epoch, RequestId};
+use crate::metrics::Account;
 use crate::protocol::activation::{Activation, Ask, Identity, Input, Limits, Output, Ticket};
 use crate::protocol::open_list::Wish;
 use crate::protocol::outcome::Outcome;
@@ -72,6 +73,8 @@ pub(super) struct Arguments {
     pub(super) background: bool,
     pub(super) low_water: Arc<AtomicU64>,
     pub(super) shard: ActorRef<shard::Msg>,
+    /// What it owed when it left memory.
+    pub(super) account: Account,
 }
 
 /// A registered entity type, its Rust type hidden.
@@ -113,6 +116,7 @@ struct State<E: Entity> {
     received: u64,
     finishing: bool,
     alarm: Alarm,
+    account: Account,
     _counted: Counted,
 }
 
@@ -153,6 +157,7 @@ impl<E: Entity> Actor for Shell<E> {
             background,
             low_water,
             shard,
+            account,
         } = arguments;
         let activation = shared.activations.fetch_add(1, Ordering::Relaxed) + 1;
         let who = Identity {
@@ -183,6 +188,7 @@ impl<E: Entity> Actor for Shell<E> {
             received: 0,
             finishing: false,
             alarm: Alarm::default(),
+            account,
         };
         self.execute(&myself, &mut state, first);
         Ok(state)
@@ -210,6 +216,9 @@ impl<E: Entity> Actor for Shell<E> {
                     return Ok(());
                 }
                 self.execute(&myself, state, output);
+            }
+            if let Some(owed) = state.machine.owed() {
+                state.account.owes(owed);
             }
         }
         let now = state.shared.now();
@@ -336,10 +345,16 @@ impl<E: Entity> Shell<E> {
             Output::Idle => state.tell_shard(shard::Notice::Idle {
                 received: state.received,
             }),
-            Output::Park(lane) => state.tell_shard(shard::Notice::Park {
-                received: state.received,
-                lane,
-            }),
+            Output::Park(lane) => {
+                let fresh = state.shared.metrics.backlog.account();
+                let account = std::mem::replace(&mut state.account, fresh);
+                let received = state.received;
+                state.tell_shard(shard::Notice::Park {
+                    received,
+                    lane,
+                    account,
+                });
+            }
             Output::Through(lane) => state.tell_shard(shard::Notice::Through(lane)),
             Output::Conflict => state.tell_shard(shard::Notice::Conflict),
             Output::Passed => state.lost(),

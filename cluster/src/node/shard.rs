@@ -28,6 +28,7 @@ use super::shared::Shared;
 use super::supervisor;
 use crate::entity::Lane;
 use crate::id::{EntityId, Epoch, ShardId};
+use crate::metrics::Account;
 use crate::protocol::open_list::Wish;
 use crate::protocol::outcome::{Outcome, RETRY_AFTER};
 use crate::protocol::shard::{Input, Output, Shard};
@@ -68,6 +69,7 @@ pub(super) enum Notice {
     Park {
         received: u64,
         lane: Lane,
+        account: Account,
     },
     /// A row of this lane got through, of an activation in the background.
     Through(Lane),
@@ -95,6 +97,8 @@ pub(super) struct State {
     machine: Shard,
     low_water: Arc<AtomicU64>,
     entities: Children<EntityId, Child>,
+    /// What those owe that left memory all the same.
+    parked: HashMap<EntityId, Account>,
     failures: HashMap<EntityId, (u32, BootInstant)>,
     draining: bool,
     alarm: Alarm,
@@ -128,6 +132,7 @@ impl Actor for Shell {
             machine,
             low_water: Arc::default(),
             entities: Children::default(),
+            parked: HashMap::new(),
             failures: HashMap::new(),
             draining: false,
             alarm: Alarm::default(),
@@ -349,9 +354,14 @@ impl State {
                     self.feed(myself, Input::NotRevived(id)).await;
                 }
             }
-            Notice::Park { received, lane } => {
+            Notice::Park {
+                received,
+                lane,
+                account,
+            } => {
                 if self.has_all(&id, received) {
                     self.let_go(&id);
+                    self.parked.insert(id.clone(), account);
                     self.feed(myself, Input::Parked(id, lane)).await;
                 }
             }

@@ -72,6 +72,8 @@ impl Shared {
         let hold = Arc::<HoldCell>::default();
         let (cell, clock) = (hold.clone(), parts.clock.clone());
         parts.metrics.holds.ask(move || cell.holds(clock.boot()));
+        let clock = parts.clock.clone();
+        parts.metrics.backlog.tell_time(move || clock.wall());
         Self {
             node: NodeId::new(&parts.config.node),
             config: parts.config,

@@ -316,6 +316,11 @@ impl<E: Entity> Activation<E> {
         fixed.into_iter().flatten().min()
     }
 
+    /// What its outbox owes, once that is known and as long as it is this activation's concern.
+    pub(crate) fn owed(&self) -> Option<[relay::Owed; Lane::ALL.len()]> {
+        (self.phase == Phase::Active && !self.parked).then(|| self.relay.owed())
+    }
+
     /// Nothing is under way or waits: a driver that lets the entity go waits for this, if it can.
     pub(crate) fn is_settled(&self) -> bool {
         self.flight.is_none() && self.queue.is_empty()

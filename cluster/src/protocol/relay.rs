@@ -21,7 +21,7 @@ use std::collections::VecDeque;
 use super::backoff::Backoff;
 use crate::entity::Lane;
 use crate::store::OutboxRow;
-use crate::time::BootInstant;
+use crate::time::{BootInstant, Timestamp};
 
 /// Rows kept in memory per entity and lane, and read at once; the rest is read again from the store when its turn comes.
 pub(crate) const WINDOW: usize = 256;
@@ -34,11 +34,22 @@ pub(crate) enum Step {
     Read { after: u64, limit: usize },
 }
 
+/// What a lane owes, for the metrics.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Owed {
+    /// Rows not delivered; until they are read, those of an inherited outbox count for both lanes.
+    pub(crate) rows: u64,
+    /// When the first of them was decided, if it is in memory.
+    pub(crate) oldest: Option<Timestamp>,
+}
+
 /// The rows that an entity still owes.
 #[derive(Debug)]
 pub(crate) struct Relay {
     /// The last committed row.
     owed: u64,
+    /// The last row that was there already: of which lane these are is known when they are read.
+    inherited: u64,
     /// Rows of a lane in memory.
     window: usize,
     /// In the order of [`Lane::ALL`].
@@ -56,6 +67,8 @@ struct Queue {
     /// The lane's next rows, without a gap, up to `known`.
     rows: VecDeque<OutboxRow>,
     taken: u64,
+    /// Rows behind `known` that are, or may be, of this lane.
+    unread: u64,
     busy: Busy,
     backoff: Backoff,
 }
@@ -73,8 +86,9 @@ impl Relay {
     pub(crate) fn new(published: u64, sequence: u64) -> Self {
         Self {
             owed: sequence,
+            inherited: sequence,
             window: WINDOW,
-            queues: Lane::ALL.map(|lane| Queue::new(lane, published)),
+            queues: Lane::ALL.map(|lane| Queue::new(lane, published, sequence)),
             reading: None,
         }
     }
@@ -89,6 +103,7 @@ impl Relay {
     pub(crate) fn ahead(mut self, lane: Lane, delivered: u64) -> Self {
         let queue = &mut self.queues[lane as usize];
         queue.known = queue.known.max(delivered.min(self.owed));
+        queue.unread = self.owed - queue.known;
         self
     }
 
@@ -120,7 +135,10 @@ impl Relay {
     /// Rows that a commit added.
     pub(crate) fn push(&mut self, rows: &[OutboxRow]) {
         for row in rows {
-            self.offer(row);
+            for queue in &mut self.queues {
+                let later = !queue.offer(row, self.window) && queue.is_for(row);
+                queue.unread += u64::from(later);
+            }
             self.owed = self.owed.max(row.sequence);
         }
     }
@@ -162,7 +180,12 @@ impl Relay {
             if row.sequence != next {
                 break;
             }
-            self.offer(&row);
+            for queue in &mut self.queues {
+                let counted = row.sequence <= self.inherited || queue.is_for(&row);
+                if queue.offer(&row, self.window) && counted {
+                    queue.unread = queue.unread.saturating_sub(1);
+                }
+            }
         }
         // Whoever needed this very answer and is no further asks again, later.
         for queue in &mut self.queues {
@@ -185,20 +208,20 @@ impl Relay {
         }
     }
 
-    fn offer(&mut self, row: &OutboxRow) {
-        for queue in &mut self.queues {
-            queue.offer(row, self.window);
-        }
+    /// By lane, in the order of [`Lane::ALL`].
+    pub(crate) fn owed(&self) -> [Owed; Lane::ALL.len()] {
+        self.queues.each_ref().map(Queue::owed)
     }
 }
 
 impl Queue {
-    fn new(lane: Lane, delivered: u64) -> Self {
+    fn new(lane: Lane, delivered: u64, sequence: u64) -> Self {
         Self {
             lane,
             known: delivered,
             rows: VecDeque::new(),
             taken: 0,
+            unread: sequence - delivered,
             busy: Busy::No,
             backoff: Backoff::delivery(),
         }
@@ -210,15 +233,26 @@ impl Queue {
 
     /// Takes the row that follows what is known, if it fits. Rows of the other lane take no place: however far one lane
     /// is behind, the other goes on.
-    fn offer(&mut self, row: &OutboxRow, window: usize) {
-        if row.sequence != self.known + 1 {
-            return;
+    fn offer(&mut self, row: &OutboxRow, window: usize) -> bool {
+        let fits = !self.is_for(row) || self.rows.len() < window;
+        if row.sequence != self.known + 1 || !fits {
+            return false;
         }
-        if row.target.lane() != self.lane {
-            self.known = row.sequence;
-        } else if self.rows.len() < window {
-            self.known = row.sequence;
+        self.known = row.sequence;
+        if self.is_for(row) {
             self.rows.push_back(row.clone());
+        }
+        true
+    }
+
+    fn is_for(&self, row: &OutboxRow) -> bool {
+        row.target.lane() == self.lane
+    }
+
+    fn owed(&self) -> Owed {
+        Owed {
+            rows: self.rows.len() as u64 + self.unread,
+            oldest: self.rows.front().map(|row| row.at),
         }
     }
 

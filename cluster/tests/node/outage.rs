@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use mitalk_cluster::Config;
 use mitalk_cluster::testing::Memory;
+use mitalk_cluster::{Config, Lane};
 
 use crate::gate::Mode;
 use crate::toy::{Command, Node, WALL, eventually, request};
@@ -35,6 +35,9 @@ async fn an_event_log_that_is_away_takes_no_place_from_the_rest() {
         started.elapsed()
     );
     assert!(node.memory.topic("toys").is_empty());
+
+    let backlog = &node.metrics.backlog;
+    assert_eq!((backlog.rows(Lane::Topics), backlog.rows(Lane::Inside)), (600, 0));
 
     node.gate.set_events(Mode::Up);
     eventually("all topics are written", || {
@@ -96,10 +99,15 @@ async fn entities_that_wait_for_the_event_log_leave_memory() {
     tokio::time::sleep(Duration::from_secs(600)).await;
     assert_eq!(node.memory.table("toys").len(), before, "nothing was repeated");
     assert!(node.memory.topic("toys").is_empty());
+    let backlog = &node.metrics.backlog;
+    assert_eq!((backlog.rows(Lane::Topics), backlog.rows(Lane::Inside)), (40, 0));
+    assert!(backlog.oldest(Lane::Topics) > Duration::from_secs(600));
     node.gate.set_events(Mode::Up);
     let back = tokio::time::Instant::now();
     eventually("nobody owes anything", || noted() == 0).await;
     assert!(back.elapsed() < Duration::from_secs(60), "{:?}", back.elapsed());
     assert!(node.memory.topic("toys").len() >= 40);
     eventually("nobody is in memory", || node.cluster.status().entities == 0).await;
+    assert_eq!((backlog.rows(Lane::Topics), backlog.rows(Lane::Inside)), (0, 0));
+    assert!(backlog.oldest(Lane::Topics).is_zero());
 }

@@ -39,7 +39,10 @@ impl State {
     ) -> Option<&mut Child> {
         if !self.entities.contains(id) {
             let kind = self.shared.kinds.get(&id.kind)?.clone();
+            let parked = self.parked.remove(id);
+            let account = parked.unwrap_or_else(|| self.shared.metrics.backlog.account());
             let arguments = Arguments {
+                account,
                 shared: self.shared.clone(),
                 id: id.clone(),
                 epoch: self.epoch,

@@ -234,6 +234,12 @@ impl Road {
             row.sequence > in_lane
         });
         let delivered = self.relay.delivered();
+        for (lane, owed) in Lane::ALL.into_iter().zip(self.relay.owed()) {
+            let in_lane = self.relay.delivered_in(lane);
+            let committed = self.stored.iter().filter(|row| row.sequence <= self.relay.owed);
+            let rows = committed.filter(|row| row.target.lane() == lane && row.sequence > in_lane);
+            assert_eq!(owed.rows, rows.count() as u64);
+        }
         assert!(missing.is_none_or(|row| delivered < row.sequence));
     }
 
