@@ -28,6 +28,8 @@ pub struct Metrics {
     pub relay_failures: IntCounter,
     /// Outbox rows not delivered yet.
     pub backlog: Backlog,
+    /// Attempts to deliver a row that its target will not take as it is, by lane.
+    pub relay_rejections: IntCounterVec,
     /// Timer rows delivered.
     pub timers: IntCounter,
     /// Actors that were started again after a failure, by supervisor.
@@ -101,6 +103,7 @@ impl Metrics {
         registry.register(Box::new(metrics.relayed.clone()))?;
         registry.register(Box::new(metrics.relay_failures.clone()))?;
         registry.register(Box::new(metrics.backlog.clone()))?;
+        registry.register(Box::new(metrics.relay_rejections.clone()))?;
         registry.register(Box::new(metrics.timers.clone()))?;
         registry.register(Box::new(metrics.restarts.clone()))?;
         registry.register(Box::new(metrics.entities.clone()))?;
@@ -142,6 +145,13 @@ impl Metrics {
                     "outbox_oldest_seconds",
                     "age of the oldest outbox row not delivered yet, by lane",
                 ),
+            )?,
+            relay_rejections: IntCounterVec::new(
+                opts(
+                    "relay_rejections_total",
+                    "attempts to deliver an outbox row that its target will not take as it is",
+                ),
+                &["lane"],
             )?,
             timers: IntCounter::with_opts(opts("timers_total", "timer rows delivered"))?,
             restarts: IntCounterVec::new(

@@ -25,6 +25,8 @@ pub(crate) enum Mode {
     Panicking,
     /// Writes to entities never answer and do nothing; everything else is up.
     Stuck,
+    /// The event log does not take what comes from `rejected`.
+    Picky,
 }
 
 #[derive(Clone)]
@@ -173,6 +175,9 @@ impl TimerStore for Gate {
 #[async_trait]
 impl EventLog for Gate {
     async fn append(&self, topic: &str, event: &Event) -> Result<(), StoreError> {
+        if self.events.load(Ordering::SeqCst) == Mode::Picky as u8 && *event.source.key == *"rejected" {
+            return Err(StoreError::Rejected("the gate is picky".to_owned()));
+        }
         let append = through(&self.events, self.memory.append(topic, event));
         self.pass(append).await
     }

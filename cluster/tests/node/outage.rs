@@ -111,3 +111,30 @@ async fn entities_that_wait_for_the_event_log_leave_memory() {
     assert_eq!((backlog.rows(Lane::Topics), backlog.rows(Lane::Inside)), (0, 0));
     assert!(backlog.oldest(Lane::Topics).is_zero());
 }
+
+/// A row that the event log never takes as it is stays, counted, in order; it holds its own topics and nothing else.
+#[tokio::test(start_paused = true)]
+async fn a_rejected_row_holds_only_its_own_topics() {
+    let node = Node::start().await;
+    node.gate.set_events(Mode::Picky);
+    for id in 1..=3 {
+        node.ask("rejected", Command::Add { id }).await.unwrap();
+        node.ask("other", Command::Add { id }).await.unwrap();
+    }
+    eventually("all tables are written", || node.memory.table("toys").len() == 6).await;
+    let rejections = node.metrics.relay_rejections.with_label_values(&["topics"]);
+    eventually("it is tried again", || rejections.get() > 10).await;
+    assert_eq!(node.memory.topic("toys").len(), 3, "the others");
+    eventually("it waits outside", || node.cluster.status().entities == 0).await;
+
+    node.gate.set_events(Mode::Up);
+    eventually("the next release takes it", || {
+        node.memory.topic("toys").len() == 6
+    })
+    .await;
+    let came: Vec<u64> = node.memory.topic("toys")[3..]
+        .iter()
+        .map(|e| e.sequence)
+        .collect();
+    assert_eq!(came, [1, 3, 5]);
+}

@@ -212,3 +212,20 @@ fn a_parked_entity_that_is_used_is_not_brought_back() {
     shard.handle(at(10), Input::Parked(id(1), Lane::Inside));
     assert_eq!(probe(&mut shard).1, [id(1)]);
 }
+
+/// Those that can never pay, however many and since when, are tried after those that just came.
+#[test]
+fn who_can_never_pay_keeps_nobody_waiting() {
+    let mut shard = all_parked(9);
+    let mut last = at(0);
+    for _ in 0..20 {
+        let (now, back) = probe(&mut shard);
+        last = now;
+        shard.handle(now, Input::Activated(back[0].clone()));
+        shard.handle(now, Input::Parked(back[0].clone(), Lane::Topics));
+    }
+    // Somebody uses one of them, and it parks anew.
+    shard.used(&id(8));
+    shard.handle(last, Input::Parked(id(8), Lane::Topics));
+    assert_eq!(probe(&mut shard).1, [id(8)]);
+}
