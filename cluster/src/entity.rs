@@ -17,8 +17,12 @@ use crate::wire;
 
 /// The largest encoded state, in bytes.
 pub const STATE_BYTES: usize = 64 * 1024;
-/// The largest encoded command, reply or outbox payload, in bytes.
+/// The largest encoded command or reply, in bytes.
 pub const MESSAGE_BYTES: usize = 1024 * 1024;
+/// The largest payload of an outbox row, in bytes: it is a part of a commit.
+pub const PAYLOAD_BYTES: usize = 256 * 1024;
+/// The outbox rows of one decision, together, in bytes.
+pub const DECISION_BYTES: usize = 768 * 1024;
 /// Outbox rows that one decision may send.
 pub const ROWS_PER_DECISION: usize = 256;
 /// Timers that one state may wait for.
@@ -187,7 +191,38 @@ pub enum Target {
     Table(String),
 }
 
+/// Rows of one lane leave in their order, one at a time (rule 10); a lane does not wait for the other: the event log may
+/// be away while the domain goes on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Lane {
+    /// What the event log gets.
+    Topics,
+    /// What entities and read tables get.
+    Inside,
+}
+
+impl Lane {
+    /// All of them, in the order of their discriminants.
+    pub const ALL: [Self; 2] = [Self::Topics, Self::Inside];
+
+    /// Its label in metrics.
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::Topics => "topics",
+            Self::Inside => "inside",
+        }
+    }
+}
+
 impl Target {
+    /// Which way rows for it take; all rows for one target take the same.
+    pub fn lane(&self) -> Lane {
+        match self {
+            Self::Topic(_) => Lane::Topics,
+            Self::Entity(_) | Self::Table(_) => Lane::Inside,
+        }
+    }
+
     /// The name of its topic or table, or the kind of the entity: never whose it is.
     pub fn name(&self) -> &str {
         match self {
@@ -202,7 +237,7 @@ impl Target {
 pub struct Outgoing {
     /// Where it goes.
     pub target: Target,
-    /// MessagePack, at most [`MESSAGE_BYTES`].
+    /// MessagePack, at most [`PAYLOAD_BYTES`].
     pub payload: Vec<u8>,
 }
 

@@ -22,7 +22,7 @@
 //! * An acknowledged command is in the chain of its entity's row, exactly once as far as the command is idempotent by
 //!   state, remembered by request id, or kept by source.
 //! * Nobody hears of anything that is not committed, except effects of urgent commands, which only take rights away.
-//! * Every outbox row is delivered at least once and in order; every timer that a committed state waits for fires.
+//! * Every outbox row is delivered at least once and in the order of its lane; every timer that a committed state waits for fires.
 //! * None of this rests on clocks. Time only decides who may act now ([`Status::holds`]); write ids and epochs decide
 //!   what counts. No two machines' clocks are compared.
 //! * Everything is bounded: commands under way in the node and in an entity, entities in memory, batches, sizes, rows on
@@ -40,14 +40,17 @@
 //!    (rule 8); new timers get their rows (rule 13); then one conditional write carries state, outbox rows and the move
 //!    of `published`. An unknown outcome is settled by the identical write. Commands go on arriving meanwhile, and
 //!    urgent ones act at once.
-//! 5. Committed: effects on rights, replies, live effects, then the relay sends the next row of the outbox, one on the
-//!    wire per entity (rule 10). The hold is asked before each of these (rule 2).
-//! 6. Idle, with nothing owed: the entity leaves the open list (rule 9), and after a while memory.
+//! 5. Committed: effects on rights, replies, live effects, then the relay sends the next rows of the outbox, one on the
+//!    wire per entity and lane (rule 10): what the event log gets, and what entities and read tables get, do not wait for
+//!    each other. The hold is asked before each of these (rule 2).
+//! 6. Idle, with nothing owed: the entity leaves the open list (rule 9), and after a while memory. With nothing but rows
+//!    that their target does not take it leaves memory and stays in the list; its shard brings it back, one of many at
+//!    first, until rows get through.
 //!
 //! # What it lacks
 //!
 //! A network transport and gossip; homes and regions; dead letters (an outbox row that its target cannot read blocks its
-//! entity's outbox and is reported); per-entity rate limits. An entity whose rows cannot be delivered stays in memory.
+//! lane of its entity's outbox and is reported); per-entity rate limits.
 
 mod call;
 mod entity;
@@ -67,12 +70,13 @@ pub mod wire;
 
 pub use call::{AskError, Call, TRACE_BYTES, Trace};
 pub use entity::{
-    Context, Decision, DecodeError, Effects, Entity, MESSAGE_BYTES, Outgoing, Phase, ROWS_PER_DECISION,
-    STATE_BYTES, Source, Stamp, TIMERS_PER_STATE, Target, Timer, Urgent,
+    Context, DECISION_BYTES, Decision, DecodeError, Effects, Entity, Lane, MESSAGE_BYTES, Outgoing,
+    PAYLOAD_BYTES, Phase, ROWS_PER_DECISION, STATE_BYTES, Source, Stamp, TIMERS_PER_STATE, Target, Timer,
+    Urgent,
 };
 pub use id::{EntityId, Epoch, KEY_BYTES, Kind, NAME_BYTES, NodeId, RequestId, SHARDS, ShardId, WriteId};
 pub use membership::{LocalMembership, Member, Membership};
-pub use metrics::{Holds, Metrics};
+pub use metrics::{Backlog, Holds, Metrics};
 pub use node::{
     Builder, Cluster, Config, ConfigError, Service, ServiceError, ShardListener, StartError, Status,
 };

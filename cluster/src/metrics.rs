@@ -1,8 +1,12 @@
 //! What this crate counts. One struct per node, passed in: several nodes share a test process.
 
+mod backlog;
+
 use std::fmt;
 use std::sync::{Arc, OnceLock};
 
+pub(crate) use self::backlog::Account;
+pub use self::backlog::Backlog;
 use prometheus::core::{Collector, Desc};
 use prometheus::proto::MetricFamily;
 use prometheus::{Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGauge, Opts, Registry};
@@ -22,6 +26,10 @@ pub struct Metrics {
     pub relayed: IntCounter,
     /// Failed attempts to deliver an outbox row.
     pub relay_failures: IntCounter,
+    /// Outbox rows not delivered yet.
+    pub backlog: Backlog,
+    /// Attempts to deliver a row that its target will not take as it is, by lane.
+    pub relay_rejections: IntCounterVec,
     /// Timer rows delivered.
     pub timers: IntCounter,
     /// Actors that were started again after a failure, by supervisor.
@@ -94,6 +102,8 @@ impl Metrics {
         registry.register(Box::new(metrics.store_failures.clone()))?;
         registry.register(Box::new(metrics.relayed.clone()))?;
         registry.register(Box::new(metrics.relay_failures.clone()))?;
+        registry.register(Box::new(metrics.backlog.clone()))?;
+        registry.register(Box::new(metrics.relay_rejections.clone()))?;
         registry.register(Box::new(metrics.timers.clone()))?;
         registry.register(Box::new(metrics.restarts.clone()))?;
         registry.register(Box::new(metrics.entities.clone()))?;
@@ -129,6 +139,20 @@ impl Metrics {
                 "relay_failures_total",
                 "failed attempts to deliver an outbox row",
             ))?,
+            backlog: Backlog::new(
+                opts("outbox_rows", "outbox rows not delivered yet, by lane"),
+                opts(
+                    "outbox_oldest_seconds",
+                    "age of the oldest outbox row not delivered yet, by lane",
+                ),
+            )?,
+            relay_rejections: IntCounterVec::new(
+                opts(
+                    "relay_rejections_total",
+                    "attempts to deliver an outbox row that its target will not take as it is",
+                ),
+                &["lane"],
+            )?,
             timers: IntCounter::with_opts(opts("timers_total", "timer rows delivered"))?,
             restarts: IntCounterVec::new(
                 opts("restarts_total", "actors started again after a failure"),

@@ -5,8 +5,8 @@
 //! consumer that drops repeats, and clients that repeat a command until it is acknowledged. A node is paused before
 //! any input is handed to a machine, before any output is executed, and between asking the hold and executing; nodes,
 //! shards and single entities crash. In some worlds a pause is invisible to the node's own clock, as a hypervisor's may
-//! be: there nothing but epochs and write ids keeps data safe. Some nodes are told to stop, and hand over. After a minute
-//! the faults end, and what is owed must get delivered.
+//! be: there nothing but epochs and write ids keeps data safe. Some nodes are told to stop, and hand over. In some the
+//! broker is away for longer than all of that. After a minute the faults end, and what is owed must get delivered.
 //!
 //! `MITALK_SIM_SEEDS` says how many seeds run, `MITALK_SIM_SEED` replays one and prints its trace, in each test as that
 //! test runs it. A failing seed is replayed and printed with the end of its trace.
@@ -168,11 +168,13 @@ fn an_epoch_as_the_only_fence_is_caught() {
 
 #[test]
 fn no_fence_without_a_row_is_caught() {
+    // Who remembers "does not exist" deletes the timer rows of the create that lands.
     let behind = |v: &Violation| {
         matches!(
             v,
             Violation::CommitOfPassedOwner(_)
                 | Violation::CommitBehindActivation(_)
+                | Violation::TimerLost(_)
                 | Violation::Undelivered(_)
         )
     };
@@ -201,6 +203,20 @@ fn two_rows_on_the_wire_are_caught() {
         |_| Profile::Mixed,
         |v| matches!(v, Violation::Skipped(_)),
     );
+}
+
+/// Rule 10 for the lane of entities and tables: the target keeps the highest sequence, and drops the repeated first.
+#[test]
+fn two_rows_inside_are_caught() {
+    let dropped = |v: &Violation| matches!(v, Violation::Skipped(_) | Violation::Undelivered(_));
+    caught(Shortcut::TwoInside, |_| Profile::Outages, dropped);
+}
+
+/// Rule 11: what waits for the broker is not delivered because what comes behind it is.
+#[test]
+fn a_published_that_follows_the_faster_lane_is_caught() {
+    let lost = |v: &Violation| matches!(v, Violation::Skipped(_) | Violation::Undelivered(_));
+    caught(Shortcut::PublishedByFasterLane, |_| Profile::Outages, lost);
 }
 
 /// A zombie has the entity in memory as it was; its scanner finds the new owner's row, due by its own clock.

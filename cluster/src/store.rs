@@ -41,12 +41,21 @@ pub enum StoreError {
     /// Certainly not applied: no space left.
     #[error("store full: {0}")]
     Full(String),
-    /// What is stored cannot be read.
+    /// Certainly not applied, and not to be applied as it is, however often it is tried: too large for a broker, say, or
+    /// not allowed. Somebody must change something: a limit, a right, a release.
+    #[error("rejected: {0}")]
+    Rejected(String),
+    /// What is stored or given cannot be read.
     #[error("store corrupt: {0}")]
     Corrupt(String),
 }
 
 impl StoreError {
+    /// Whether the same call will be answered like that until somebody changes something.
+    pub fn is_final(&self) -> bool {
+        matches!(self, Self::Rejected(_) | Self::Corrupt(_))
+    }
+
     /// Whether a write with this answer may have been applied.
     pub fn is_unknown(&self) -> bool {
         matches!(self, Self::Unknown(_))

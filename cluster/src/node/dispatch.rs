@@ -16,7 +16,7 @@ use super::envelope::{self, Body};
 use super::shard;
 use super::shared::Shared;
 use crate::call::{Call, Trace};
-use crate::entity::{MESSAGE_BYTES, Source, Target};
+use crate::entity::{Lane, MESSAGE_BYTES, Source, Target};
 use crate::id::{EntityId, KEY_BYTES, NodeId, RequestId};
 use crate::protocol::outcome::{Outcome, RETRY_AFTER};
 use crate::protocol::placement::preferred;
@@ -95,6 +95,17 @@ pub(super) async fn deliver(shared: &Shared, id: &EntityId, row: OutboxRow) -> b
     .await
 }
 
+/// Not skipped: a newer release, or another configuration, may deliver it, and order must hold. Its lane of its entity
+/// waits, and nobody else: a row that waits for its next attempt takes no place on the wire, and an idle entity leaves
+/// memory and comes back after those that were tried less often. The entity's key stays out of the log: it may be a
+/// hashed number.
+fn rejected(shared: &Shared, from: &EntityId, sequence: u64, target: &Target, reason: &str) {
+    let (lane, shard) = (target.lane().label(), from.shard());
+    shared.metrics.relay_rejections.with_label_values(&[lane]).inc();
+    let (from, to) = (&from.kind, target.name());
+    tracing::error!(%from, %shard, sequence, to, reason, "outbox row cannot be delivered");
+}
+
 async fn hand_over(shared: &Shared, id: &EntityId, row: OutboxRow) -> bool {
     let OutboxRow {
         sequence,
@@ -103,55 +114,58 @@ async fn hand_over(shared: &Shared, id: &EntityId, row: OutboxRow) -> bool {
         at,
         trace,
     } = row;
-    let event = |payload, trace| Event {
-        source: id.clone(),
-        sequence,
-        at,
-        payload,
-        trace,
-    };
-    match target {
-        Target::Topic(name) => {
-            let event = event(payload, trace);
-            shared
-                .store("append_event", shared.ports.events.append(&name, &event))
-                .await
-                .is_ok()
-        }
-        Target::Table(name) => {
-            let event = event(payload, trace);
-            shared
-                .store("apply_table", shared.ports.tables.apply(&name, &event))
-                .await
-                .is_ok()
-        }
-        Target::Entity(target) => {
-            let source = Some(Source {
-                entity: id.clone(),
-                sequence,
-            });
+    let outcome = match &target {
+        Target::Entity(entity) => {
             let command = Command {
-                id: target,
+                id: entity.clone(),
                 bytes: payload,
                 request: None,
-                source,
+                source: Some(Source {
+                    entity: id.clone(),
+                    sequence,
+                }),
                 trace,
                 deadline: DELIVERY_DEADLINE,
             };
-            deliver_command(shared, id, command).await
+            ask_to_take(shared, command).await
         }
+        Target::Topic(name) | Target::Table(name) => {
+            let event = Event {
+                source: id.clone(),
+                sequence,
+                at,
+                payload,
+                trace,
+            };
+            put(shared, &target, name, &event).await
+        }
+    };
+    if let Err(Some(reason)) = &outcome {
+        rejected(shared, id, sequence, &target, reason);
     }
+    outcome.is_ok()
 }
 
-async fn deliver_command(shared: &Shared, from: &EntityId, command: Command) -> bool {
-    let (kind, source) = (command.id.kind.clone(), command.source.clone());
-    let outcome = ask(shared, command).await;
-    if matches!(outcome, Outcome::Corrupt | Outcome::TooLarge) {
-        // Not skipped: a newer release may be able to read it, and order must hold.
-        let sequence = source.map(|s| s.sequence);
-        tracing::error!(from = %from.kind, to = %kind, sequence, "outbox row cannot be delivered");
+/// What a target did not take, with the reason if it never will as it is.
+type Taken = Result<(), Option<String>>;
+
+async fn put(shared: &Shared, target: &Target, name: &str, event: &Event) -> Taken {
+    let answer = if target.lane() == Lane::Topics {
+        let append = shared.ports.events.append(name, event);
+        shared.store("append_event", append).await
+    } else {
+        let apply = shared.ports.tables.apply(name, event);
+        shared.store("apply_table", apply).await
+    };
+    answer.map_err(|error| error.is_final().then(|| error.to_string()))
+}
+
+async fn ask_to_take(shared: &Shared, command: Command) -> Taken {
+    match ask(shared, command).await {
+        outcome if outcome.is_decided() => Ok(()),
+        outcome @ (Outcome::Corrupt | Outcome::TooLarge) => Err(Some(outcome.label().to_owned())),
+        _ => Err(None),
     }
-    outcome.is_decided()
 }
 
 /// What this node answers.

@@ -23,9 +23,11 @@ use super::shared::{Permit, Shared};
 use crate::call::Trace;
 use crate::entity::{Effects, Entity, Source};
 use crate::id::{EntityId, Epoch, RequestId};
+use crate::metrics::Account;
 use crate::protocol::activation::{Activation, Ask, Identity, Input, Limits, Output, Ticket};
 use crate::protocol::open_list::Wish;
 use crate::protocol::outcome::Outcome;
+use crate::protocol::relay::WINDOW;
 use crate::store::{Cas, Head, OutboxRow, Row, StoreError, TimerKey, TimerRow};
 use crate::time::{BootInstant, Hour};
 use crate::wire;
@@ -68,8 +70,11 @@ pub(super) struct Arguments {
     pub(super) epoch: Epoch,
     pub(super) generation: u64,
     pub(super) fence: bool,
+    pub(super) background: bool,
     pub(super) low_water: Arc<AtomicU64>,
     pub(super) shard: ActorRef<shard::Msg>,
+    /// What it owed when it left memory.
+    pub(super) account: Account,
 }
 
 /// A registered entity type, its Rust type hidden.
@@ -111,6 +116,7 @@ struct State<E: Entity> {
     received: u64,
     finishing: bool,
     alarm: Alarm,
+    account: Account,
     _counted: Counted,
 }
 
@@ -148,8 +154,10 @@ impl<E: Entity> Actor for Shell<E> {
             epoch,
             generation,
             fence,
+            background,
             low_water,
             shard,
+            account,
         } = arguments;
         let activation = shared.activations.fetch_add(1, Ordering::Relaxed) + 1;
         let who = Identity {
@@ -157,11 +165,13 @@ impl<E: Entity> Actor for Shell<E> {
             epoch,
             activation,
             fence,
+            background,
         };
         let limits = Limits {
             queue: shared.config.entity_in_flight,
             urgent: Duration::from_millis(shared.config.urgent_ms),
             passivate: Duration::from_millis(shared.config.passivate_ms),
+            window: WINDOW,
         };
         let (machine, first) = Activation::new(who, limits, rand::random(), shared.now());
         let mut state = State {
@@ -178,6 +188,7 @@ impl<E: Entity> Actor for Shell<E> {
             received: 0,
             finishing: false,
             alarm: Alarm::default(),
+            account,
         };
         self.execute(&myself, &mut state, first);
         Ok(state)
@@ -205,6 +216,9 @@ impl<E: Entity> Actor for Shell<E> {
                     return Ok(());
                 }
                 self.execute(&myself, state, output);
+            }
+            if let Some(owed) = state.machine.owed() {
+                state.account.owes(owed);
             }
         }
         let now = state.shared.now();
@@ -331,6 +345,17 @@ impl<E: Entity> Shell<E> {
             Output::Idle => state.tell_shard(shard::Notice::Idle {
                 received: state.received,
             }),
+            Output::Park(lane) => {
+                let fresh = state.shared.metrics.backlog.account();
+                let account = std::mem::replace(&mut state.account, fresh);
+                let received = state.received;
+                state.tell_shard(shard::Notice::Park {
+                    received,
+                    lane,
+                    account,
+                });
+            }
+            Output::Through(lane) => state.tell_shard(shard::Notice::Through(lane)),
             Output::Conflict => state.tell_shard(shard::Notice::Conflict),
             Output::Passed => state.lost(),
             Output::Committed { commands, took } => {
@@ -362,7 +387,7 @@ fn delete_timers(shared: Arc<Shared>, keys: Vec<TimerKey>) {
 fn send<E: Entity>(myself: &ActorRef<Msg>, state: &State<E>, row: OutboxRow) {
     let (guard, sequence) = (state.guard.clone(), row.sequence);
     call(myself, state, |shared, id| async move {
-        let permit = shared.relay.acquire().await;
+        let permit = shared.relay(row.target.lane()).acquire().await;
         let delivered = permit.is_ok() && guard.holds() && dispatch::deliver(&shared, &id, row).await;
         let metrics = &shared.metrics;
         if delivered {

@@ -26,7 +26,9 @@ use super::entity::{self, Asked};
 use super::hold::Guard;
 use super::shared::Shared;
 use super::supervisor;
+use crate::entity::Lane;
 use crate::id::{EntityId, Epoch, ShardId};
+use crate::metrics::Account;
 use crate::protocol::open_list::Wish;
 use crate::protocol::outcome::{Outcome, RETRY_AFTER};
 use crate::protocol::shard::{Input, Output, Shard};
@@ -63,6 +65,14 @@ pub(super) enum Notice {
     Idle {
         received: u64,
     },
+    /// The same, owing rows that this lane does not take.
+    Park {
+        received: u64,
+        lane: Lane,
+        account: Account,
+    },
+    /// A row of this lane got through, of an activation in the background.
+    Through(Lane),
     /// Its row is not what it wrote: it is activated anew.
     Conflict,
 }
@@ -87,6 +97,8 @@ pub(super) struct State {
     machine: Shard,
     low_water: Arc<AtomicU64>,
     entities: Children<EntityId, Child>,
+    /// What those owe that left memory all the same.
+    parked: HashMap<EntityId, Account>,
     failures: HashMap<EntityId, (u32, BootInstant)>,
     draining: bool,
     alarm: Alarm,
@@ -120,6 +132,7 @@ impl Actor for Shell {
             machine,
             low_water: Arc::default(),
             entities: Children::default(),
+            parked: HashMap::new(),
             failures: HashMap::new(),
             draining: false,
             alarm: Alarm::default(),
@@ -217,8 +230,8 @@ impl State {
                     if self.draining {
                         continue;
                     }
-                    if self.entities.contains(&id) || self.child(myself, &id).await.is_none() {
-                        inputs.push_back(Input::Activated(id));
+                    if self.entities.contains(&id) || self.child(myself, &id, true).await.is_none() {
+                        inputs.push_back(Input::NotRevived(id));
                     }
                 } else {
                     self.execute(myself, output).await;
@@ -247,7 +260,8 @@ impl State {
                     return;
                 }
                 self.shared.metrics.timers.inc();
-                if let Some(child) = self.child(myself, &id).await {
+                self.machine.used(&id);
+                if let Some(child) = self.child(myself, &id, false).await {
                     child.send(entity::Msg::Timer(Box::new(row)));
                 }
             }
@@ -315,7 +329,8 @@ impl State {
             let _gone = asked.reply.send(Outcome::overloaded(RETRY_AFTER));
             return;
         }
-        let Some(child) = self.child(myself, &id).await else {
+        self.machine.used(&id);
+        let Some(child) = self.child(myself, &id, false).await else {
             let _gone = asked.reply.send(Outcome::Corrupt);
             return;
         };
@@ -334,16 +349,34 @@ impl State {
             Notice::Armed(due) => self.feed(myself, Input::Armed(due)).await,
             Notice::Activated => self.feed(myself, Input::Activated(id)).await,
             Notice::Idle { received } => {
-                if self.entities.get(&id).is_some_and(|c| c.sent == received) {
+                if self.has_all(&id, received) {
                     self.let_go(&id);
+                    self.feed(myself, Input::NotRevived(id)).await;
                 }
             }
+            Notice::Park {
+                received,
+                lane,
+                account,
+            } => {
+                if self.has_all(&id, received) {
+                    self.let_go(&id);
+                    self.parked.insert(id.clone(), account);
+                    self.feed(myself, Input::Parked(id, lane)).await;
+                }
+            }
+            Notice::Through(lane) => self.feed(myself, Input::Through(id, lane)).await,
             Notice::Conflict => {
                 tracing::error!(kind = %id.kind, shard = %self.shard, "entity row is not what was written");
                 self.let_go(&id);
                 self.feed(myself, Input::Crashed(id)).await;
             }
         }
+    }
+
+    /// Whether nothing is on its way to the entity.
+    fn has_all(&self, id: &EntityId, received: u64) -> bool {
+        self.entities.get(id).is_some_and(|c| c.sent == received)
     }
 
     /// Rules 2 and 4: everything stops at once; whoever waits is answered by the dropped reply ports.

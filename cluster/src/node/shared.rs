@@ -14,6 +14,7 @@ use super::entity::Type;
 use super::hold::{Guard, HoldCell};
 use super::shard;
 use super::{Config, Service};
+use crate::entity::Lane;
 use crate::id::{Kind, NodeId, SHARDS, ShardId};
 use crate::membership::Membership;
 use crate::metrics::Metrics;
@@ -23,7 +24,8 @@ use crate::store::{Ports, StoreError};
 use crate::time::Clock;
 use crate::transport::Transport;
 
-/// Outbox rows on the wire at once, over all entities of the node.
+/// Outbox rows of one lane on the wire at once, over all entities of the node: rows that wait for an event log that does
+/// not answer take no place from those for entities and read tables.
 const RELAY_AT_ONCE: usize = 512;
 /// For every so many commands under way there is one place more, for an urgent one.
 const RESERVE: usize = 8;
@@ -39,7 +41,8 @@ pub(super) struct Shared {
     pub(super) services: HashMap<String, Arc<dyn Service>>,
     pub(super) transport: Arc<dyn Transport>,
     pub(super) membership: Arc<dyn Membership>,
-    pub(super) relay: Semaphore,
+    /// Places on the wire, in the order of [`Lane::ALL`].
+    relay: [Semaphore; Lane::ALL.len()],
     /// Counts activations, for stamps.
     pub(super) activations: AtomicU64,
     pub(super) entities: AtomicUsize,
@@ -69,6 +72,8 @@ impl Shared {
         let hold = Arc::<HoldCell>::default();
         let (cell, clock) = (hold.clone(), parts.clock.clone());
         parts.metrics.holds.ask(move || cell.holds(clock.boot()));
+        let clock = parts.clock.clone();
+        parts.metrics.backlog.tell_time(move || clock.wall());
         Self {
             node: NodeId::new(&parts.config.node),
             config: parts.config,
@@ -80,7 +85,7 @@ impl Shared {
             services: parts.services,
             transport: parts.transport,
             membership: parts.membership,
-            relay: Semaphore::new(RELAY_AT_ONCE),
+            relay: Lane::ALL.map(|_| Semaphore::new(RELAY_AT_ONCE)),
             activations: AtomicU64::new(0),
             entities: AtomicUsize::new(0),
             stopping: AtomicBool::new(false),
@@ -96,6 +101,11 @@ impl Shared {
             boot: self.clock.boot(),
             wall: self.clock.wall(),
         }
+    }
+
+    /// The places for rows of this lane.
+    pub(super) fn relay(&self, lane: Lane) -> &Semaphore {
+        &self.relay[lane as usize]
     }
 
     pub(super) fn guard(&self, generation: u64) -> Guard {

@@ -16,6 +16,7 @@
 mod arrivals;
 mod batch;
 mod flight;
+mod leaving;
 mod reading;
 #[cfg(test)]
 mod tests;
@@ -37,18 +38,13 @@ use super::outcome::Outcome;
 use super::relay::{self, Relay};
 use super::stored::Memory;
 use crate::call::Trace;
-use crate::entity::{Entity, Phase as EffectPhase, Source, Stamp, Timer};
+use crate::entity::{Entity, Lane, Phase as EffectPhase, Source, Stamp, Timer};
 use crate::id::{EntityId, Epoch, RequestId, ShardId};
 use crate::store::{Cas, EntityWrite, Head, OutboxRow, Row, StoreError, TimerKey, TimerRow};
 use crate::time::{BootInstant, Hour, Timestamp};
 
 /// Commands in one commit.
 pub(crate) const BATCH: usize = 128;
-/// An entity that owes nothing is taken from the open list after that time: a busy one stays.
-const UNNOTE_AFTER: Duration = Duration::from_secs(2);
-/// Delivered rows wait that long for a commit that carries the move of `published`; then it is written alone.
-const PUBLISH_AFTER: Duration = Duration::from_millis(50);
-
 /// Names a caller that waits for a reply.
 pub(crate) type Ticket = u64;
 
@@ -88,6 +84,16 @@ pub(crate) enum Input<E: Entity> {
     Tick,
 }
 
+impl<E: Entity> Input<E> {
+    /// Counted by the shard: with one of these on its way an entity is not let go.
+    fn is_from_shard(&self) -> bool {
+        matches!(
+            self,
+            Self::Ask(_) | Self::Timer(_) | Self::Noted(_) | Self::NoteFailed(..)
+        )
+    }
+}
+
 pub(crate) enum Output<E: Entity> {
     Read,
     ReadOutbox {
@@ -123,6 +129,11 @@ pub(crate) enum Output<E: Entity> {
     },
     /// Nothing to do for long: it may leave memory.
     Idle,
+    /// All that is left to do are rows that this lane does not take now: it may leave memory, and stays in the open list
+    /// (rule 9). It does nothing any more until it hears from its shard.
+    Park(Lane),
+    /// A row got through, the first of this lane, of an activation in the background.
+    Through(Lane),
     /// A higher epoch is in the row: the whole shard is somebody else's (rule 4).
     Passed,
     /// The row is not what this activation wrote: it must be activated anew.
@@ -138,6 +149,8 @@ pub(crate) struct Limits {
     pub(crate) urgent: Duration,
     /// How long an idle entity stays.
     pub(crate) passivate: Duration,
+    /// Outbox rows of a lane in memory.
+    pub(crate) window: usize,
 }
 
 /// Who is activated, by whom.
@@ -149,6 +162,8 @@ pub(crate) struct Identity {
     pub(crate) activation: u64,
     /// Rule 5: it is in the open list as this owner knows it.
     pub(crate) fence: bool,
+    /// Nobody asked for it: it is activated for what it owes (rule 6), and leaves when that is done.
+    pub(crate) background: bool,
 }
 
 /// The machine of one entity.
@@ -182,6 +197,12 @@ pub(crate) struct Activation<E: Entity> {
     retry: Option<BootInstant>,
     publish_at: Option<BootInstant>,
     used: BootInstant,
+    /// Nobody wants anything of it but that it pays what it owes.
+    unasked: bool,
+    /// It said that it may leave, with rows undelivered.
+    parked: bool,
+    /// Lanes that took a row.
+    through: BTreeSet<Lane>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -211,6 +232,7 @@ enum Origin<E: Entity> {
 impl<E: Entity> Activation<E> {
     /// An activation that wants its row.
     pub(crate) fn new(who: Identity, limits: Limits, seed: [u8; 32], now: Now) -> (Self, Output<E>) {
+        let unasked = who.background;
         let machine = Self {
             shard: who.id.shard(),
             who,
@@ -236,6 +258,9 @@ impl<E: Entity> Activation<E> {
             retry: None,
             publish_at: None,
             used: now.boot,
+            unasked,
+            parked: false,
+            through: BTreeSet::new(),
         };
         (machine, Output::Read)
     }
@@ -246,9 +271,14 @@ impl<E: Entity> Activation<E> {
         if self.phase == Phase::Over {
             return out;
         }
+        // Only what its shard sends says that the entity was not let go.
+        self.parked &= !input.is_from_shard();
         match input {
             Input::Row(answer) => self.row(now, answer, &mut out),
-            Input::Outbox(answer) => self.relay.read(now.boot, answer.ok()),
+            Input::Outbox(answer) => {
+                self.relay.read(now.boot, answer.ok());
+                self.publish_soon(now);
+            }
             Input::Written(answer) => self.written(now, answer, &mut out),
             Input::TimersInserted(answer) => self.timers_inserted(now, answer, &mut out),
             Input::Noted(wish) => self.has_noted(wish, &mut out),
@@ -256,10 +286,9 @@ impl<E: Entity> Activation<E> {
             Input::Ask(ask) => self.ask(now, ask, &mut out),
             Input::Timer(row) => self.timer(now, row),
             Input::Sent { sequence, delivered } => {
-                self.relay.sent(now.boot, sequence, delivered);
-                if delivered {
-                    self.publish_at.get_or_insert(now.boot + PUBLISH_AFTER);
-                }
+                let lane = self.relay.sent(now.boot, sequence, delivered);
+                self.got_through(lane.filter(|_| delivered), &mut out);
+                self.publish_soon(now);
             }
             Input::Tick => self.tick(now, &mut out),
         }
@@ -269,7 +298,7 @@ impl<E: Entity> Activation<E> {
 
     /// When it wants a [`Input::Tick`].
     pub(crate) fn wake(&self, now: Now) -> Option<BootInstant> {
-        if self.phase == Phase::Over {
+        if self.phase == Phase::Over || self.parked {
             return None;
         }
         let flight = self.flight.as_ref().and_then(|f| f.retry);
@@ -287,6 +316,11 @@ impl<E: Entity> Activation<E> {
         fixed.into_iter().flatten().min()
     }
 
+    /// What its outbox owes, once that is known and as long as it is this activation's concern.
+    pub(crate) fn owed(&self) -> Option<[relay::Owed; Lane::ALL.len()]> {
+        (self.phase == Phase::Active && !self.parked).then(|| self.relay.owed())
+    }
+
     /// Nothing is under way or waits: a driver that lets the entity go waits for this, if it can.
     pub(crate) fn is_settled(&self) -> bool {
         self.flight.is_none() && self.queue.is_empty()
@@ -294,6 +328,9 @@ impl<E: Entity> Activation<E> {
 
     /// Does whatever can be done now.
     fn pump(&mut self, now: Now, low_water: Hour, out: &mut Vec<Output<E>>) {
+        if self.parked {
+            return;
+        }
         if self.phase == Phase::Active {
             while self.flight.is_none() && self.may_begin(now) {
                 self.begin(now, low_water, out);
@@ -304,10 +341,7 @@ impl<E: Entity> Activation<E> {
             while let Some(step) = self.relay.next() {
                 out.push(match step {
                     relay::Step::Send(row) => Output::Send(row),
-                    relay::Step::Read { after } => Output::ReadOutbox {
-                        after,
-                        limit: relay::WINDOW,
-                    },
+                    relay::Step::Read { after, limit } => Output::ReadOutbox { after, limit },
                 });
             }
         }
@@ -318,38 +352,6 @@ impl<E: Entity> Activation<E> {
     fn may_begin(&self, now: Now) -> bool {
         let waits = self.retry.is_some_and(|at| now.boot < at) && self.queue.iter().all(|i| i.urgent);
         !self.queue.is_empty() && !waits
-    }
-
-    fn is_busy(&self) -> bool {
-        !self.queue.is_empty()
-            || self.flight.is_some()
-            || self.phase == Phase::Fencing
-            || (self.phase == Phase::Active && self.published != self.sequence)
-    }
-
-    fn idle_at(&self) -> Option<BootInstant> {
-        match self.phase {
-            Phase::Active if self.noted => Some(self.used + UNNOTE_AFTER),
-            Phase::Active if E::pinned(&self.memory.state) => None,
-            Phase::Active | Phase::Corrupt => Some(self.used + self.limits.passivate),
-            Phase::Reading if !self.who.fence => Some(self.used + self.limits.passivate),
-            Phase::Reading | Phase::Fencing | Phase::Over => None,
-        }
-    }
-
-    /// Rule 9: nothing is under way, the outbox is empty and `published` says so.
-    fn rest(&mut self, now: Now, out: &mut Vec<Output<E>>) {
-        if self.is_busy() || self.idle_at().is_none_or(|at| now.boot < at) {
-            return;
-        }
-        if self.noted {
-            self.noted = false;
-            out.push(Output::Unnote);
-        } else {
-            // Asked again after as long, should the driver not let it go.
-            self.used = now.boot;
-            out.push(Output::Idle);
-        }
     }
 
     /// Effects on rights first; each run has its own stamp.

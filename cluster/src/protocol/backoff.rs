@@ -29,6 +29,16 @@ impl Backoff {
         Self::new(Duration::from_millis(50), Duration::from_secs(15))
     }
 
+    /// For looking whether what failed for long works again: 1 s, doubling to 30 s.
+    pub(crate) const fn probe() -> Self {
+        Self::new(Duration::from_secs(1), Duration::from_secs(30))
+    }
+
+    /// Failures since the last success.
+    pub(crate) fn failures(&self) -> u32 {
+        self.failures
+    }
+
     /// Counts a failure and says how long to wait.
     pub(crate) fn fail(&mut self) -> Duration {
         let wait = self

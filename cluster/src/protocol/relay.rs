@@ -1,7 +1,15 @@
-//! One entity's way out: rows of its outbox, in order, one on the wire (rules 10 and 11).
+//! One entity's ways out: rows of its outbox by [`Lane`], in order, one of each lane on the wire (rules 10 and 11).
 //!
-//! Invariants: at most one row is with its target; a send whose outcome is unknown is repeated before the next row;
-//! what is delivered is told, and the entity's own conditional write moves `published`.
+//! Invariants, for each lane by itself: at most one row is with its target; a send whose outcome is unknown is repeated
+//! before the lane's next row; a back-off holds nobody but its lane. What both lanes have delivered without a gap is
+//! told, and the entity's own conditional write moves `published` to there.
+//!
+//! Why two lanes keep the promises of one: whoever drops what is not newer than the highest sequence seen keeps that
+//! sequence per (source, topic), per source, or per row of a read table, and a target belongs to one lane. So a receiver
+//! gets all rows that are meant for it through one lane, in their order; when it has seen row n it has seen its rows
+//! before n, and what it drops is a repeat. An activation that begins anew goes back to `published`, or to what the last
+//! commit knew of the lane, and comes through the same rows in the same order: repeats, with all of what follows.
+//! `published` is behind the slower lane, so no row is deleted or skipped for the sake of the faster one.
 //!
 //! Entities are independent of each other; how many send at once is the shell's concern.
 
@@ -11,29 +19,56 @@ mod tests;
 use std::collections::VecDeque;
 
 use super::backoff::Backoff;
+use crate::entity::Lane;
 use crate::store::OutboxRow;
-use crate::time::BootInstant;
+use crate::time::{BootInstant, Timestamp};
 
-/// Rows kept in memory per entity; the rest is read again from the store when its turn comes.
+/// Rows kept in memory per entity and lane, and read at once; the rest is read again from the store when its turn comes.
 pub(crate) const WINDOW: usize = 256;
 
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Step {
     /// Give this row to its target.
     Send(OutboxRow),
-    /// Read at most [`WINDOW`] rows behind this sequence.
-    Read { after: u64 },
+    /// Read at most that many rows behind this sequence.
+    Read { after: u64, limit: usize },
+}
+
+/// What a lane owes, for the metrics.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Owed {
+    /// Rows not delivered; until they are read, those of an inherited outbox count for both lanes.
+    pub(crate) rows: u64,
+    /// When the first of them was decided, if it is in memory.
+    pub(crate) oldest: Option<Timestamp>,
 }
 
 /// The rows that an entity still owes.
 #[derive(Debug)]
 pub(crate) struct Relay {
-    /// All up to here are delivered.
-    delivered: u64,
     /// The last committed row.
     owed: u64,
-    /// The next rows, without a gap behind `delivered`.
+    /// The last row that was there already: of which lane these are is known when they are read.
+    inherited: u64,
+    /// Rows of a lane in memory.
+    window: usize,
+    /// In the order of [`Lane::ALL`].
+    queues: [Queue; Lane::ALL.len()],
+    /// The one reading under way, whichever lane needs it: all behind this sequence. Both take from it what they can.
+    reading: Option<u64>,
+}
+
+/// One lane's rows.
+#[derive(Debug)]
+struct Queue {
+    lane: Lane,
+    /// The lane's rows up to here are delivered or in `rows`; those of the other lane are none of its concern.
+    known: u64,
+    /// The lane's next rows, without a gap, up to `known`.
     rows: VecDeque<OutboxRow>,
+    taken: u64,
+    /// Rows behind `known` that are, or may be, of this lane.
+    unread: u64,
     busy: Busy,
     backoff: Backoff,
 }
@@ -42,7 +77,6 @@ pub(crate) struct Relay {
 enum Busy {
     No,
     Sending,
-    Reading,
     /// Until then.
     Waiting(BootInstant),
 }
@@ -51,61 +85,198 @@ impl Relay {
     /// All up to `published` are delivered, all up to `sequence` exist.
     pub(crate) fn new(published: u64, sequence: u64) -> Self {
         Self {
-            delivered: published,
             owed: sequence,
-            rows: VecDeque::new(),
-            busy: Busy::No,
-            backoff: Backoff::delivery(),
+            inherited: sequence,
+            window: WINDOW,
+            queues: Lane::ALL.map(|lane| Queue::new(lane, published, sequence)),
+            reading: None,
         }
     }
 
-    /// All rows up to this one are known to be delivered.
+    /// The same with fewer rows in memory than [`WINDOW`].
+    pub(crate) fn within(mut self, window: usize) -> Self {
+        self.window = window;
+        self
+    }
+
+    /// The same where the rows of one lane are known to be delivered further than those of the other.
+    pub(crate) fn ahead(mut self, lane: Lane, delivered: u64) -> Self {
+        let queue = &mut self.queues[lane as usize];
+        queue.known = queue.known.max(delivered.min(self.owed));
+        queue.unread = self.owed - queue.known;
+        self
+    }
+
+    /// All rows up to this one are known to be delivered, in both lanes.
     pub(crate) fn delivered(&self) -> u64 {
-        self.delivered
+        self.queues
+            .iter()
+            .map(Queue::delivered)
+            .min()
+            .unwrap_or(self.owed)
     }
 
     /// Whether every row is delivered.
-    pub(crate) fn is_empty(&self) -> bool {
-        self.delivered == self.owed
+    #[cfg(test)]
+    fn is_empty(&self) -> bool {
+        self.delivered() == self.owed
+    }
+
+    /// All rows of this lane up to there are known to be delivered.
+    pub(crate) fn delivered_in(&self, lane: Lane) -> u64 {
+        self.queues[lane as usize].delivered()
+    }
+
+    /// The last row of this lane that its target took, since this relay began.
+    pub(crate) fn last_taken(&self, lane: Lane) -> u64 {
+        self.queues[lane as usize].taken
     }
 
     /// Rows that a commit added.
     pub(crate) fn push(&mut self, rows: &[OutboxRow]) {
         for row in rows {
-            // Behind a gap in memory the store is read.
-            if self.delivered + self.rows.len() as u64 + 1 == row.sequence && self.rows.len() < WINDOW {
-                self.rows.push_back(row.clone());
+            for queue in &mut self.queues {
+                let later = !queue.offer(row, self.window) && queue.is_for(row);
+                queue.unread += u64::from(later);
             }
             self.owed = self.owed.max(row.sequence);
         }
     }
 
-    /// The next thing to do, if nothing is on the wire.
+    /// The next thing to do. Of two lanes that want to read the one that is behind goes first: what it reads may be what
+    /// the other needs, and never the other way round.
     pub(crate) fn next(&mut self) -> Option<Step> {
-        if self.busy != Busy::No {
-            return None;
+        let row = self.queues.iter_mut().find_map(Queue::send);
+        if row.is_some() || self.reading.is_some() {
+            return row.map(Step::Send);
         }
-        if let Some(row) = self.rows.front() {
-            self.busy = Busy::Sending;
-            return Some(Step::Send(row.clone()));
-        }
-        if self.is_empty() {
-            return None;
-        }
-        self.busy = Busy::Reading;
-        Some(Step::Read {
-            after: self.delivered,
-        })
+        let wanting = self.queues.iter().filter(|q| q.wants_to_read(self.owed));
+        let after = wanting.map(|q| q.known).min()?;
+        self.reading = Some(after);
+        let limit = self.window;
+        Some(Step::Read { after, limit })
     }
 
-    /// The row's target has it, or its outcome is unknown.
-    pub(crate) fn sent(&mut self, now: BootInstant, sequence: u64, delivered: bool) {
-        if self.busy != Busy::Sending || self.rows.front().is_none_or(|r| r.sequence != sequence) {
-            return;
+    /// The row's target has it, or its outcome is unknown. Names the lane that the row was on the wire of.
+    pub(crate) fn sent(&mut self, now: BootInstant, sequence: u64, delivered: bool) -> Option<Lane> {
+        let queue = self.queues.iter_mut().find(|q| q.is_sending(sequence))?;
+        queue.sent(now, delivered);
+        Some(queue.lane)
+    }
+
+    /// The lane that keeps rows back, if nothing else is to be done: its next row failed so often in a row, and what is
+    /// on no wire waits for another try. With a row on the wire there would be two of them after a new activation.
+    pub(crate) fn stuck(&self, failures: u32) -> Option<Lane> {
+        let owing = || self.queues.iter().filter(|q| q.delivered() < self.owed);
+        let mut kept = owing().filter(|q| q.fails(failures));
+        let first = kept.next()?.lane;
+        (kept.count() + 1 == owing().count()).then_some(first)
+    }
+
+    /// The answer to [`Step::Read`]; `None` if the store did not give one. Behind a gap nothing is taken.
+    pub(crate) fn read(&mut self, now: BootInstant, rows: Option<Vec<OutboxRow>>) {
+        let Some(after) = self.reading.take() else { return };
+        for (row, next) in rows.into_iter().flatten().zip(after + 1..) {
+            if row.sequence != next {
+                break;
+            }
+            for queue in &mut self.queues {
+                let counted = row.sequence <= self.inherited || queue.is_for(&row);
+                if queue.offer(&row, self.window) && counted {
+                    queue.unread = queue.unread.saturating_sub(1);
+                }
+            }
         }
+        // Whoever needed this very answer and is no further asks again, later.
+        for queue in &mut self.queues {
+            if queue.known == after && queue.wants_to_read(self.owed) {
+                queue.busy = Busy::Waiting(now + queue.backoff.fail());
+            }
+        }
+    }
+
+    /// When [`Self::tick`] is due.
+    pub(crate) fn wake(&self) -> Option<BootInstant> {
+        self.queues.iter().filter_map(Queue::wake).min()
+    }
+
+    pub(crate) fn tick(&mut self, now: BootInstant) {
+        for queue in &mut self.queues {
+            if queue.wake().is_some_and(|until| until <= now) {
+                queue.busy = Busy::No;
+            }
+        }
+    }
+
+    /// By lane, in the order of [`Lane::ALL`].
+    pub(crate) fn owed(&self) -> [Owed; Lane::ALL.len()] {
+        self.queues.each_ref().map(Queue::owed)
+    }
+}
+
+impl Queue {
+    fn new(lane: Lane, delivered: u64, sequence: u64) -> Self {
+        Self {
+            lane,
+            known: delivered,
+            rows: VecDeque::new(),
+            taken: 0,
+            unread: sequence - delivered,
+            busy: Busy::No,
+            backoff: Backoff::delivery(),
+        }
+    }
+
+    fn delivered(&self) -> u64 {
+        self.rows.front().map_or(self.known, |row| row.sequence - 1)
+    }
+
+    /// Takes the row that follows what is known, if it fits. Rows of the other lane take no place: however far one lane
+    /// is behind, the other goes on.
+    fn offer(&mut self, row: &OutboxRow, window: usize) -> bool {
+        let fits = !self.is_for(row) || self.rows.len() < window;
+        if row.sequence != self.known + 1 || !fits {
+            return false;
+        }
+        self.known = row.sequence;
+        if self.is_for(row) {
+            self.rows.push_back(row.clone());
+        }
+        true
+    }
+
+    fn is_for(&self, row: &OutboxRow) -> bool {
+        row.target.lane() == self.lane
+    }
+
+    fn owed(&self) -> Owed {
+        Owed {
+            rows: self.rows.len() as u64 + self.unread,
+            oldest: self.rows.front().map(|row| row.at),
+        }
+    }
+
+    fn send(&mut self) -> Option<OutboxRow> {
+        let row = self.rows.front().filter(|_| self.busy == Busy::No)?;
+        self.busy = Busy::Sending;
+        Some(row.clone())
+    }
+
+    fn wants_to_read(&self, owed: u64) -> bool {
+        self.busy == Busy::No && self.rows.is_empty() && self.known < owed
+    }
+
+    fn is_sending(&self, sequence: u64) -> bool {
+        self.busy == Busy::Sending && self.rows.front().is_some_and(|r| r.sequence == sequence)
+    }
+
+    fn fails(&self, failures: u32) -> bool {
+        matches!(self.busy, Busy::Waiting(_)) && !self.rows.is_empty() && self.backoff.failures() >= failures
+    }
+
+    fn sent(&mut self, now: BootInstant, delivered: bool) {
         if delivered {
-            self.rows.pop_front();
-            self.delivered = sequence;
+            self.taken = self.rows.pop_front().map_or(self.taken, |row| row.sequence);
             self.backoff.reset();
             self.busy = Busy::No;
         } else {
@@ -113,37 +284,10 @@ impl Relay {
         }
     }
 
-    /// The answer to [`Step::Read`]; `None` if the store did not give one.
-    pub(crate) fn read(&mut self, now: BootInstant, rows: Option<Vec<OutboxRow>>) {
-        if self.busy != Busy::Reading {
-            return;
-        }
-        self.busy = Busy::No;
-        let next = |rows: &[OutboxRow]| rows.first().is_some_and(|r| r.sequence == self.delivered + 1);
-        match rows {
-            Some(rows) if next(&rows) => {
-                let first = self.delivered + 1;
-                let contiguous = rows
-                    .into_iter()
-                    .zip(first..)
-                    .take_while(|(row, n)| row.sequence == *n);
-                self.rows = contiguous.map(|(row, _)| row).collect();
-            }
-            _ => self.busy = Busy::Waiting(now + self.backoff.fail()),
-        }
-    }
-
-    /// When [`Self::tick`] is due.
-    pub(crate) fn wake(&self) -> Option<BootInstant> {
+    fn wake(&self) -> Option<BootInstant> {
         match self.busy {
             Busy::Waiting(until) => Some(until),
-            _ => None,
-        }
-    }
-
-    pub(crate) fn tick(&mut self, now: BootInstant) {
-        if matches!(self.busy, Busy::Waiting(until) if until <= now) {
-            self.busy = Busy::No;
+            Busy::No | Busy::Sending => None,
         }
     }
 }

@@ -9,6 +9,8 @@
 //!   [`MARGIN_HOURS`] and before which everything was read empty; arming never uses an earlier bucket. A row that a
 //!   passed owner still inserts before it is long overdue by this owner's clock: the entity, inherited and fenced, fires
 //!   it from memory (rule 6).
+//! * Nothing is inserted before the first low water of the shard is stored: that write comes before [`Output::Ready`],
+//!   and whoever finds none knows that no owner came that far.
 
 #[cfg(test)]
 mod tests;
@@ -38,7 +40,7 @@ const RESCAN: Duration = Duration::from_secs(60);
 const CROWDED: Duration = Duration::from_secs(1);
 /// A delivered row that is still there is delivered again after that time.
 const REDELIVER: Duration = Duration::from_secs(10);
-/// The low water stays that far behind the clock.
+/// The low water stays that far behind the clock; one that was never stored begins there, see [`inherited`].
 const MARGIN_HOURS: u64 = 1;
 
 #[derive(Debug)]
@@ -139,7 +141,7 @@ impl Scan {
 
     pub(crate) fn handle(&mut self, now: Now, input: Input) -> Vec<Output> {
         match input {
-            Input::LowWater(Ok(stored)) => self.put(stored, stored.hour),
+            Input::LowWater(Ok(stored)) => self.put(stored, inherited(now, stored)),
             Input::LowWater(Err(_)) | Input::Page(Err(_)) => {
                 if let State::Scanning(_) = self.state {
                     self.state = State::Resting;
@@ -328,7 +330,7 @@ impl Scan {
         }
         self.wake = Some(next);
         // Moved only when everything before it was read empty, and never close to the clock.
-        let past = Hour(now.wall.hour().0.saturating_sub(MARGIN_HOURS));
+        let past = past(now);
         let low = pass.first.map_or(past, |first| first.min(past));
         if !full && low > self.low.hour {
             self.put(self.low, low)
@@ -336,4 +338,21 @@ impl Scan {
             vec![]
         }
     }
+}
+
+/// The hour from which a new owner reads. Where no low water was ever stored there is no row either: every owner stores
+/// one before anything is activated, hence before its first insert, and the write that follows is conditional on none
+/// being there, so an owner that stored one meanwhile is noticed. Such a shard begins close to the clock: from hour 0 on
+/// there would be half a million buckets to read. No margin is needed for that, since no insert uses a bucket before the
+/// low water, whatever the clocks of this owner and the next say; the usual one keeps the scan from moving it at once.
+fn inherited(now: Now, stored: LowWater) -> Hour {
+    if stored == LowWater::default() {
+        past(now)
+    } else {
+        stored.hour
+    }
+}
+
+fn past(now: Now) -> Hour {
+    Hour(now.wall.hour().0.saturating_sub(MARGIN_HOURS))
 }

@@ -1,11 +1,13 @@
 //! One owned shard: its open list, its timers, and the entities that must be activated (rules 6, 8, 9 and 14).
 //!
 //! Invariants: nothing is activated before the list is inherited and the low water is this owner's; every inherited
-//! entity and every crashed one of the list is activated in the background, at a bounded rate.
+//! entity and every crashed one of the list is activated in the background, at a bounded rate; so are those that left
+//! memory owing rows, once these get through.
 //!
 //! It lacks: knowledge of which entities are in memory. The driver keeps those, spawns on demand with
 //! [`Shard::must_fence`], and takes a wish to revive somebody who lives as done.
 
+mod parked;
 #[cfg(test)]
 mod tests;
 
@@ -14,10 +16,12 @@ use std::collections::{HashSet, VecDeque};
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 
+use self::parked::Parked;
 use super::Now;
 use super::backoff::Backoff;
 use super::open_list::{OpenList, Step, Wish};
 use super::scan::{self, Scan};
+use crate::entity::Lane;
 use crate::id::{EntityId, Epoch, ShardId};
 use crate::store::{Cas, DueQuery, ListEntry, ListWrite, LowWater, ShardRow, StoreError, TimerRow};
 use crate::time::{BootInstant, Hour, Timestamp};
@@ -43,10 +47,16 @@ pub(crate) enum Input {
     Unnote(EntityId),
     /// An entity inserted a timer row due then.
     Armed(Timestamp),
-    /// An entity answers from now on, or its driver gave it up for now.
+    /// An entity answers from now on.
     Activated(EntityId),
     /// An entity's actor is gone without having been told to.
     Crashed(EntityId),
+    /// An entity left memory and stays in the list: this lane does not take its rows.
+    Parked(EntityId, Lane),
+    /// A row of this lane got through, of an entity that was revived.
+    Through(EntityId, Lane),
+    /// An entity that was to be revived lives already, or cannot; or it left memory owing nothing.
+    NotRevived(EntityId),
     /// [`Shard::wake`] has come.
     Tick,
 }
@@ -91,6 +101,7 @@ pub(crate) struct Shard {
     /// Crashed entities wait a little before they are activated again.
     crashed: VecDeque<(BootInstant, EntityId)>,
     crash_backoff: Backoff,
+    parked: Parked,
 }
 
 impl Shard {
@@ -110,6 +121,7 @@ impl Shard {
             reviving: HashSet::new(),
             crashed: VecDeque::new(),
             crash_backoff: Backoff::store(),
+            parked: Parked::default(),
         };
         let mut out = vec![Output::ReadList];
         machine.scanned(vec![first], &mut out);
@@ -136,12 +148,19 @@ impl Shard {
         let list = self.list.as_ref().and_then(OpenList::wake);
         let crashed = self.crashed.front().map(|(at, _)| *at);
         let scan = self.scan.wake().filter(|_| self.may_scan());
-        [self.reread, list, scan, crashed].into_iter().flatten().min()
+        let parked = self.parked.wake().filter(|_| self.is_open());
+        let fixed = [self.reread, list, scan, crashed, parked];
+        fixed.into_iter().flatten().min()
     }
 
     /// Timers are delivered to activations, and nothing is activated before the list says what must be fenced.
     fn may_scan(&self) -> bool {
         self.list.is_some() || !self.scan_ready
+    }
+
+    /// Somebody uses the entity: its driver activates it if need be, and it is background work no more.
+    pub(crate) fn used(&mut self, entity: &EntityId) {
+        self.parked.leave(entity);
     }
 
     pub(crate) fn handle(&mut self, now: Now, input: Input) -> Vec<Output> {
@@ -160,6 +179,7 @@ impl Shard {
                 }
             }
             Input::Unnote(entity) => {
+                self.parked.leave(&entity);
                 if let Some(list) = &mut self.list {
                     listed(list.remove(entity, &mut self.rng), &mut out);
                 }
@@ -172,13 +192,24 @@ impl Shard {
                 self.reviving.remove(&entity);
             }
             Input::Crashed(entity) => self.crashed(now, entity),
+            Input::Parked(entity, lane) => {
+                self.reviving.remove(&entity);
+                if self.must_fence(&entity) {
+                    self.parked.park(now.boot, entity, lane);
+                }
+            }
+            Input::Through(entity, lane) => self.parked.through(&entity, lane),
+            Input::NotRevived(entity) => {
+                self.reviving.remove(&entity);
+                self.parked.leave(&entity);
+            }
             Input::Tick => self.tick(now, &mut out),
         }
         if self.is_open() {
             if !was_open {
                 out.push(Output::Opened);
             }
-            self.revive(&mut out);
+            self.revive(now, &mut out);
         }
         out
     }
@@ -207,6 +238,7 @@ impl Shard {
     /// Rule 6: a crashed actor in the list is activated again.
     fn crashed(&mut self, now: Now, entity: EntityId) {
         self.reviving.remove(&entity);
+        self.parked.leave(&entity);
         if self.must_fence(&entity) {
             self.crashed
                 .push_back((now.boot + self.crash_backoff.fail(), entity));
@@ -233,14 +265,16 @@ impl Shard {
         }
     }
 
-    fn revive(&mut self, out: &mut Vec<Output>) {
-        while self.reviving.len() < REVIVALS {
-            let Some(entity) = self.waiting.pop_front() else {
-                return;
-            };
+    fn revive(&mut self, now: Now, out: &mut Vec<Output>) {
+        while self.reviving.len() < REVIVALS
+            && let Some(entity) = self.waiting.pop_front()
+        {
             if self.must_fence(&entity) && self.reviving.insert(entity.clone()) {
                 out.push(Output::Revive(entity));
             }
+        }
+        while let Some(entity) = self.parked.next(now.boot) {
+            out.push(Output::Revive(entity));
         }
     }
 

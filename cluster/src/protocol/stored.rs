@@ -1,4 +1,5 @@
-//! The blob of an entity's row: state, request memory and sequences per source, versioned as a whole.
+//! The blob of an entity's row: state, request memory, sequences per source and how far one lane of the outbox came,
+//! versioned as a whole.
 //!
 //! Invariants: what is remembered is committed with the state that it belongs to; nothing is evicted early (rule 12):
 //! where the memory is full the command is refused.
@@ -23,6 +24,9 @@ pub(crate) const REQUEST_BYTES: usize = 32 * 1024;
 /// Sources whose sequences are kept. None is ever forgotten: that its rows cannot come again is known only where its
 /// `published` is (rule 11).
 pub(crate) const SOURCES: usize = 256;
+/// What all of that comes to at most, encoded, in bytes: the state, the answers (the last of which may double them) and
+/// the sources with their names.
+pub(crate) const BLOB_BYTES: usize = 256 * 1024;
 /// The version of this envelope.
 const ENVELOPE: u16 = 1;
 
@@ -35,6 +39,10 @@ pub(crate) struct Memory<E: Entity> {
     request_bytes: usize,
     /// The highest sequence carried out, by `kind/key` of its source.
     sources: BTreeMap<String, u64>,
+    /// Rows of [`Lane::Inside`](crate::entity::Lane) up to here were delivered before this was committed. `published`
+    /// waits for the event log, however long that is away; without this a new activation would repeat all that entities
+    /// and read tables got meanwhile.
+    pub(crate) inside: u64,
 }
 
 impl<E: Entity> Clone for Memory<E> {
@@ -44,6 +52,7 @@ impl<E: Entity> Clone for Memory<E> {
             requests: self.requests.clone(),
             request_bytes: self.request_bytes,
             sources: self.sources.clone(),
+            inside: self.inside,
         }
     }
 }
@@ -55,6 +64,7 @@ impl<E: Entity> Default for Memory<E> {
             requests: BTreeMap::new(),
             request_bytes: 0,
             sources: BTreeMap::new(),
+            inside: 0,
         }
     }
 }
@@ -74,6 +84,9 @@ struct Blob {
     state: Vec<u8>,
     requests: Vec<(RequestId, Remembered)>,
     sources: BTreeMap<String, u64>,
+    /// Missing where there was one lane for all rows.
+    #[serde(default)]
+    inside: u64,
 }
 
 impl<E: Entity> Memory<E> {
@@ -92,6 +105,7 @@ impl<E: Entity> Memory<E> {
             requests: blob.requests.into_iter().collect(),
             request_bytes,
             sources: blob.sources,
+            inside: blob.inside,
         })
     }
 
@@ -107,6 +121,7 @@ impl<E: Entity> Memory<E> {
             state,
             requests: self.requests.iter().map(|(id, r)| (*id, r.clone())).collect(),
             sources: self.sources.clone(),
+            inside: self.inside,
         };
         Some(wire::encode(&blob).into())
     }

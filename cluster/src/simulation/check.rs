@@ -22,7 +22,7 @@ pub(super) enum Violation {
     LostUpdate(String),
     /// A command was acknowledged and is not in the chain.
     AcknowledgedAndLost(String),
-    /// The consumer dropped a row that it had never processed.
+    /// A consumer dropped a row that it had never processed.
     Skipped(String),
     /// An epoch of a shard was run a second time: one open list for two owners.
     EpochTwice(String),

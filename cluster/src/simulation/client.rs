@@ -42,6 +42,18 @@ pub(super) fn draw(rng: &mut StdRng, entities: &[EntityId], until: Ms) -> Vec<Cl
     clients(rng, count, entities, until, command)
 }
 
+/// Many payments: what is meant for other entities must not wait for the broker.
+pub(super) fn draw_for_outages(rng: &mut StdRng, entities: &[EntityId], until: Ms) -> Vec<Client> {
+    let count = rng.random_range(15..30);
+    let command = |rng: &mut StdRng, id, entity: &EntityId| {
+        let arm_ms = rng.random_bool(0.3).then(|| rng.random_range(500..60_000));
+        let other = &entities[rng.random_range(0..entities.len())];
+        let pay = (rng.random_bool(0.7) && other != entity).then(|| other.key.to_string());
+        Command::Add { id, arm_ms, pay }
+    };
+    clients(rng, count, entities, until, command)
+}
+
 /// Many commands: what an entity has in memory is soon old, some activations only read, and most timers are due by
 /// the clock of somebody who wakes up.
 pub(super) fn draw_for_zombies(rng: &mut StdRng, entities: &[EntityId], until: Ms) -> Vec<Client> {

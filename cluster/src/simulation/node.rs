@@ -40,6 +40,8 @@ const LIMITS: Limits = Limits {
     queue: 64,
     urgent: Duration::from_millis(300),
     passivate: Duration::from_secs(5),
+    // Small, so that rows are read again and again.
+    window: 3,
 };
 /// How long a drain may take.
 const DRAIN: Ms = 20_000;
@@ -363,6 +365,9 @@ impl Node {
                 sequence,
                 delivered,
             } => {
+                if delivered {
+                    world.store.delivered(&key.id, sequence);
+                }
                 self.feed_entity(key, activation::Input::Sent { sequence, delivered }, world);
             }
             Task::Tick(Tick::Lease) => self.feed_lease(lease::Input::Tick, world),

@@ -14,6 +14,10 @@ pub(super) enum Shortcut {
     RemovedRows,
     /// The next row of an outbox goes to the producer while one is with it.
     TwoOnTheWire,
+    /// The next row for an entity or a table goes while one is on its way.
+    TwoInside,
+    /// `published` follows the lane that is ahead.
+    PublishedByFasterLane,
     /// The epoch of a timer row is not looked at.
     DeletesUnknownTimers,
     /// A hold that ended and came back counts as one hold, and shard rows are not compared.

@@ -1,10 +1,12 @@
 //! The one store of a world: the memory store's content, its history, and the shortcuts that a store can take.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::check::{History, Violation};
 use super::shortcut::Shortcut;
 use super::toy::{State, Toy};
+use crate::entity::Lane;
 use crate::id::{EntityId, NodeId, ShardId};
 use crate::protocol::stored::Memory;
 use crate::store::{
@@ -82,6 +84,8 @@ pub(super) struct Store {
     pub(super) content: Content,
     pub(super) history: History,
     pub(super) shortcut: Option<Shortcut>,
+    /// The last row for an entity or a table that was delivered.
+    pub(super) inside: HashMap<EntityId, u64>,
 }
 
 impl Op {
@@ -161,7 +165,22 @@ impl Store {
         }
     }
 
+    /// A row is known to be delivered.
+    pub(super) fn delivered(&mut self, id: &EntityId, sequence: u64) {
+        let row = self.history.rows.get(&(id.clone(), sequence));
+        if row.is_some_and(|row| row.target.lane() == Lane::Inside) {
+            let last = self.inside.entry(id.clone()).or_default();
+            *last = (*last).max(sequence);
+        }
+    }
+
     fn write(&mut self, write: &EntityWrite) -> Cas<Option<Head>> {
+        let mut write = write.clone();
+        if self.shortcut == Some(Shortcut::PublishedByFasterLane) {
+            let ahead = self.inside.get(&write.id).copied().unwrap_or_default();
+            write.published = write.published.max(ahead.min(write.sequence));
+        }
+        let write = &write;
         let old = self.content.rows.get(&write.id).cloned();
         let answer = self.content.write(write);
         if answer == Cas::Applied {

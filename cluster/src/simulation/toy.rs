@@ -68,6 +68,9 @@ impl Entity for Toy {
         Ok(match command {
             Command::Add { id, arm_ms, pay } => {
                 let mut decision = reply.event(Event::Added(id)).send(Outgoing::topic("toys", &id));
+                if id % 2 == 0 {
+                    decision = decision.send(Outgoing::table("toys", &id));
+                }
                 if let Some(ms) = arm_ms {
                     let timer = Timer {
                         name: id.to_string(),

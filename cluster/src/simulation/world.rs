@@ -63,6 +63,10 @@ pub(super) enum Event {
     Restart(usize),
     /// An owner falls asleep at one of its next steps.
     Doze,
+    /// The broker leaves, or comes back.
+    Broker {
+        away: bool,
+    },
     /// A node's line is that from now on.
     Line(usize, Line),
     Calm,
@@ -77,6 +81,7 @@ pub(super) struct World {
     /// Pauses are not seen by a node's own boot clock.
     pub(super) frozen: bool,
     pub(super) faults: bool,
+    pub(super) broker_away: bool,
     pub(super) profile: Profile,
     pub(super) shards: Vec<ShardId>,
     events: BinaryHeap<Reverse<(Time, u64)>>,
@@ -97,19 +102,19 @@ impl World {
         let entities = entities(profile);
         let mut shards: Vec<ShardId> = entities.iter().map(EntityId::shard).collect();
         shards.dedup();
-        let count = if profile == Profile::Mixed {
-            rng.random_range(2..=3)
-        } else {
-            2
+        let count = match profile {
+            Profile::Mixed | Profile::Outages => rng.random_range(2..=3),
+            Profile::Leases | Profile::Claims | Profile::Zombies => 2,
         };
         let frozen = match profile {
-            Profile::Mixed => rng.random_bool(0.4),
+            Profile::Mixed | Profile::Outages => rng.random_bool(0.4),
             Profile::Leases | Profile::Claims => false,
             Profile::Zombies => true,
         };
         let clients = match profile {
             Profile::Leases | Profile::Claims => vec![],
             Profile::Mixed => client::draw(&mut rng, &entities, FAULTS),
+            Profile::Outages => client::draw_for_outages(&mut rng, &entities, FAULTS),
             Profile::Zombies => client::draw_for_zombies(&mut rng, &entities, FAULTS),
         };
         let nodes: Vec<Node> = (0..count)
@@ -126,6 +131,7 @@ impl World {
             report: Report::default(),
             frozen,
             faults: true,
+            broker_away: false,
             profile,
             shards,
             events: BinaryHeap::new(),
@@ -183,6 +189,7 @@ impl World {
         }
         let content = std::mem::take(&mut self.store.content);
         self.store.history.settled(&content, &self.consumer.processed);
+        self.report.overtook = self.consumer.overtook;
         self.report.rows = self.store.history.rows.len() as u64;
     }
 
@@ -229,6 +236,10 @@ impl World {
             Event::Doze => {
                 let owner = (0..self.nodes.len()).find(|n| self.serves_awake(*n, self.shards[0]));
                 self.with(owner.unwrap_or(0), |node, world| node.tire(world));
+            }
+            Event::Broker { away } => {
+                self.note(|| format!("the broker is away: {away}"));
+                self.broker_away = away;
             }
             Event::Line(node, line) => self.lines[node] = line,
             Event::Calm => self.note(|| "calm".to_owned()),

@@ -34,6 +34,10 @@ impl Event {
 #[async_trait]
 pub trait EventLog: Send + Sync + 'static {
     /// Appends and waits until the log holds it durably.
+    ///
+    /// [`StoreError::Rejected`] says that this event will never be taken as it is. It is not skipped: what follows in its
+    /// lane would be dropped, were it taken later. It is tried now and then, counted and logged, and holds nobody but the
+    /// topics of its own entity.
     async fn append(&self, topic: &str, event: &Event) -> Result<(), StoreError>;
 }
 

@@ -38,7 +38,8 @@ pub struct TimerRow {
 pub struct DueQuery {
     /// Of which shard.
     pub shard: ShardId,
-    /// The first bucket.
+    /// The first bucket. A few hours before the last one, or as many as the shard was without an owner: bucket by bucket
+    /// is a fair way to read.
     pub from: Hour,
     /// The last bucket, included.
     pub to: Hour,
@@ -55,7 +56,7 @@ pub struct DueQuery {
 pub struct LowWater {
     /// The writer's.
     pub epoch: Epoch,
-    /// The first hour that may hold rows; 0 where nothing was ever stored.
+    /// The first hour that may hold rows; 0, in epoch 0, where nothing was ever stored: then there are no rows at all.
     pub hour: Hour,
 }
 

@@ -25,12 +25,16 @@ pub(crate) enum Mode {
     Panicking,
     /// Writes to entities never answer and do nothing; everything else is up.
     Stuck,
+    /// The event log does not take what comes from `rejected`.
+    Picky,
 }
 
 #[derive(Clone)]
 pub(crate) struct Gate {
     memory: Memory,
     mode: Arc<AtomicU8>,
+    /// Of the event log, beside the other.
+    events: Arc<AtomicU8>,
     writes: Arc<AtomicUsize>,
 }
 
@@ -39,12 +43,18 @@ impl Gate {
         Self {
             memory,
             mode: Arc::default(),
+            events: Arc::default(),
             writes: Arc::default(),
         }
     }
 
     pub(crate) fn set(&self, mode: Mode) {
         self.mode.store(mode as u8, Ordering::SeqCst);
+    }
+
+    /// The event log alone.
+    pub(crate) fn set_events(&self, mode: Mode) {
+        self.events.store(mode as u8, Ordering::SeqCst);
     }
 
     /// Conditional writes to entities so far, repeats included.
@@ -64,16 +74,23 @@ impl Gate {
     }
 
     async fn pass<T>(&self, call: impl Future<Output = Result<T, StoreError>>) -> Result<T, StoreError> {
-        match self.mode.load(Ordering::SeqCst) {
-            m if m == Mode::Down as u8 => Err(StoreError::Unavailable("the gate is shut".to_owned())),
-            m if m == Mode::Silent as u8 => std::future::pending().await,
-            m if m == Mode::Mute as u8 => {
-                call.await?;
-                Err(StoreError::Unknown("the gate is mute".to_owned()))
-            }
-            m if m == Mode::Panicking as u8 => panic!("as the gate was told"),
-            _ => call.await,
+        through(&self.mode, call).await
+    }
+}
+
+async fn through<T>(
+    mode: &AtomicU8,
+    call: impl Future<Output = Result<T, StoreError>>,
+) -> Result<T, StoreError> {
+    match mode.load(Ordering::SeqCst) {
+        m if m == Mode::Down as u8 => Err(StoreError::Unavailable("the gate is shut".to_owned())),
+        m if m == Mode::Silent as u8 => std::future::pending().await,
+        m if m == Mode::Mute as u8 => {
+            call.await?;
+            Err(StoreError::Unknown("the gate is mute".to_owned()))
         }
+        m if m == Mode::Panicking as u8 => panic!("as the gate was told"),
+        _ => call.await,
     }
 }
 
@@ -158,7 +175,11 @@ impl TimerStore for Gate {
 #[async_trait]
 impl EventLog for Gate {
     async fn append(&self, topic: &str, event: &Event) -> Result<(), StoreError> {
-        self.pass(self.memory.append(topic, event)).await
+        if self.events.load(Ordering::SeqCst) == Mode::Picky as u8 && *event.source.key == *"rejected" {
+            return Err(StoreError::Rejected("the gate is picky".to_owned()));
+        }
+        let append = through(&self.events, self.memory.append(topic, event));
+        self.pass(append).await
     }
 }
 

@@ -6,4 +6,5 @@ mod toy;
 mod bounds;
 mod commands;
 mod faults;
+mod outage;
 mod ownership;

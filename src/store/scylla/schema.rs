@@ -262,7 +262,11 @@ struct Lock<'s> {
 impl<'s> Lock<'s> {
     async fn take(config: &'s Config, session: &'s Session) -> Result<Self, OpenError> {
         let owner: Arc<str> = format!("{:032x}", rand::random::<u128>()).into();
-        let lock = Self { config, session, owner };
+        let lock = Self {
+            config,
+            session,
+            owner,
+        };
         let take =
             format!("INSERT INTO @schema_lock (only, owner) VALUES (0, ?) IF NOT EXISTS USING TTL {LOCK_S}");
         let until = Instant::now() + LOCK_WAIT;

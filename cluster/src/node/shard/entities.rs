@@ -30,16 +30,25 @@ impl Child {
 }
 
 impl State {
-    /// The entity's actor, spawned if need be; none for a kind that nobody registered.
-    pub(super) async fn child(&mut self, myself: &ActorRef<Msg>, id: &EntityId) -> Option<&mut Child> {
+    /// The entity's actor, spawned if need be, for somebody or for what it owes; none for a kind that nobody registered.
+    pub(super) async fn child(
+        &mut self,
+        myself: &ActorRef<Msg>,
+        id: &EntityId,
+        background: bool,
+    ) -> Option<&mut Child> {
         if !self.entities.contains(id) {
             let kind = self.shared.kinds.get(&id.kind)?.clone();
+            let parked = self.parked.remove(id);
+            let account = parked.unwrap_or_else(|| self.shared.metrics.backlog.account());
             let arguments = Arguments {
+                account,
                 shared: self.shared.clone(),
                 id: id.clone(),
                 epoch: self.epoch,
                 generation: self.generation,
                 fence: self.machine.must_fence(id),
+                background,
                 low_water: self.low_water.clone(),
                 shard: myself.clone(),
             };

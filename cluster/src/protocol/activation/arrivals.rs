@@ -19,6 +19,7 @@ const FIRE_AGAIN: Duration = Duration::from_secs(5);
 impl<E: Entity> Activation<E> {
     pub(super) fn ask(&mut self, now: Now, ask: Ask<E>, out: &mut Vec<Output<E>>) {
         self.used = now.boot;
+        self.unasked = false;
         let ticket = ask.ticket;
         let refused = match self.phase {
             Phase::Corrupt => Some(Outcome::Corrupt),
@@ -56,6 +57,7 @@ impl<E: Entity> Activation<E> {
 
     pub(super) fn timer(&mut self, now: Now, row: TimerRow) {
         self.used = now.boot;
+        self.unasked = false;
         if self.phase == Phase::Corrupt {
             return;
         }

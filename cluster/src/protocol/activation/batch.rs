@@ -8,18 +8,28 @@ use rand::rngs::StdRng;
 use super::{Activation, Ask, BATCH, Item, Origin, Output, Ticket};
 use crate::call::Trace;
 use crate::entity::{
-    Context, Decision, Entity, MESSAGE_BYTES, Phase, ROWS_PER_DECISION, Source, TIMERS_PER_STATE, Timer,
+    Context, DECISION_BYTES, Decision, Entity, Lane, MESSAGE_BYTES, Outgoing, PAYLOAD_BYTES, Phase,
+    ROWS_PER_DECISION, Source, TIMERS_PER_STATE, Timer,
 };
 use crate::id::{NAME_BYTES, RequestId};
 use crate::protocol::Now;
 use crate::protocol::outcome::{Outcome, RETRY_AFTER};
-use crate::protocol::stored::{Memory, REQUEST_BYTES};
+use crate::protocol::stored::{BLOB_BYTES, Memory, REQUEST_BYTES};
 use crate::store::{OutboxRow, TimerKey};
 use crate::time::{BootInstant, Hour};
 use crate::wire;
 
-/// Outbox rows in one commit.
+/// Outbox rows in one commit; behind so many no further command is decided.
 const ROWS_PER_BATCH: usize = 1024;
+/// Bytes of outbox rows behind which no further command is decided.
+const BATCH_BYTES: usize = 1024 * 1024;
+/// A commit, its blob and its outbox rows together, in bytes. A wide-column store applies it as one mutation of one
+/// partition, of which Cassandra and Scylla take 16 MiB, and warn and fail far below that as a batch.
+const COMMIT_BYTES: usize = 2 * 1024 * 1024;
+/// What an outbox row takes beside its payload: its target, times, trace and columns.
+const ROW_BYTES: usize = 512;
+/// The last decision of a batch fits always, and so does the blob beside it.
+const _: () = assert!(BATCH_BYTES + DECISION_BYTES + BLOB_BYTES <= COMMIT_BYTES);
 /// Rows that an entity may owe while their targets are away; beyond, commands that send get `Overloaded`.
 const OWED: u64 = 100_000;
 
@@ -27,6 +37,8 @@ const OWED: u64 = 100_000;
 pub(super) struct Batch<E: Entity> {
     pub(super) working: Memory<E>,
     pub(super) rows: Vec<OutboxRow>,
+    /// Of those rows.
+    row_bytes: usize,
     pub(super) rights: Vec<E::Effect>,
     pub(super) live: Vec<E::Effect>,
     pub(super) answers: Vec<(Ticket, Outcome)>,
@@ -58,6 +70,7 @@ impl<E: Entity> Activation<E> {
         let mut batch = Batch {
             working,
             rows: vec![],
+            row_bytes: 0,
             rights: vec![],
             live: vec![],
             answers: vec![],
@@ -67,7 +80,7 @@ impl<E: Entity> Activation<E> {
             touched: false,
         };
         for _ in 0..self.batch_limit {
-            if batch.rows.len() >= ROWS_PER_BATCH {
+            if batch.rows.len() >= ROWS_PER_BATCH || batch.row_bytes >= BATCH_BYTES {
                 break;
             }
             let Some(item) = self.queue.pop_front() else { break };
@@ -79,8 +92,12 @@ impl<E: Entity> Activation<E> {
         if !batch.dirty {
             return self.settle_clean(&mut batch, out);
         }
+        batch.working.inside = self.relay.delivered_in(Lane::Inside);
         match batch.working.encode() {
-            Some(blob) if timers_fit(&E::timers(&batch.working.state)) => {
+            Some(blob)
+                if blob.len() + batch.row_bytes <= COMMIT_BYTES
+                    && timers_fit(&E::timers(&batch.working.state)) =>
+            {
                 self.batch_limit = BATCH;
                 self.commit(now, low_water, batch, blob, out);
             }
@@ -263,6 +280,7 @@ impl<E: Entity> Activation<E> {
             E::fold(&mut batch.working.state, event);
         }
         for (sequence, row) in (cx.next_sequence..).zip(decision.outbox) {
+            batch.row_bytes += bytes(&row);
             let (target, payload, trace) = (row.target, row.payload, question.trace.clone());
             batch.rows.push(OutboxRow {
                 sequence,
@@ -283,7 +301,8 @@ impl<E: Entity> Activation<E> {
 
     /// Bounds of one decision; over them nothing of it is done.
     fn check(&self, decision: &Decision<E>, reply: &[u8], batch: &Batch<E>) -> Result<(), Outcome> {
-        let large = decision.outbox.iter().any(|r| r.payload.len() > MESSAGE_BYTES);
+        let large = decision.outbox.iter().any(|r| r.payload.len() > PAYLOAD_BYTES)
+            || decision.outbox.iter().map(bytes).sum::<usize>() > DECISION_BYTES;
         if large || reply.len() > MESSAGE_BYTES || decision.outbox.len() > ROWS_PER_DECISION {
             return Err(Outcome::TooLarge);
         }
@@ -301,6 +320,10 @@ impl<E: Entity> Activation<E> {
             batch.dirty = true;
         }
     }
+}
+
+fn bytes(row: &Outgoing) -> usize {
+    ROW_BYTES + row.payload.len()
 }
 
 /// Whether their rows' keys stay within bounds.

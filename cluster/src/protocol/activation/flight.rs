@@ -2,18 +2,22 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::time::Duration;
 
 use rand::RngCore;
 
 use super::batch::Batch;
 use super::{Activation, Item, Origin, Output, Phase};
-use crate::entity::{Entity, Timer};
+use crate::entity::{Entity, Lane, Timer};
 use crate::id::WriteId;
 use crate::protocol::Now;
 use crate::protocol::open_list::Wish;
 use crate::protocol::outcome::Outcome;
 use crate::store::{Cas, EntityWrite, Head, StoreError, TimerKey, TimerRow};
 use crate::time::{BootInstant, Hour};
+
+/// Delivered rows wait that long for a commit that carries the move of `published`; then it is written alone.
+const PUBLISH_AFTER: Duration = Duration::from_millis(50);
 
 /// A write on its way, with what follows when it is confirmed.
 pub(super) struct Flight<E: Entity> {
@@ -34,6 +38,8 @@ enum Goal<E: Entity> {
     Commit(Box<Commit<E>>),
     /// Rule 11: `published` moves by the actor's own conditional write.
     Publish,
+    /// What is delivered and not published, before it leaves memory.
+    WriteDown,
 }
 
 struct Commit<E: Entity> {
@@ -58,12 +64,28 @@ impl<E: Entity> Activation<E> {
         self.launch(now, write, Goal::Fence, out);
     }
 
+    /// A row was delivered; or rows that were read proved to be the other lane's, which delivered them long ago.
+    pub(super) fn publish_soon(&mut self, now: Now) {
+        if self.relay.delivered() > self.published {
+            self.publish_at.get_or_insert(now.boot + PUBLISH_AFTER);
+        }
+    }
+
     pub(super) fn publish(&mut self, now: Now, out: &mut Vec<Output<E>>) {
         self.publish_at = None;
         if self.relay.delivered() > self.published {
             let write = self.write(None, vec![]);
             self.launch(now, write, Goal::Publish, out);
         }
+    }
+
+    /// How far the inside lane is, so that nobody repeats it whenever this entity is brought back. Should the write fail,
+    /// they do.
+    pub(super) fn write_down(&mut self, now: Now, out: &mut Vec<Output<E>>) {
+        self.memory.inside = self.relay.delivered_in(Lane::Inside);
+        let blob = self.memory.encode();
+        let write = self.write(blob, vec![]);
+        self.launch(now, write, Goal::WriteDown, out);
     }
 
     pub(super) fn commit(
@@ -270,7 +292,10 @@ impl<E: Entity> Activation<E> {
         let Some(flight) = self.flight.take() else { return };
         self.backoff.reset();
         self.retry = None;
-        self.used = now.boot;
+        // An entity that leaves for want of a use is not used by that.
+        if !matches!(flight.goal, Goal::WriteDown) {
+            self.used = now.boot;
+        }
         self.head = Some(flight.write.next);
         self.sequence = flight.write.sequence;
         self.published = flight.write.published;
@@ -279,7 +304,7 @@ impl<E: Entity> Activation<E> {
         }
         match flight.goal {
             Goal::Fence => self.activate(out),
-            Goal::Publish => {}
+            Goal::Publish | Goal::WriteDown => {}
             Goal::Commit(commit) => {
                 out.push(Output::Committed {
                     commands: commit.batch.answers.len(),
@@ -340,7 +365,7 @@ impl<E: Entity> Activation<E> {
         let Some(flight) = self.flight.take() else { return };
         let again = now.boot + self.backoff.fail();
         match flight.goal {
-            Goal::Fence => {}
+            Goal::Fence | Goal::WriteDown => {}
             Goal::Publish => self.publish_at = Some(again),
             Goal::Commit(commit) => {
                 self.retry = Some(again);

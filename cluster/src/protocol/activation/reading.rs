@@ -1,7 +1,7 @@
 //! From the row to an activation that answers, and the end of one (rule 5).
 
 use super::{Activation, Origin, Output, Phase};
-use crate::entity::Entity;
+use crate::entity::{Entity, Lane};
 use crate::protocol::Now;
 use crate::protocol::outcome::Outcome;
 use crate::protocol::relay::Relay;
@@ -54,7 +54,9 @@ impl<E: Entity> Activation<E> {
         self.phase = Phase::Active;
         // Fenced because the list names it: it leaves the list like one that was noted for a commit (rule 9).
         self.noted = self.who.fence;
-        self.relay = Relay::new(self.published, self.sequence);
+        self.relay = Relay::new(self.published, self.sequence)
+            .within(self.limits.window)
+            .ahead(Lane::Inside, self.memory.inside);
         out.push(Output::Activated);
     }
 

@@ -4,5 +4,7 @@ mod commit;
 mod desk;
 mod fence;
 mod memory;
+mod parking;
 mod queue;
+mod size;
 mod timers;

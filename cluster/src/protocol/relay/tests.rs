@@ -2,9 +2,12 @@
 
 use std::time::Duration;
 
+use proptest::prelude::*;
+
 use super::*;
 use crate::call::Trace;
 use crate::entity::Target;
+use crate::id::EntityId;
 use crate::time::Timestamp;
 
 fn at(ms: u64) -> BootInstant {
@@ -20,6 +23,10 @@ fn rows(sequences: impl IntoIterator<Item = u64>) -> Vec<OutboxRow> {
         trace: Trace::default(),
     };
     sequences.into_iter().map(row).collect()
+}
+
+fn read(after: u64) -> Step {
+    Step::Read { after, limit: WINDOW }
 }
 
 fn next(relay: &mut Relay) -> u64 {
@@ -86,7 +93,7 @@ fn what_is_beyond_the_window_is_read() {
         relay.sent(at(0), sequence, true);
     }
     let after = WINDOW as u64;
-    assert_eq!(relay.next(), Some(Step::Read { after }));
+    assert_eq!(relay.next(), Some(read(after)));
     // A commit meanwhile.
     relay.push(&rows([all + 1]));
     relay.read(at(0), Some(rows(after + 1..=all + 1)));
@@ -102,7 +109,7 @@ fn what_is_beyond_the_window_is_read() {
 fn a_gap_is_waited_for() {
     let mut relay = Relay::new(4, 7);
     for answer in [None, Some(vec![]), Some(rows([6, 7]))] {
-        assert_eq!(relay.next(), Some(Step::Read { after: 4 }));
+        assert_eq!(relay.next(), Some(read(4)));
         relay.read(at(0), answer);
         assert_eq!(relay.next(), None);
         relay.tick(relay.wake().unwrap());
@@ -111,5 +118,193 @@ fn a_gap_is_waited_for() {
     relay.read(at(0), Some(rows([5, 7])));
     assert_eq!(next(&mut relay), 5);
     relay.sent(at(0), 5, true);
-    assert_eq!(relay.next(), Some(Step::Read { after: 5 }), "the rest again");
+    assert_eq!(relay.next(), Some(read(5)), "the rest again");
+}
+
+/// Rows from 1 on, `t` for a topic, `e` for an entity, `r` for a read table.
+fn mixed(targets: &str) -> Vec<OutboxRow> {
+    let mut all = rows(1..=targets.len() as u64);
+    for (row, letter) in all.iter_mut().zip(targets.chars()) {
+        row.target = match letter {
+            't' => Target::Topic("t".to_owned()),
+            'e' => Target::Entity(EntityId::new("toy", "e")),
+            _ => Target::Table("r".to_owned()),
+        };
+    }
+    all
+}
+
+/// Rule 10 for each lane: the broker is away, and what is meant for entities and tables goes on.
+#[test]
+fn a_lane_that_waits_holds_only_itself() {
+    let mut relay = Relay::new(0, 0);
+    relay.push(&mixed("tetr"));
+    assert_eq!((next(&mut relay), next(&mut relay)), (1, 2));
+    assert_eq!(relay.next(), None, "one of each lane is on the wire");
+    relay.sent(at(0), 1, false);
+    relay.sent(at(0), 2, true);
+    assert_eq!(next(&mut relay), 4);
+    relay.sent(at(0), 4, true);
+    assert_eq!(relay.next(), None);
+    assert_eq!((relay.delivered(), relay.delivered_in(Lane::Inside)), (0, 4));
+
+    relay.tick(relay.wake().unwrap());
+    assert_eq!(next(&mut relay), 1);
+    relay.sent(at(100), 1, true);
+    assert_eq!(
+        relay.delivered(),
+        2,
+        "rule 11: a row of the other lane is between"
+    );
+    assert_eq!(next(&mut relay), 3);
+    relay.sent(at(100), 3, true);
+    assert!(relay.is_empty() && relay.next().is_none());
+}
+
+/// A new activation repeats what `published` does not say, in order, unless the last commit knew better.
+#[test]
+fn a_lane_begins_where_it_is_known_to_be() {
+    let all = mixed("teee");
+    let mut relay = Relay::new(0, 4);
+    assert_eq!(relay.next(), Some(read(0)));
+    relay.read(at(0), Some(all.clone()));
+    assert_eq!((next(&mut relay), next(&mut relay)), (1, 2));
+
+    let mut relay = Relay::new(0, 4).ahead(Lane::Inside, 3);
+    assert_eq!(relay.next(), Some(read(0)), "who is behind reads");
+    relay.read(at(0), Some(all));
+    assert_eq!((next(&mut relay), next(&mut relay)), (1, 4), "both take from it");
+    assert_eq!((relay.delivered(), relay.delivered_in(Lane::Inside)), (0, 3));
+}
+
+/// Drives a relay over stored rows: each step a row is delivered, fails, or the time passes.
+struct Road {
+    relay: Relay,
+    stored: Vec<OutboxRow>,
+    wire: Vec<u64>,
+    arrived: [Vec<u64>; 2],
+    now: BootInstant,
+}
+
+impl Road {
+    fn over(stored: Vec<OutboxRow>) -> Self {
+        Self {
+            relay: Relay::new(0, 0),
+            stored,
+            wire: vec![],
+            arrived: [vec![], vec![]],
+            now: at(0),
+        }
+    }
+
+    fn lane(&self, sequence: u64) -> Lane {
+        self.stored[usize::try_from(sequence - 1).unwrap()].target.lane()
+    }
+
+    /// Executes what the relay wants; reads are answered at once.
+    fn go(&mut self) {
+        while let Some(step) = self.relay.next() {
+            match step {
+                Step::Send(row) => self.wire.push(row.sequence),
+                Step::Read { after, .. } => {
+                    let after = usize::try_from(after).unwrap();
+                    let end = usize::try_from(self.relay.owed).unwrap().min(after + WINDOW);
+                    let page = self.stored[after..end].to_vec();
+                    self.relay.read(self.now, Some(page));
+                }
+            }
+        }
+        let held: usize = self.relay.queues.iter().map(|q| q.rows.len()).sum();
+        assert!(held <= 2 * WINDOW, "{held} rows in memory");
+        let lanes: Vec<_> = self.wire.iter().map(|n| self.lane(*n)).collect();
+        assert!(lanes.len() < 2 || (lanes.len() == 2 && lanes[0] != lanes[1]));
+    }
+
+    /// What is on the wire is decided, if its lane works.
+    fn decide(&mut self, works: impl Fn(Lane) -> bool) {
+        for sequence in std::mem::take(&mut self.wire) {
+            let lane = self.lane(sequence);
+            // A row of unknown outcome may have arrived.
+            self.arrived[lane as usize].push(sequence);
+            self.relay.sent(self.now, sequence, works(lane));
+        }
+        // Rule 11: nothing that is not delivered counts as such.
+        let missing = self.stored.iter().find(|row| {
+            let in_lane = self.relay.delivered_in(row.target.lane());
+            row.sequence > in_lane
+        });
+        let delivered = self.relay.delivered();
+        for (lane, owed) in Lane::ALL.into_iter().zip(self.relay.owed()) {
+            let in_lane = self.relay.delivered_in(lane);
+            let committed = self.stored.iter().filter(|row| row.sequence <= self.relay.owed);
+            let rows = committed.filter(|row| row.target.lane() == lane && row.sequence > in_lane);
+            assert_eq!(owed.rows, rows.count() as u64);
+        }
+        assert!(missing.is_none_or(|row| delivered < row.sequence));
+    }
+
+    fn pass(&mut self) {
+        if let Some(wake) = self.relay.wake() {
+            self.now = wake;
+            self.relay.tick(wake);
+        }
+    }
+}
+
+/// However far a lane is behind, the other goes on to the end, with a bounded number of rows in memory.
+#[test]
+fn a_lane_far_ahead_reads_beyond_the_others_backlog() {
+    let count = 8 * WINDOW;
+    for pattern in ["te", "ttttttttte", "eeeeeeet"] {
+        for slow in Lane::ALL {
+            let targets: String = pattern.chars().cycle().take(count).collect();
+            let mut road = Road::over(mixed(&targets));
+            let all = road.stored.clone();
+            road.relay.push(&all);
+            for _ in 0..count {
+                road.go();
+                road.decide(|lane| lane != slow);
+            }
+            let fast = Lane::ALL.into_iter().find(|lane| *lane != slow).unwrap();
+            assert_eq!(road.relay.delivered_in(fast), count as u64);
+            let first = all.iter().find(|row| row.target.lane() == slow);
+            assert_eq!(road.relay.delivered(), first.map_or(0, |row| row.sequence - 1));
+            for _ in 0..2 * count {
+                road.pass();
+                road.go();
+                road.decide(|_| true);
+            }
+            assert!(road.relay.is_empty(), "{pattern}, {slow:?} is back");
+        }
+    }
+}
+
+proptest! {
+    /// Whatever fails in whichever lane: a receiver sees each row, and none before an earlier one of its lane.
+    #[test]
+    fn each_lane_arrives_whole_and_in_order(
+        targets in "[ter]{1,600}",
+        at_once in 1_usize..40,
+        works in prop::collection::vec(any::<(bool, bool)>(), 1..50),
+    ) {
+        let mut road = Road::over(mixed(&targets));
+        let mut commits = road.stored.clone().into_iter().peekable();
+        let mut turn = 0;
+        while commits.peek().is_some() || !road.relay.is_empty() {
+            let commit: Vec<_> = commits.by_ref().take(at_once).collect();
+            road.relay.push(&commit);
+            road.go();
+            let (topics, inside) = works.get(turn).copied().unwrap_or((true, true));
+            road.decide(|lane| if lane == Lane::Topics { topics } else { inside });
+            road.pass();
+            turn += 1;
+        }
+        for lane in Lane::ALL {
+            let mut arrived = std::mem::take(&mut road.arrived[lane as usize]);
+            prop_assert!(arrived.is_sorted(), "{arrived:?}");
+            arrived.dedup();
+            let meant = road.stored.iter().filter(|row| row.target.lane() == lane);
+            prop_assert_eq!(arrived, meant.map(|row| row.sequence).collect::<Vec<_>>());
+        }
+    }
 }

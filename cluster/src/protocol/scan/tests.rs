@@ -109,8 +109,46 @@ fn an_unknown_take_over_is_sent_again_as_it_was() {
     let lost = Err(StoreError::Unknown("of the test".to_owned()));
     assert!(scan.handle(now(), Input::Put(lost)).is_empty());
     assert_eq!(scan.handle(at(seconds(1)), Input::Tick), first);
-    let landed = Cas::Refused(stored(5, Hour(0)));
+    let landed = Cas::Refused(stored(5, past()));
     assert_eq!(scan.handle(now(), Input::Put(Ok(landed))), [Output::Ready]);
+}
+
+/// A shard without a low water never had a row: it begins close to the clock, and that is written before anything is
+/// armed.
+#[test]
+fn a_new_shard_is_not_read_from_the_beginning_of_time() {
+    let (mut scan, _) = Scan::new(SHARD, MINE);
+    let out = scan.handle(now(), Input::LowWater(Ok(LowWater::default())));
+    let next = stored(5, past());
+    let previous = LowWater::default();
+    assert_eq!(out, [Output::PutLowWater { previous, next }]);
+    assert_eq!(scan.handle(now(), Input::Put(Ok(Cas::Applied))), [Output::Ready]);
+    let first = query(&scan.handle(now(), Input::Tick));
+    assert_eq!((first.from, first.to), (past(), WALL.hour()));
+}
+
+/// An owner that was passed on its way may have stored its low water, and armed: its hour counts, however old.
+#[test]
+fn the_first_low_water_of_another_owner_counts() {
+    for earlier in [Hour(past().0 - 100), Hour(past().0 + 100)] {
+        let (mut scan, _) = Scan::new(SHARD, MINE);
+        scan.handle(now(), Input::LowWater(Ok(LowWater::default())));
+        let theirs = stored(3, earlier);
+        let out = scan.handle(now(), Input::Put(Ok(Cas::Refused(theirs))));
+        let next = stored(5, earlier);
+        let previous = theirs;
+        assert_eq!(out, [Output::PutLowWater { previous, next }]);
+    }
+}
+
+/// What an earlier release stored as hour 0 was stored: rows may be anywhere behind it.
+#[test]
+fn a_stored_hour_0_is_kept() {
+    let (mut scan, _) = Scan::new(SHARD, MINE);
+    let previous = stored(1, Hour(0));
+    let next = stored(5, Hour(0));
+    let out = scan.handle(now(), Input::LowWater(Ok(previous)));
+    assert_eq!(out, [Output::PutLowWater { previous, next }]);
 }
 
 /// Rule 4: a newer owner's low water is the end.

@@ -115,3 +115,117 @@ fn an_entity_that_crashes_again_and_again_does_not_spin() {
         "soon again, once it has lived"
     );
 }
+
+/// A shard in whose list so many entities are, all of which left memory because of that lane.
+fn all_parked(count: usize) -> Shard {
+    let (mut shard, _) = opened(count);
+    for n in 0..count {
+        shard.handle(at(0), Input::Activated(id(n)));
+        let out = shard.handle(at(0), Input::Parked(id(n), Lane::Topics));
+        assert!(!revived(&out).contains(&id(n)), "not at once");
+    }
+    shard
+}
+
+/// Lets the time pass until somebody is brought back.
+fn probe(shard: &mut Shard) -> (Now, Vec<EntityId>) {
+    loop {
+        let wake = shard.wake().expect("somebody waits");
+        let now = at(u64::try_from(wake.since(BootInstant::default()).as_millis()).unwrap());
+        let back = revived(&shard.handle(now, Input::Tick));
+        if !back.is_empty() {
+            return (now, back);
+        }
+    }
+}
+
+/// While their lane takes nothing one is tried at a time, in turn and ever more seldom.
+#[test]
+fn parked_entities_are_tried_one_at_a_time() {
+    let mut shard = all_parked(3);
+    let (mut last, mut tried) = (at(0), vec![]);
+    for _ in 0..12 {
+        let (now, back) = probe(&mut shard);
+        assert!(now.boot.since(last.boot) <= Duration::from_secs(30));
+        assert!(revived(&shard.handle(now, Input::Tick)).is_empty(), "one alone");
+        shard.handle(now, Input::Activated(back[0].clone()));
+        shard.handle(now, Input::Parked(back[0].clone(), Lane::Topics));
+        tried.extend(back);
+        last = now;
+    }
+    assert_eq!(tried[..6], [id(0), id(1), id(2), id(0), id(1), id(2)]);
+    assert!(last.boot > at(200_000).boot, "{last:?}");
+    assert!(shard.must_fence(&id(0)), "rule 9: they stay in the list");
+}
+
+/// Once a row gets through all others follow, a few at once: each keeps its place until it owes nothing.
+#[test]
+fn parked_entities_come_back_once_rows_get_through() {
+    let mut shard = all_parked(3 * REVIVALS);
+    let (now, back) = probe(&mut shard);
+    shard.handle(now, Input::Through(back[0].clone(), Lane::Inside));
+    let out = shard.handle(now, Input::Through(back[0].clone(), Lane::Topics));
+    assert_eq!(revived(&out), (1..REVIVALS).map(id).collect::<Vec<_>>());
+    shard.handle(now, Input::Activated(id(1)));
+    assert!(revived(&shard.handle(now, Input::Tick)).is_empty());
+    let mut next = REVIVALS;
+    for n in 0..REVIVALS {
+        let done = match n % 3 {
+            0 => Input::Unnote(id(n)),
+            1 => Input::NotRevived(id(n)),
+            _ => Input::Crashed(id(n)),
+        };
+        assert_eq!(revived(&shard.handle(now, done)), [id(next)]);
+        next += 1;
+    }
+    shard.used(&id(REVIVALS));
+    assert_eq!(
+        revived(&shard.handle(now, Input::Activated(id(REVIVALS)))),
+        [id(next)]
+    );
+}
+
+/// A lane that closes again while they come back is noticed before all of them have come.
+#[test]
+fn a_lane_that_closes_again_is_noticed() {
+    let count = 10 * REVIVALS;
+    let mut shard = all_parked(count);
+    let (now, back) = probe(&mut shard);
+    let mut out = shard.handle(now, Input::Through(back[0].clone(), Lane::Topics));
+    out.extend(shard.handle(now, Input::Unnote(back[0].clone())));
+    let mut under_way: VecDeque<_> = revived(&out).into();
+    let mut tried = 0;
+    while let Some(entity) = under_way.pop_front() {
+        tried += 1;
+        let out = shard.handle(now, Input::Parked(entity, Lane::Topics));
+        under_way.extend(revived(&out));
+    }
+    assert!(tried < 3 * REVIVALS, "{tried}");
+    assert_eq!(probe(&mut shard).1.len(), 1);
+}
+
+/// Who was activated by a command, or keeps another lane waiting, is not brought back for this one.
+#[test]
+fn a_parked_entity_that_is_used_is_not_brought_back() {
+    let mut shard = all_parked(2);
+    shard.used(&id(0));
+    shard.handle(at(10), Input::Parked(id(1), Lane::Inside));
+    assert_eq!(probe(&mut shard).1, [id(1)]);
+}
+
+/// Those that can never pay, however many and since when, are tried after those that just came.
+#[test]
+fn who_can_never_pay_keeps_nobody_waiting() {
+    let mut shard = all_parked(9);
+    let mut last = at(0);
+    for _ in 0..20 {
+        let (now, back) = probe(&mut shard);
+        last = now;
+        shard.handle(now, Input::Activated(back[0].clone()));
+        shard.handle(now, Input::Parked(back[0].clone(), Lane::Topics));
+    }
+    // Somebody uses one of them, and it parks anew.
+    shard.used(&id(8));
+    shard.handle(last, Input::Parked(id(8), Lane::Topics));
+    assert_eq!(probe(&mut shard).1, [id(8)]);
+}

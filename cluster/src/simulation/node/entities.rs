@@ -45,7 +45,13 @@ impl Node {
     }
 
     /// The entity's activation, begun if need be.
-    pub(super) fn activate(&mut self, key: ShardKey, id: &EntityId, world: &mut World) -> Option<EntityKey> {
+    pub(super) fn activate(
+        &mut self,
+        key: ShardKey,
+        id: &EntityId,
+        background: bool,
+        world: &mut World,
+    ) -> Option<EntityKey> {
         if let Some(entity) = self.current(key, id) {
             return Some(entity);
         }
@@ -74,6 +80,7 @@ impl Node {
             epoch: key.epoch,
             activation,
             fence,
+            background,
         };
         let (machine, first) = Activation::new(who, LIMITS, seed, now);
         owned.entities.insert(id.clone(), (activation, machine));
@@ -109,7 +116,8 @@ impl Node {
         if !self.may(key, world) {
             return;
         }
-        let Some(entity) = self.activate(key, id, world) else {
+        self.used(key, id);
+        let Some(entity) = self.activate(key, id, false, world) else {
             return;
         };
         let deadline = self.now(world).boot + DEADLINE;
@@ -161,7 +169,14 @@ impl Node {
         self.first(wants.into_iter().map(todo).collect());
     }
 
-    pub(super) fn entity_gone(&mut self, key: &EntityKey, world: &mut World) {
+    /// Somebody uses it, before it is activated.
+    pub(super) fn used(&mut self, key: ShardKey, id: &EntityId) {
+        if let Some(owned) = self.parts.as_mut().and_then(|p| p.owned.get_mut(&key.shard)) {
+            owned.machine.used(id);
+        }
+    }
+
+    fn let_go(&mut self, key: &EntityKey) {
         if let Some(owned) = self
             .parts
             .as_mut()
@@ -169,6 +184,10 @@ impl Node {
         {
             owned.entities.remove(&key.id);
         }
+    }
+
+    pub(super) fn entity_gone(&mut self, key: &EntityKey, world: &mut World) {
+        self.let_go(key);
         self.feed_shard(key.shard, shard::Input::Crashed(key.id.clone()), world);
     }
 
@@ -215,14 +234,18 @@ impl Node {
             Wants::Reply { ticket, outcome } => return world.answer(ticket, &outcome),
             Wants::Send(row) => return world.at(world.now, Event::Send(self.index, self.life, key, row)),
             Wants::Idle => {
-                if let Some(owned) = self
-                    .parts
-                    .as_mut()
-                    .and_then(|p| p.owned.get_mut(&key.shard.shard))
-                {
-                    owned.entities.remove(&key.id);
-                }
-                return;
+                self.let_go(&key);
+                return self.feed_shard(key.shard, shard::Input::NotRevived(key.id), world);
+            }
+            Wants::Park(lane) => {
+                world.report.parked += 1;
+                let node = self.index;
+                world.note(|| format!("n{node} parks {} for {lane:?}", key.id));
+                self.let_go(&key);
+                return self.feed_shard(key.shard, shard::Input::Parked(key.id, lane), world);
+            }
+            Wants::Through(lane) => {
+                return self.feed_shard(key.shard, shard::Input::Through(key.id, lane), world);
             }
             Wants::Effects { .. } | Wants::Committed { .. } => return,
             Wants::Passed => return self.lose(key.shard, world),

@@ -112,15 +112,16 @@ impl Node {
                 return;
             }
             shard::Output::Deliver(row) => {
-                if let Some(entity) = self.activate(key, &row.key.entity.clone(), world) {
+                self.used(key, &row.key.entity);
+                if let Some(entity) = self.activate(key, &row.key.entity.clone(), false, world) {
                     self.feed_entity(entity, activation::Input::Timer(row), world);
                 }
                 return;
             }
             shard::Output::Revive(id) => {
                 let lives = self.current(key, &id).is_some();
-                if lives || self.activate(key, &id, world).is_none() {
-                    self.feed_shard(key, shard::Input::Activated(id), world);
+                if lives || self.activate(key, &id, true, world).is_none() {
+                    self.feed_shard(key, shard::Input::NotRevived(id), world);
                 }
                 return;
             }

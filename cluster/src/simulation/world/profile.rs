@@ -27,13 +27,16 @@ pub(in crate::simulation) enum Profile {
     /// Owners that doze without noticing, long enough to be passed, and go on as if nothing had happened; few entities
     /// used by all, some only looked at, short timers, and walls that disagree.
     Zombies,
+    /// A broker that is away for longer than everything else, while entities pay each other, die and move.
+    Outages,
 }
 
 impl Profile {
-    /// About half of all seeds are mixed.
+    /// About half of all seeds are mixed, every second of those with an outage.
     pub(in crate::simulation) fn of(seed: u64) -> Self {
         match seed % 8 {
             1 => Self::Claims,
+            4 => Self::Outages,
             2 | 6 => Self::Leases,
             3 | 7 => Self::Zombies,
             _ => Self::Mixed,
@@ -52,6 +55,11 @@ impl World {
                 self.plan_crashes();
                 self.plan_drains();
                 self.plan_cuts();
+            }
+            Profile::Outages => {
+                self.plan_crashes();
+                self.plan_drains();
+                self.plan_broker();
             }
             Profile::Leases => {
                 self.plan_crashes();
@@ -113,6 +121,14 @@ impl World {
         }
     }
 
+    /// Away early, and back long after everything else is calm.
+    fn plan_broker(&mut self) {
+        let away = self.rng.random_range(1_000..20_000);
+        let back = self.rng.random_range(away + 30_000..CALM + 60_000);
+        self.at(away * MS, Event::Broker { away: true });
+        self.at(back * MS, Event::Broker { away: false });
+    }
+
     fn plan_line(&mut self, node: usize, when: Ms, line: Line) {
         self.at(when.min(FAULTS) * MS, Event::Line(node, line));
     }
@@ -128,7 +144,7 @@ impl World {
 
 pub(super) fn usual(profile: Profile) -> Line {
     match profile {
-        Profile::Mixed | Profile::Zombies => Line::Fair,
+        Profile::Mixed | Profile::Zombies | Profile::Outages => Line::Fair,
         Profile::Leases => Line::Slow,
         Profile::Claims => Line::Tardy,
     }
@@ -142,7 +158,7 @@ pub(super) fn entities(profile: Profile) -> Vec<EntityId> {
     let together = TOGETHER.get_or_init(|| (0..).map(id).filter(|e| e.shard() == shard).take(10).collect());
     match profile {
         Profile::Zombies => together.clone(),
-        Profile::Mixed | Profile::Leases | Profile::Claims => {
+        Profile::Mixed | Profile::Leases | Profile::Claims | Profile::Outages => {
             together[..2].iter().cloned().chain([id(1)]).collect()
         }
     }

@@ -16,6 +16,8 @@ pub(in crate::simulation) struct Report {
     pub(in crate::simulation) pauses: u64,
     pub(in crate::simulation) late: u64,
     pub(in crate::simulation) lost_shards: u64,
+    pub(in crate::simulation) overtook: u64,
+    pub(in crate::simulation) parked: u64,
 }
 
 impl Report {
@@ -31,6 +33,8 @@ impl Report {
         self.pauses += other.pauses;
         self.late += other.late;
         self.lost_shards += other.lost_shards;
+        self.overtook += other.overtook;
+        self.parked += other.parked;
     }
 
     /// A simulation in which nothing goes wrong proves nothing.
@@ -41,6 +45,8 @@ impl Report {
         assert!(self.claims >= seeds * 3, "{self:?}");
         assert!(self.late >= seeds, "{self:?}");
         assert!(self.drains >= seeds / 4, "{self:?}");
+        assert!(self.overtook >= seeds / 2, "{self:?}");
+        assert!(self.parked >= seeds / 8, "{self:?}");
     }
 }
 

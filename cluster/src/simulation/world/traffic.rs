@@ -3,7 +3,7 @@
 use rand::Rng;
 
 use super::{Event, MS, PATIENCE, Profile, World};
-use crate::entity::{Source, Target};
+use crate::entity::{Lane, Source, Target};
 use crate::id::{EntityId, RequestId, ShardId};
 use crate::protocol::outcome::Outcome;
 use crate::simulation::check::Violation;
@@ -164,23 +164,17 @@ impl World {
     pub(super) fn send(&mut self, node: usize, life: u64, key: &EntityKey, row: OutboxRow) {
         let sequence = row.sequence;
         self.note(|| format!("n{node} sends row {sequence} of {}", key.id));
+        self.send_two(node, life, key, &row);
         match row.target {
-            Target::Topic(_) | Target::Table(_) => self.produce(node, life, key, sequence),
-            Target::Entity(target) => {
-                let Ok(command) = crate::wire::decode(&row.payload) else {
-                    return;
-                };
+            Target::Topic(_) | Target::Table(_) => self.produce(node, life, key, &row),
+            Target::Entity(_) => {
                 let asker = Asker::Relay {
                     node,
                     life,
                     task: key.clone(),
                     sequence,
                 };
-                let source = Some(Source {
-                    entity: key.id.clone(),
-                    sequence,
-                });
-                self.ask(asker, target, command, None, source);
+                self.ask_for(asker, &key.id, row);
                 let late = Task::Sent {
                     key: key.clone(),
                     sequence,
@@ -191,10 +185,25 @@ impl World {
         }
     }
 
-    pub(super) fn produce(&mut self, node: usize, life: u64, key: &EntityKey, sequence: u64) {
-        let fate = match self.faults {
-            true => network::draw(&mut self.rng, Line::Fair),
-            false => network::calm(&mut self.rng),
+    /// The command in an outbox row, to the entity that it is for.
+    fn ask_for(&mut self, asker: Asker, from: &EntityId, row: OutboxRow) {
+        let (Target::Entity(target), Ok(command)) = (row.target, crate::wire::decode(&row.payload)) else {
+            return;
+        };
+        let source = Source {
+            entity: from.clone(),
+            sequence: row.sequence,
+        };
+        self.ask(asker, target, command, None, Some(source));
+    }
+
+    /// Gives a row to the broker or to a read table.
+    fn produce(&mut self, node: usize, life: u64, key: &EntityKey, row: &OutboxRow) {
+        let sequence = row.sequence;
+        let fate = match (self.broker_away, row.target.lane()) {
+            (true, Lane::Topics) => network::draw(&mut self.rng, Line::Cut),
+            _ if self.faults => network::draw(&mut self.rng, Line::Fair),
+            _ => network::calm(&mut self.rng),
         };
         for after in [fate.applied, fate.repeated].into_iter().flatten() {
             self.at(self.now + after * MS, Event::Consume(key.id.clone(), sequence));
@@ -210,17 +219,31 @@ impl World {
             delivered,
         };
         self.at(self.now + after * MS, Event::Arrive(node, life, task));
-        if self.shortcut == Some(Shortcut::TwoOnTheWire) {
-            let next = self
-                .store
-                .content
-                .outboxes
-                .get(&key.id)
-                .and_then(|o| o.get(&(sequence + 1)));
-            if next.is_some_and(|row| matches!(row.target, Target::Topic(_))) {
-                let after = self.rng.random_range(0..20) * MS;
-                self.at(self.now + after, Event::Consume(key.id.clone(), sequence + 1));
-            }
+    }
+
+    /// For the shortcuts that send the next row of a lane while this one is on its way.
+    fn send_two(&mut self, node: usize, life: u64, key: &EntityKey, row: &OutboxRow) {
+        let lane = row.target.lane();
+        match (self.shortcut, lane) {
+            (Some(Shortcut::TwoOnTheWire), Lane::Topics) | (Some(Shortcut::TwoInside), Lane::Inside) => {}
+            _ => return,
         }
+        let outbox = self.store.content.outboxes.get(&key.id);
+        let behind = outbox.into_iter().flat_map(|o| o.range(row.sequence + 1..));
+        let mut of_lane = behind.map(|(_, row)| row).filter(|row| row.target.lane() == lane);
+        let Some(next) = of_lane.next().cloned() else {
+            return;
+        };
+        if let Target::Entity(_) = next.target {
+            let asker = Asker::Relay {
+                node,
+                life,
+                task: key.clone(),
+                sequence: next.sequence,
+            };
+            return self.ask_for(asker, &key.id, next);
+        }
+        let after = self.rng.random_range(0..20) * MS;
+        self.at(self.now + after, Event::Consume(key.id.clone(), next.sequence));
     }
 }

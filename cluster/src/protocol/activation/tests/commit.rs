@@ -3,11 +3,17 @@
 use std::time::Duration;
 
 use super::desk::{
-    Command, Desk, LIMITS, MINE, State, counts, head, replies, said, sent, unavailable, unknown, write_in,
+    Command, Desk, LIMITS, MINE, State, Till, counts, head, replies, said, sent, unavailable, unknown,
+    write_in,
 };
+use crate::call::Trace;
+use crate::entity::Target;
 use crate::protocol::activation::Input;
 use crate::protocol::outcome::Outcome;
-use crate::store::Cas;
+use crate::protocol::relay::WINDOW;
+use crate::protocol::stored::Memory;
+use crate::store::{Cas, OutboxRow, Row};
+use crate::time::Timestamp;
 
 /// Rule 8: noted before the first commit, and not again before the next.
 #[test]
@@ -132,6 +138,38 @@ fn one_row_is_on_the_wire() {
     assert_eq!(second[0].sequence, 2);
 }
 
+/// Rule 11: `published` waits for the slower lane; how far the faster one is goes with the next commit, so that a new
+/// activation does not repeat all of it.
+#[test]
+fn a_commit_says_how_far_the_faster_lane_is() {
+    let mut desk = Desk::active(State::default());
+    let mut outbox = sent(&desk.commit(Command::Tell(1)));
+    outbox.extend(sent(&desk.commit(Command::Pay(2))));
+    assert_eq!(outbox.len(), 2, "one of each lane is on the wire");
+    let out = desk.feed(Input::Sent {
+        sequence: 2,
+        delivered: true,
+    });
+    assert!(out.is_empty() && desk.wait(Duration::from_secs(1)).is_empty());
+    let out = desk.commit(Command::Pay(3));
+    outbox.extend(sent(&out));
+    let write = write_in(&out).unwrap();
+    assert_eq!(write.published, 0);
+
+    let mut next = Desk::new(true);
+    let stored = Row {
+        head: write.next,
+        blob: write.blob.clone().unwrap(),
+        sequence: 3,
+        published: 0,
+    };
+    next.feed(Input::Row(Ok(Some(stored))));
+    next.feed(Input::Written(Ok(Cas::Applied)));
+    let again = sent(&next.feed(Input::Outbox(Ok(outbox))));
+    let sequences: Vec<u64> = again.iter().map(|row| row.sequence).collect();
+    assert_eq!(sequences, [1, 3], "not the second");
+}
+
 /// Rule 11: `published` moves by a conditional write of the actor's own, or with the next commit.
 #[test]
 fn published_moves_by_a_conditional_write() {
@@ -153,6 +191,50 @@ fn published_moves_by_a_conditional_write() {
         delivered: true,
     });
     assert_eq!(write_in(&desk.ask(Command::Add(3))).unwrap().published, 2);
+}
+
+/// The last rows that a lane reads may all be the other's, delivered before: nothing is sent any more, and yet more is
+/// published.
+#[test]
+fn what_a_reading_shows_to_be_delivered_is_published() {
+    let mut memory = Memory::<Till>::default();
+    memory.inside = WINDOW as u64 + 1;
+    let mut outbox: Vec<OutboxRow> = (1..=memory.inside).map(topic_row).collect();
+    outbox[WINDOW].target = Target::Table("tills".to_owned());
+    let stored = Row {
+        head: head(9, 3),
+        blob: memory.encode().unwrap(),
+        sequence: memory.inside,
+        published: 0,
+    };
+    let mut desk = Desk::new(true);
+    desk.feed(Input::Row(Ok(Some(stored))));
+    desk.feed(Input::Written(Ok(Cas::Applied)));
+    desk.feed(Input::Outbox(Ok(outbox[..WINDOW].to_vec())));
+    for sequence in 1..=WINDOW as u64 {
+        desk.feed(Input::Sent {
+            sequence,
+            delivered: true,
+        });
+    }
+    let out = desk.wait(Duration::from_millis(60));
+    assert_eq!(write_in(&out).unwrap().published, WINDOW as u64);
+    desk.applied(&out);
+    desk.feed(Input::Outbox(Ok(outbox[WINDOW..].to_vec())));
+    let out = desk.wait(Duration::from_millis(60));
+    assert_eq!(write_in(&out).unwrap().published, memory.inside);
+    desk.applied(&out);
+    assert_eq!(said(&desk.wait(Duration::from_secs(5))), ["unnote"]);
+}
+
+fn topic_row(sequence: u64) -> OutboxRow {
+    OutboxRow {
+        sequence,
+        target: Target::Topic("tills".to_owned()),
+        payload: vec![],
+        at: Timestamp::default(),
+        trace: Trace::default(),
+    }
 }
 
 /// Rule 9: out of the list only when nothing is under way, the outbox is empty and `published` says so.

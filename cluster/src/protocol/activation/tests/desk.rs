@@ -6,12 +6,13 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::call::Trace;
-use crate::entity::{Context, Decision, Entity, Outgoing, Phase, Source, Timer, Urgent};
+use crate::entity::{Context, Decision, Entity, Outgoing, Phase, Source, Target, Timer, Urgent};
 use crate::id::{EntityId, Epoch, RequestId, WriteId};
 use crate::protocol::Now;
 use crate::protocol::activation::{Activation, Ask, Identity, Input, Limits, Output};
 use crate::protocol::open_list::Wish;
 use crate::protocol::outcome::Outcome;
+use crate::protocol::relay::WINDOW;
 use crate::protocol::stored::Memory;
 use crate::store::{Cas, EntityWrite, Head, OutboxRow, Row, StoreError, TimerKey, TimerRow};
 use crate::time::{BootInstant, Hour, Timestamp};
@@ -34,6 +35,10 @@ pub(super) enum Command {
     Add(u32),
     /// Commits and sends a row.
     Tell(u32),
+    /// Commits and sends a row to another entity.
+    Pay(u32),
+    /// Commits and sends that many rows, of that many bytes each.
+    Flood(usize, usize),
     /// Commits, remembered by request; the answer has that many bytes.
     Create(usize),
     /// Commits, kept by source.
@@ -82,6 +87,16 @@ impl Entity for Till {
                 .send(Outgoing::topic("tills", &n))
                 .effect(Phase::Live)
                 .effect(Phase::Rights),
+            Command::Pay(n) => reply
+                .event(Event::Added(n))
+                .send(Outgoing::to::<Self>("b", &Command::Credit(n))),
+            Command::Flood(rows, bytes) => {
+                let row = || Outgoing {
+                    target: Target::Topic("tills".to_owned()),
+                    payload: vec![0; bytes],
+                };
+                (0..rows).fold(reply.event(Event::Added(0)), |all, _| all.send(row()))
+            }
             Command::Create(bytes) => Decision::reply((count, "x".repeat(bytes))).event(Event::Added(0)),
             Command::Arm(timer) => reply.event(Event::Armed(timer)),
             Command::Fire(name) => reply.event(Event::Fired(name)),
@@ -139,6 +154,7 @@ pub(super) const LIMITS: Limits = Limits {
     queue: 16,
     urgent: Duration::from_millis(300),
     passivate: Duration::from_secs(60),
+    window: WINDOW,
 };
 /// How long callers wait.
 pub(super) const PATIENCE: Duration = Duration::from_secs(5);
@@ -161,11 +177,21 @@ pub(super) struct Desk {
 impl Desk {
     /// One that waits for its row.
     pub(super) fn new(fence: bool) -> Self {
+        Self::of(fence, false)
+    }
+
+    /// The same, activated for what it owes.
+    pub(super) fn background() -> Self {
+        Self::of(true, true)
+    }
+
+    fn of(fence: bool, background: bool) -> Self {
         let who = Identity {
             id: id(),
             epoch: MINE,
             activation: 1,
             fence,
+            background,
         };
         let now = Now {
             boot: BootInstant::default() + Duration::from_secs(1_000),
@@ -338,6 +364,8 @@ pub(super) fn said(out: &Outputs) -> Vec<&'static str> {
         Output::Committed { .. } => "committed",
         Output::Idle => "idle",
         Output::Passed => "passed",
+        Output::Park(_) => "park",
+        Output::Through(_) => "through",
         Output::Conflict => "conflict",
     };
     out.iter().map(name).collect()
