@@ -216,6 +216,7 @@ impl Client {
                 StoreError::Unknown(_) => "unknown",
                 StoreError::Corrupt(_) => "corrupt",
                 StoreError::Unavailable(_) | StoreError::Full(_) => "unavailable",
+                StoreError::Rejected(_) => "rejected",
             };
             metrics.failures.with_label_values(&[kind.label(), outcome]).inc();
         }

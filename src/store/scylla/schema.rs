@@ -116,7 +116,7 @@ async fn apply(config: &Config, session: &Session, lock: &Lock<'_>) -> Result<Ve
         }
         let note = "INSERT INTO @schema_migration (only, number, name) VALUES (0, ?, ?) IF NOT EXISTS";
         session
-            .query_unpaged(note, (migration.number, migration.name))
+            .query_unpaged(qualified(config, note), (migration.number, migration.name))
             .await?;
         tracing::info!(
             number = migration.number,
