@@ -122,13 +122,21 @@ impl Worker {
         match turn {
             turn if turn % ROOM_EVERY == ROOM_EVERY - 1 => self.room(turn).await,
             turn if turn % 2 == 0 && follows + 1 < everybody.len() => {
-                let whom = &everybody[(self.number + follows + 1) % everybody.len()];
-                self.insist(async |client| client.follow(whom).await).await?;
-                self.worked.follows.push(whom.clone());
-                Ok(())
+                self.follow(everybody[(self.number + follows + 1) % everybody.len()].clone())
+                    .await
             }
             turn => self.headline(turn).await,
         }
+    }
+
+    async fn follow(&mut self, whom: String) -> Result<()> {
+        let command = |client: Client| {
+            let whom = whom.clone();
+            async move { client.follow(&whom).await }
+        };
+        self.insist(command).await?;
+        self.worked.follows.push(whom);
+        Ok(())
     }
 
     async fn headline(&mut self, turn: usize) -> Result<()> {
@@ -154,21 +162,26 @@ impl Worker {
         };
         let key = format!("room-{}-{turn}", self.number);
         for _ in 0..2 {
-            let room = self
-                .insist(async |client| client.create_room(&request, &key).await)
-                .await?;
+            let command = |client: Client| {
+                let (request, key) = (request.clone(), key.clone());
+                async move { client.create_room(&request, &key).await }
+            };
+            let room = self.insist(command).await?;
             self.worked.rooms.push((key.clone(), room.id));
         }
         Ok(())
     }
 
     /// Repeats a command until it is acknowledged. What is neither that nor a matter of time fails the run.
-    async fn insist<T>(&mut self, command: impl AsyncFn(&Client) -> Result<T, Error>) -> Result<T> {
+    async fn insist<T, F>(&mut self, command: impl Fn(Client) -> F) -> Result<T>
+    where
+        F: Future<Output = Result<T, Error>>,
+    {
         let begun = Instant::now();
         let mut refused = false;
         loop {
             let client = self.person.client.at(self.app.borrow().as_str())?;
-            match command(&client).await {
+            match command(client).await {
                 Ok(answer) => {
                     self.worked.acknowledged += 1;
                     if refused {
