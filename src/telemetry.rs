@@ -45,7 +45,9 @@ impl Drop for Logging {
 /// # Errors
 /// If logging was started before.
 pub fn start(log: &Log) -> Result<Logging, TryInitError> {
-    let filter = EnvFilter::try_new(&log.level).unwrap_or_else(|_| EnvFilter::new("info"));
+    // The driver's connections come and go at `info`; whoever wants to see that says so.
+    let level = format!("scylla=warn,{}", log.level);
+    let filter = EnvFilter::try_new(level).unwrap_or_else(|_| EnvFilter::new("info"));
     let terminal = std::io::stdout().is_terminal();
     let (writer, guard) = NonBlockingBuilder::default()
         .lossy(true)

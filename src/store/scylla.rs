@@ -23,6 +23,7 @@ mod fault;
 mod follow;
 mod identity;
 mod lease;
+mod ledger;
 mod metrics;
 mod read;
 mod reads;

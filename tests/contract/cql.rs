@@ -67,6 +67,7 @@ async fn all_suites() {
     cluster::timer(&store).await;
     actors::tables(&store).await;
     actors::allow_list(&store).await;
+    actors::ledger(&store).await;
 }
 
 #[tokio::test]
@@ -81,6 +82,7 @@ async fn all_suites_with_faults() {
             cluster::timer(&faulty(3)).await;
             actors::tables(&faulty(4)).await;
             actors::allow_list(&faulty(5)).await;
+            actors::ledger(&faulty(6)).await;
         })
         .await;
     }

@@ -9,7 +9,7 @@ use mitalk::client::{Client, Error};
 use mitalk::wire::people::ProfilePatch;
 use mitalk::wire::rooms::CreateRoom;
 use mitalk_load::people;
-use mitalk_tests::server::Server;
+use mitalk_tests::server::{Server, until};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
@@ -50,6 +50,10 @@ pub(crate) struct Load {
 impl Load {
     pub(crate) async fn start(server: &Server, count: usize) -> Result<Self> {
         let people = people::make(&server.admin, &server.client, count, |_| ()).await?;
+        // Profiles are projections: whoever is not shown yet cannot be followed.
+        for person in &people {
+            until("everybody's profile", async || people[0].client.profile(&person.user).await.ok()).await;
+        }
         let everybody: Arc<Vec<String>> = Arc::new(people.iter().map(|person| person.user.clone()).collect());
         let (app, at) = watch::channel(server.app.clone());
         let stop = Arc::new(AtomicBool::new(false));

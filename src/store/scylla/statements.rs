@@ -3,7 +3,7 @@
 use scylla::errors::PrepareError;
 
 use super::call::Client;
-use super::{allow_list, entity, follow, identity, lease, reads, tables, timer};
+use super::{allow_list, entity, follow, identity, lease, ledger, reads, tables, timer};
 
 pub(super) struct Statements {
     pub(super) lease: lease::Statements,
@@ -14,6 +14,7 @@ pub(super) struct Statements {
     pub(super) reads: reads::Statements,
     pub(super) allow_list: allow_list::Statements,
     pub(super) identity: identity::Statements,
+    pub(super) ledger: ledger::Statements,
 }
 
 impl Statements {
@@ -27,6 +28,7 @@ impl Statements {
             reads: reads::Statements::prepare(client).await?,
             allow_list: allow_list::Statements::prepare(client).await?,
             identity: identity::Statements::prepare(client).await?,
+            ledger: ledger::Statements::prepare(client).await?,
         })
     }
 }
