@@ -5,6 +5,9 @@ SHELL := bash
 .DELETE_ON_ERROR:
 
 NEED := deploy/local/need.sh
+KAFKA := deploy/local/kafka.sh
+# The broker of the tests, beside one that may run for work.
+TEST_KAFKA_PORT ?= 19292
 WEB_SOURCES := $(shell find web/src web/public web/index.html web/vite.config.ts web/scripts/budget.mjs -type f \
 	-not -path web/src/api/schema.ts)
 # The crash tests need the fail points compiled in; one build serves all tests.
@@ -57,10 +60,13 @@ deny: ## licences, sources and who may depend on what
 	cargo deny --log-level error check bans licenses sources
 
 # One selection of packages for all of it: another one would unify features differently and build everything again.
-checks: web/dist/index.html ## unit and property tests, the simulation; contract, crash and API tests on the real binary
-	@$(NEED) rust
+checks: web/dist/index.html ## unit and property tests, the simulation; contract, crash and API tests on the real binary and a real Kafka
+	@$(NEED) rust java
 	cargo build --workspace --bins $(TEST_FEATURES)
-	cargo test --workspace $(TEST_FEATURES)
+	@export KAFKA_DIR=$(abspath $(TARGET))/test-kafka KAFKA_PORT=$(TEST_KAFKA_PORT); \
+	trap '$(KAFKA) stop' EXIT; $(KAFKA) wipe; $(KAFKA) start; \
+	export MITALK_TEST_KAFKA=127.0.0.1:$(TEST_KAFKA_PORT); \
+	echo cargo test --workspace $(TEST_FEATURES); cargo test --workspace $(TEST_FEATURES)
 	cd web && npm run --silent test
 
 browser: web/dist/index.html tests/browser/node_modules/.installed ## real Chromium, real audio

@@ -13,6 +13,7 @@ mod auth;
 pub mod docs;
 mod error;
 mod http;
+mod kafka;
 mod load;
 mod log;
 mod network;
@@ -24,12 +25,13 @@ mod storage;
 pub use auth::Auth;
 pub use error::Error;
 pub use http::Http;
+pub use kafka::{Kafka, Security};
 pub use load::{ENVIRONMENT_PREFIX, Sources};
 pub use log::{Format, Log};
 pub use network::Network;
 pub use operations::{Admin, Operations};
 pub use rates::Rates;
-pub use storage::{Storage, Store};
+pub use storage::{Events, Storage, Store};
 
 use crate::sms;
 use mitalk_actors::Limits;
@@ -45,6 +47,8 @@ const MEDIA_PORT: u16 = 7800;
 pub struct Config {
     /// Where state lives.
     pub storage: Storage,
+    /// The Kafka cluster that keeps the event log, with `storage.events = "kafka"`.
+    pub kafka: Kafka,
     /// The application's listener: API, live sockets and web app.
     pub http: Http,
     /// The operators' listener: metrics, health and the admin API. Keep it off the Internet.
@@ -71,6 +75,7 @@ impl Default for Config {
     fn default() -> Self {
         Self {
             storage: Storage::default(),
+            kafka: Kafka::default(),
             http: Http::default(),
             operations: Operations::default(),
             admin: Admin::default(),
@@ -95,6 +100,9 @@ impl Config {
     /// [`Error::Value`] with the key and what to do.
     pub fn validate(&self) -> Result<(), Error> {
         self.http.validate()?;
+        if self.storage.events == Events::Kafka {
+            self.kafka.validate()?;
+        }
         self.auth.validate()?;
         self.rates.validate()?;
         self.log.validate()?;

@@ -8,11 +8,13 @@
 //! Invariants: nothing outside this module names two layers at once; several nodes can live in one test process, so
 //! nothing is global but the log.
 
+mod events;
 mod start;
 
 pub use start::StartError;
 
 use crate::api::Api;
+use crate::events::kafka::Kafka;
 use crate::ops::Operations;
 use crate::server::Server;
 use crate::store::sqlite::Store;
@@ -59,6 +61,7 @@ pub struct Node {
     operator: Operations,
     operations: Served,
     store: Store,
+    kafka: Option<Kafka>,
     /// What clients get to leave.
     drain: Duration,
     /// What the domain takes at most to hand over what it has.
@@ -90,6 +93,9 @@ impl Node {
         let inside = async move {
             // Operators see to the end how far it is.
             self.mitalk.stop().await;
+            if let Some(kafka) = self.kafka {
+                kafka.close().await;
+            }
             let engine = self.engine;
             // It joins its threads.
             let _ = tokio::task::spawn_blocking(move || engine.shutdown()).await;

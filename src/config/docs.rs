@@ -9,6 +9,7 @@ use std::sync::LazyLock;
 /// Sections that have a struct here, in the order in which they are printed: name, source, struct.
 const SECTIONS: &[(&str, &str, &str)] = &[
     ("storage", include_str!("storage.rs"), "Storage"),
+    ("kafka", include_str!("kafka.rs"), "Kafka"),
     ("http", include_str!("http.rs"), "Http"),
     ("operations", include_str!("operations.rs"), "Operations"),
     ("admin", include_str!("operations.rs"), "Admin"),

@@ -1,8 +1,10 @@
 //! Starting a node: see [`super`].
 
+use super::events::Log;
 use super::{Addresses, Node, Served};
 use crate::api::{Api, Metrics as ApiMetrics, Tokens};
 use crate::config::{Config, Store as StoreKind};
+use crate::events::kafka;
 use crate::failpoints::Pointed;
 use crate::ops::{self, Operations};
 use crate::secrets::{self, Secrets};
@@ -61,6 +63,9 @@ pub enum StartError {
     /// The keys in them cannot be used.
     #[error(transparent)]
     Keys(#[from] mitalk_actors::secrets::Error),
+    /// The event log cannot be reached as configured.
+    #[error("event log: {0}")]
+    Events(#[from] kafka::ConfigError),
     /// Text messages cannot be sent.
     #[error("text messages: {0}; see sms.file")]
     Sms(#[source] io::Error),
@@ -125,7 +130,9 @@ impl Node {
 
         let media_metrics = mitalk_media::Metrics::register(&registry)?;
         let (engine, events) = Engine::start(config.media.clone(), media_metrics)?;
-        let mitalk = start_domain(config, &registry, store.clone(), &secrets, &engine, events).await?;
+        let log = Log::open(config, &registry, &store)?;
+        let kafka = log.kafka.clone();
+        let mitalk = start_domain(config, &registry, (store.clone(), log), &secrets, &engine, events).await?;
 
         wait_until_ready(&mitalk).await;
 
@@ -136,6 +143,7 @@ impl Node {
         let parts = ops::Parts {
             mitalk: mitalk.clone(),
             media: engine.handle(),
+            kafka: kafka.clone(),
             api: api.clone(),
             registry,
             metrics,
@@ -166,6 +174,7 @@ impl Node {
             operator,
             operations,
             store,
+            kafka,
             drain: Duration::from_millis(config.operations.drain_timeout_ms),
             hand_over: config.cluster.shutdown_limit(),
         })
@@ -228,7 +237,7 @@ async fn open_secrets(config: &Config, store: &Store) -> Result<(Secrets, String
 async fn start_domain(
     config: &Config,
     registry: &Registry,
-    store: Store,
+    (store, log): (Store, Log),
     secrets: &Secrets,
     engine: &Engine,
     events: Events,
@@ -240,7 +249,7 @@ async fn start_domain(
         lease: shared.clone(),
         entity: shared.clone(),
         timer: shared.clone(),
-        events: shared.clone(),
+        events: log.log,
         tables: shared.clone(),
     };
     let cluster = Builder::new(
@@ -258,9 +267,10 @@ async fn start_domain(
         cluster,
         clock,
         reads,
-        allow_list: shared.clone(),
+        allow_list: shared,
         sms: Arc::new(Pointed(sms)),
-        source: shared,
+        source: log.source,
+        letters: log.letters,
         limits: config.limits.clone(),
         secrets: secrets.domain()?,
         home: Home::default(),

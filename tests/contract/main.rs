@@ -1,10 +1,12 @@
-//! Every port's suite over every adapter: in memory and on SQLite, each as it is and with faults.
+//! Every port's suite over every adapter: in memory, on SQLite and on Kafka, each as it is and with faults.
 //!
 //! The suites themselves live with the ports, in `mitalk_cluster::testing::contract` and
 //! `mitalk_actors::testing::contract`.
 
 mod actors;
+mod cloud_events;
 mod cluster;
+mod kafka;
 mod sqlite;
 
 use mitalk::store::sqlite::{Metrics, Options, Store};
