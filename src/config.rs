@@ -13,6 +13,7 @@ mod auth;
 pub mod docs;
 mod error;
 mod http;
+mod kafka;
 mod load;
 mod log;
 mod network;
@@ -24,12 +25,13 @@ mod storage;
 pub use auth::Auth;
 pub use error::Error;
 pub use http::Http;
+pub use kafka::{Kafka, Security};
 pub use load::{ENVIRONMENT_PREFIX, Sources};
 pub use log::{Format, Log};
 pub use network::Network;
 pub use operations::{Admin, Operations};
 pub use rates::Rates;
-pub use storage::{Storage, Store};
+pub use storage::{Events, Storage, Store};
 
 use crate::sms;
 use crate::store::scylla;
@@ -48,6 +50,8 @@ pub struct Config {
     pub storage: Storage,
     /// The CQL cluster, where `storage.store` is `scylla`.
     pub scylla: scylla::Config,
+    /// The Kafka cluster that keeps the event log, with `storage.events = "kafka"`.
+    pub kafka: Kafka,
     /// The application's listener: API, live sockets and web app.
     pub http: Http,
     /// The operators' listener: metrics, health and the admin API. Keep it off the Internet.
@@ -75,6 +79,7 @@ impl Default for Config {
         Self {
             storage: Storage::default(),
             scylla: scylla::Config::default(),
+            kafka: Kafka::default(),
             http: Http::default(),
             operations: Operations::default(),
             admin: Admin::default(),
@@ -102,6 +107,14 @@ impl Config {
             return Err(Error::value(key, problem));
         }
         self.http.validate()?;
+        if self.storage.events == Events::Kafka {
+            self.kafka.validate()?;
+        } else if self.storage.store == Store::Scylla {
+            return Err(Error::value(
+                "storage.events",
+                "must be `kafka` where storage.store is `scylla`: what lies in one node's file is lost to the others with it",
+            ));
+        }
         self.auth.validate()?;
         self.rates.validate()?;
         self.log.validate()?;

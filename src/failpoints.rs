@@ -154,7 +154,7 @@ registry! {
     PUBLISH = "relay.publish": "An outbox row appended to a topic.";
     PROJECT = "relay.project": "An outbox row applied to a read table.";
     CONSUME = "consumer.poll": "Events of a topic handed to a consumer.";
-    CONSUMED = "consumer.commit": "A consumer's note that an event is dealt with.";
+    CONSUMED = "consumer.commit": "A consumer's note of the events that are dealt with.";
     DEAD_LETTER = "consumer.dead_letter": "An event that nobody can read, put aside.";
     SMS = "sms.send": "A text message given to the provider.";
     TIMERS_DUE = "timer.due": "Due timers read, to be delivered.";

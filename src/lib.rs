@@ -5,6 +5,7 @@ pub mod cli;
 pub mod client;
 pub mod config;
 pub mod doctor;
+pub mod events;
 pub mod failpoints;
 pub mod node;
 mod ops;

@@ -8,18 +8,20 @@
 //! Invariants: nothing outside this module names two layers at once; several nodes can live in one test process, so
 //! nothing is global but the log.
 
+mod events;
 mod start;
 mod stores;
 
 pub use start::StartError;
 
 use crate::api::Api;
+use crate::events::kafka::Kafka;
 use crate::ops::Operations;
 use crate::server::Server;
-use crate::store::sqlite::Store;
 use axum::Router;
 use mitalk_actors::Mitalk;
 use mitalk_media::Engine;
+use stores::State;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -59,7 +61,8 @@ pub struct Node {
     app: Served,
     operator: Operations,
     operations: Served,
-    file: Store,
+    state: State,
+    kafka: Option<Kafka>,
     /// What clients get to leave.
     drain: Duration,
     /// What the domain takes at most to hand over what it has.
@@ -91,13 +94,14 @@ impl Node {
         let inside = async move {
             // Operators see to the end how far it is.
             self.mitalk.stop().await;
+            if let Some(kafka) = self.kafka {
+                kafka.close().await;
+            }
             let engine = self.engine;
             // It joins its threads.
             let _ = tokio::task::spawn_blocking(move || engine.shutdown()).await;
             self.operations.stop(Instant::now() + LAST_LOOK).await;
-            // Tasks that were cut short may still have a handle: the file is closed under them.
-            let file = self.file;
-            let _ = tokio::task::spawn_blocking(move || file.close()).await;
+            self.state.close().await;
         };
         tokio::time::timeout(limit, inside)
             .await

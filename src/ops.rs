@@ -8,6 +8,7 @@ mod health;
 
 use crate::api::{Api, Context, Edge, Error, Limiter, Metrics, bearer, codes, edge};
 use crate::config::{Config, Http};
+use crate::events::kafka::Kafka;
 use axum::Router;
 use axum::extract::{Request, State};
 use axum::http::{StatusCode, header};
@@ -37,6 +38,7 @@ pub(crate) struct Operations(Arc<Inner>);
 struct Inner {
     mitalk: Mitalk,
     media: mitalk_media::Handle,
+    kafka: Option<Kafka>,
     api: Api,
     registry: Registry,
     metrics: Metrics,
@@ -53,6 +55,8 @@ pub(crate) struct Parts {
     pub mitalk: Mitalk,
     /// For readiness.
     pub media: mitalk_media::Handle,
+    /// For readiness, where it keeps the event log.
+    pub kafka: Option<Kafka>,
     /// For the tokens of test accounts.
     pub api: Api,
     /// All metrics of this process.
@@ -69,6 +73,7 @@ impl Operations {
         Self(Arc::new(Inner {
             mitalk: parts.mitalk,
             media: parts.media,
+            kafka: parts.kafka,
             api: parts.api,
             registry: parts.registry,
             metrics: parts.metrics,

@@ -143,7 +143,7 @@ pub struct Audit {
     /// How many, or how often.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub count: Option<u64>,
-    /// A stable word more: the new phase.
+    /// A stable word more: the new phase, the name of a dead letter.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub value: Option<String>,
 }

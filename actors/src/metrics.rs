@@ -1,7 +1,7 @@
 //! What operators see of people on a node: sign-ins, codes, what was told, live sockets.
 
 use crate::person::Standing;
-use prometheus::{IntCounterVec, IntGauge, Opts, Registry};
+use prometheus::{IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry};
 
 /// One per node. Counts from its making on; registered by whoever shows them.
 #[derive(Clone, Debug)]
@@ -9,6 +9,8 @@ pub struct Metrics {
     codes: IntCounterVec,
     sign_ins: IntCounterVec,
     told: IntCounterVec,
+    under_way: IntGaugeVec,
+    full: IntCounterVec,
     pub(crate) live_sockets: IntGauge,
 }
 
@@ -33,6 +35,19 @@ impl Default for Metrics {
                 "Events dealt with, by consumer group and outcome.",
                 &["group", "outcome"],
             ),
+            under_way: IntGaugeVec::new(
+                Opts::new(
+                    "mitalk_people_events_under_way",
+                    "Events from the oldest that is not dealt with, by consumer group and topic.",
+                ),
+                &["group", "topic"],
+            )
+            .expect("name and labels are well formed"),
+            full: counters(
+                "mitalk_people_events_full_total",
+                "Times that a topic was not read on because too much was under way, by consumer group.",
+                &["group"],
+            ),
             live_sockets: IntGauge::new("mitalk_people_live_sockets", "Live sockets on this node.")
                 .expect("the name is well formed"),
         }
@@ -48,6 +63,8 @@ impl Metrics {
         registry.register(Box::new(self.codes.clone()))?;
         registry.register(Box::new(self.sign_ins.clone()))?;
         registry.register(Box::new(self.told.clone()))?;
+        registry.register(Box::new(self.under_way.clone()))?;
+        registry.register(Box::new(self.full.clone()))?;
         registry.register(Box::new(self.live_sockets.clone()))
     }
 
@@ -71,5 +88,16 @@ impl Metrics {
     /// An event was `dealt_with`, is tried `again`, or is `dead`.
     pub(crate) fn event(&self, group: &str, outcome: &str) {
         self.told.with_label_values(&[group, outcome]).inc();
+    }
+
+    /// So much of a topic is held in memory for a group.
+    pub(crate) fn events_under_way(&self, group: &str, topic: &str, events: usize) {
+        let gauge = self.under_way.with_label_values(&[group, topic]);
+        gauge.set(i64::try_from(events).unwrap_or(i64::MAX));
+    }
+
+    /// A topic is not read on for a group.
+    pub(crate) fn events_full(&self, group: &str) {
+        self.full.with_label_values(&[group]).inc();
     }
 }

@@ -23,7 +23,7 @@ use crate::id::{Home, UserId};
 use crate::limits::Limits;
 use crate::live::{Pump, Sockets};
 use crate::metrics::Metrics;
-use crate::ports::{AllowList, Reads};
+use crate::ports::{AllowList, DeadLetters, EventSource, Reads};
 use crate::rooms::Rooms;
 use crate::secrets::{Secrets, random};
 use crate::supervise::Jobs;
@@ -60,6 +60,8 @@ pub struct Core {
     /// One-time codes per day.
     all_codes: Budget<()>,
     phase: waiting::PhaseCache,
+    source: Arc<dyn EventSource>,
+    letters: Arc<dyn DeadLetters>,
     jobs: OnceLock<Jobs>,
 }
 

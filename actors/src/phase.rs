@@ -1,7 +1,8 @@
 //! The phase: who becomes active on sign-up. One global entity, set by an operator; each change is audited.
 //!
 //! The rule itself is the pure [`entrance`], exactly the table of product.md. Opening to everybody also calls everybody
-//! who waits; any other phase stops what is still being called. The allow-list is rows behind a port, not state; what operators do to it is only recorded here.
+//! who waits; any other phase stops what is still being called. The allow-list is rows behind a port, not state; what
+//! operators do to it, and to dead letters, is only recorded here.
 
 use crate::events::{Actor, Audit, Message};
 use crate::id::Home;
@@ -103,6 +104,13 @@ pub enum Command {
         /// Of how many numbers.
         count: u64,
     },
+    /// Records what an operator did to a dead letter.
+    RecordDeadLetter {
+        /// `dead_letter_retried` or `dead_letter_dropped`.
+        action: String,
+        /// Its name.
+        letter: String,
+    },
 }
 
 /// What it answers.
@@ -148,6 +156,9 @@ impl Entity for Phase {
             Command::RecordAllowList { action, count } => Decision::reply(Reply { admits: state.admits })
                 .event(Event::Recorded)
                 .send(Audit::new(Actor::Operator, &action).count(count).outgoing()),
+            Command::RecordDeadLetter { action, letter } => Decision::reply(Reply { admits: state.admits })
+                .event(Event::Recorded)
+                .send(Audit::new(Actor::Operator, &action).value(&letter).outgoing()),
         })
     }
 

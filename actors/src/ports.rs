@@ -4,11 +4,15 @@
 //! `testing` (feature `testing`).
 
 mod allow_list;
+mod dead_letters;
 mod event_source;
+mod ledger;
 mod reads;
 mod sms;
 
 pub use allow_list::{AllowEntry, AllowList};
-pub use event_source::{Batch, Delivered, EventSource, Mark};
+pub use dead_letters::{DeadLetter, DeadLetters, LetterId, NoLetter};
+pub use event_source::{Batch, Delivered, EventSource, Mark, Place, Subscription};
+pub use ledger::Ledger;
 pub use reads::{BlockCount, FollowCounts, MANY, Reads};
 pub use sms::{EventKey, Message, Sms, SmsError, SmsMessage};

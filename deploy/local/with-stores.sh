@@ -1,19 +1,23 @@
 #!/usr/bin/env bash
-# Runs a command with a real Cassandra beside it, of its own: fresh data, own ports, stopped at the end.
-# The command finds it by MITALK_TEST_CQL.
+# Runs a command with a real Kafka and a real Cassandra beside it, of their own: fresh data, own ports, gone at the end.
+# The command finds them by MITALK_TEST_KAFKA and MITALK_TEST_CQL.
 #   with-stores.sh COMMAND...
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 root=$(cd "$here/../.." && pwd)
-stores=${CARGO_TARGET_DIR:-$root/target}/stores
-export CASSANDRA_DIR=$stores/test/cassandra CASSANDRA_PORT=${CASSANDRA_PORT:-19142} CASSANDRA_STORAGE_PORT=${CASSANDRA_STORAGE_PORT:-17100}
+test=$(realpath -m "${CARGO_TARGET_DIR:-$root/target}/stores/test")
+export KAFKA_DIR=$test/kafka KAFKA_PORT=${KAFKA_PORT:-19292}
+export CASSANDRA_DIR=$test/cassandra CASSANDRA_PORT=${CASSANDRA_PORT:-19142}
+export CASSANDRA_STORAGE_PORT=${CASSANDRA_STORAGE_PORT:-17100}
 
-stop() {
+wipe() {
+  "$here/kafka.sh" wipe
   "$here/cassandra.sh" wipe
 }
-trap stop EXIT
+trap wipe EXIT
 "$here/need.sh" java
-stop
+wipe
+"$here/kafka.sh" start
 "$here/cassandra.sh" start
-export MITALK_TEST_CQL=127.0.0.1:$CASSANDRA_PORT
+export MITALK_TEST_KAFKA=127.0.0.1:$KAFKA_PORT MITALK_TEST_CQL=127.0.0.1:$CASSANDRA_PORT
 "$@"

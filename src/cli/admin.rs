@@ -56,6 +56,14 @@ impl Answer {
         })
     }
 
+    /// All was said while it was done.
+    fn nothing() -> Self {
+        Self {
+            text: String::new(),
+            value: serde_json::Value::Null,
+        }
+    }
+
     /// Something was done, and there is no more to say.
     fn done(text: impl Into<String>) -> anyhow::Result<Self> {
         Self::new(format!("{}\n", text.into()), &serde_json::json!({ "done": true }))
@@ -76,6 +84,9 @@ impl Admin {
         let answer = runtime
             .block_on(self.action.run(&client))
             .with_context(|| format!("asking {url}"))?;
+        if answer.value.is_null() {
+            return Ok(());
+        }
         if self.json {
             output::line(format_args!("{:#}", answer.value));
         } else {

@@ -2,8 +2,9 @@
 
 use super::{Client, Error};
 use crate::wire::admin::{
-    Account, Admit, AllowCount, AllowEntry, AllowImport, Grant, Granted, Health, InvitesOf, LiveRooms, Phase,
-    PhaseIs, Readiness, Suspend, TestAccount, TestAccounts, TestAccountsMade, Waitlist,
+    Account, Admit, AllowCount, AllowEntry, AllowImport, AuditPage, Grant, Granted, Health, InvitesOf,
+    LetterShown, Letters, LiveRooms, Phase, PhaseIs, Readiness, Suspend, TestAccount, TestAccounts,
+    TestAccountsMade, Waitlist,
 };
 use reqwest::{Method, StatusCode};
 
@@ -162,6 +163,57 @@ impl AdminClient {
         self.0
             .act(Method::POST, &["admin", "v1", "rooms", room, "stop"])
             .await
+    }
+
+    /// Events that consumers could not deal with.
+    ///
+    /// # Errors
+    /// [`Error`].
+    pub async fn dead_letters(&self) -> Result<Letters, Error> {
+        self.0.get(&["admin", "v1", "dead-letters"]).await
+    }
+
+    /// One of them, with its event.
+    ///
+    /// # Errors
+    /// [`Error`].
+    pub async fn dead_letter(&self, id: &str) -> Result<LetterShown, Error> {
+        self.0.get(&["admin", "v1", "dead-letters", id]).await
+    }
+
+    /// Gives its event to its group once more.
+    ///
+    /// # Errors
+    /// [`Error`].
+    pub async fn retry_dead_letter(&self, id: &str) -> Result<(), Error> {
+        self.0
+            .act(Method::POST, &["admin", "v1", "dead-letters", id, "retry"])
+            .await
+    }
+
+    /// Removes it.
+    ///
+    /// # Errors
+    /// [`Error`].
+    pub async fn drop_dead_letter(&self, id: &str) -> Result<(), Error> {
+        self.0
+            .act(Method::DELETE, &["admin", "v1", "dead-letters", id])
+            .await
+    }
+
+    /// The audit, page by page: `after` is what the page before said as `next`.
+    ///
+    /// # Errors
+    /// [`Error`].
+    pub async fn audit(&self, after: Option<&str>, limit: usize) -> Result<AuditPage, Error> {
+        let mut query = vec![("limit", limit.to_string())];
+        query.extend(after.map(|after| ("after", after.to_owned())));
+        super::answer(
+            self.0
+                .request(Method::GET, &["admin", "v1", "audit"])
+                .query(&query),
+        )
+        .await
     }
 
     /// Makes active accounts for load tests.

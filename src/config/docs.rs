@@ -10,6 +10,7 @@ use std::sync::LazyLock;
 const SECTIONS: &[(&str, &str, &str)] = &[
     ("storage", include_str!("storage.rs"), "Storage"),
     ("scylla", include_str!("../store/scylla/config.rs"), "Config"),
+    ("kafka", include_str!("kafka.rs"), "Kafka"),
     ("http", include_str!("http.rs"), "Http"),
     ("operations", include_str!("operations.rs"), "Operations"),
     ("admin", include_str!("operations.rs"), "Admin"),

@@ -14,6 +14,17 @@ pub enum Store {
     Scylla,
 }
 
+/// What keeps the event log.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Events {
+    /// The database in the data directory.
+    #[default]
+    Sqlite,
+    /// A Kafka cluster.
+    Kafka,
+}
+
 /// Where state lives.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -23,6 +34,8 @@ pub struct Storage {
     pub data_dir: PathBuf,
     /// `sqlite`: one file in the data directory, for one process. `scylla`: a CQL cluster, for many; see there.
     pub store: Store,
+    /// What keeps the event log. `sqlite`: the same file; `kafka`: the cluster of the section `kafka`.
+    pub events: Events,
     /// Writes are refused as if the disk were full once the database has so many bytes; 0: the disk is the limit. For
     /// machines where something else needs the rest.
     pub max_bytes: u64,
@@ -33,6 +46,7 @@ impl Default for Storage {
         Self {
             data_dir: PathBuf::from("var"),
             store: Store::Sqlite,
+            events: Events::Sqlite,
             max_bytes: 0,
         }
     }

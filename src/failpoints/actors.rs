@@ -2,16 +2,31 @@
 
 use async_trait::async_trait;
 use mitalk_actors::number::PhoneKey;
-use mitalk_actors::ports::{AllowEntry, AllowList, Batch, EventSource, Mark, Sms, SmsError, SmsMessage};
-use mitalk_cluster::store::{Event, StoreError};
+use mitalk_actors::ports::{
+    AllowEntry, AllowList, Batch, DeadLetter, DeadLetters, EventSource, LetterId, Mark, Place, Sms, SmsError,
+    SmsMessage, Subscription,
+};
+use mitalk_cluster::store::StoreError;
 
 use super::{ALLOW, CONSUME, CONSUMED, DEAD_LETTER, Pointed, SMS};
 
 #[async_trait]
 impl<P: EventSource> EventSource for Pointed<P> {
-    async fn poll(&self, group: &str, topic: &str, max: usize) -> Result<Batch, StoreError> {
+    async fn subscribe(&self, group: &str, topic: &str) -> Result<Box<dyn Subscription>, StoreError> {
+        let member = self.0.subscribe(group, topic).await?;
+        Ok(Box::new(Pointed(member)))
+    }
+
+    async fn browse(&self, topic: &str, after: &[Place], max: usize) -> Result<Batch, StoreError> {
+        self.0.browse(topic, after, max).await
+    }
+}
+
+#[async_trait]
+impl Subscription for Pointed<Box<dyn Subscription>> {
+    async fn poll(&self, max: usize, full: &[u32]) -> Result<Batch, StoreError> {
         CONSUME.before();
-        let batch = self.0.poll(group, topic, max).await?;
+        let batch = self.0.poll(max, full).await?;
         // An empty poll hands nothing over; consumers ask again and again.
         if !batch.is_empty() {
             CONSUME.after();
@@ -19,16 +34,31 @@ impl<P: EventSource> EventSource for Pointed<P> {
         Ok(batch)
     }
 
-    async fn commit(&self, group: &str, topic: &str, mark: &Mark) -> Result<(), StoreError> {
-        CONSUMED.around(self.0.commit(group, topic, mark)).await
+    async fn commit(&self, dealt: &[Mark], places: &[Place]) -> Result<(), StoreError> {
+        CONSUMED.around(self.0.commit(dealt, places)).await
+    }
+}
+
+#[async_trait]
+impl<P: DeadLetters> DeadLetters for Pointed<P> {
+    async fn put(&self, letter: &DeadLetter) -> Result<(), StoreError> {
+        DEAD_LETTER.around(self.0.put(letter)).await
     }
 
-    async fn dead_letter(&self, topic: &str, event: &Event, reason: &str) -> Result<(), StoreError> {
-        DEAD_LETTER.around(self.0.dead_letter(topic, event, reason)).await
+    async fn list(&self, topic: &str, max: usize) -> Result<Vec<DeadLetter>, StoreError> {
+        self.0.list(topic, max).await
     }
 
-    async fn changed(&self) {
-        self.0.changed().await;
+    async fn find(&self, id: &LetterId) -> Result<Option<DeadLetter>, StoreError> {
+        self.0.find(id).await
+    }
+
+    async fn retry(&self, id: &LetterId) -> Result<bool, StoreError> {
+        self.0.retry(id).await
+    }
+
+    async fn discard(&self, id: &LetterId) -> Result<bool, StoreError> {
+        self.0.discard(id).await
     }
 }
 

@@ -1,9 +1,11 @@
 //! Starting a node: see [`super`].
 
+use super::events::Log;
 use super::stores::Stores;
 use super::{Addresses, Node, Served};
 use crate::api::{Api, Metrics as ApiMetrics, Tokens};
 use crate::config::Config;
+use crate::events::kafka;
 use crate::failpoints::Pointed;
 use crate::ops::{self, Operations};
 use crate::secrets::{self, Secrets};
@@ -13,7 +15,7 @@ use crate::store::{scylla, sqlite};
 use crate::telemetry;
 use mitalk_actors::id::Home;
 use mitalk_actors::{Mitalk, rooms};
-use mitalk_cluster::{Builder, LocalMembership, LocalTransport, NodeId, SystemClock};
+use mitalk_cluster::{Builder, LocalMembership, LocalTransport, NodeId, Ports, SystemClock};
 use mitalk_media::{Engine, Events};
 use prometheus::Registry;
 #[cfg(target_os = "linux")]
@@ -65,6 +67,12 @@ pub enum StartError {
     /// The keys in them cannot be used.
     #[error(transparent)]
     Keys(#[from] mitalk_actors::secrets::Error),
+    /// The event log cannot be reached as configured.
+    #[error("event log: {0}")]
+    Events(#[from] kafka::ConfigError),
+    /// The state is many nodes', and the event log one node's.
+    #[error("storage.events must be `kafka` where storage.store is `scylla`")]
+    EventsOfOneNode,
     /// Text messages cannot be sent.
     #[error("text messages: {0}; see sms.file")]
     Sms(#[source] io::Error),
@@ -129,7 +137,10 @@ impl Node {
 
         let media_metrics = mitalk_media::Metrics::register(&registry)?;
         let (engine, events) = Engine::start(config.media.clone(), media_metrics)?;
-        let mitalk = start_domain(config, &registry, &stores, &secrets, &engine, events).await?;
+        let log = Log::open(config, &registry, &stores)?;
+        let kafka = log.kafka.clone();
+        let domain = start_domain(config, &registry, (&stores, log), &secrets, &engine, events);
+        let mitalk = domain.await?;
 
         wait_until_ready(&mitalk).await;
 
@@ -140,6 +151,7 @@ impl Node {
         let parts = ops::Parts {
             mitalk: mitalk.clone(),
             media: engine.handle(),
+            kafka: kafka.clone(),
             api: api.clone(),
             registry,
             metrics,
@@ -169,7 +181,8 @@ impl Node {
             app,
             operator,
             operations,
-            file: stores.file(),
+            state: stores.state,
+            kafka,
             drain: Duration::from_millis(config.operations.drain_timeout_ms),
             hand_over: config.cluster.shutdown_limit(),
         })
@@ -196,15 +209,22 @@ async fn listen(
 async fn start_domain(
     config: &Config,
     registry: &Registry,
-    stores: &Stores,
+    (stores, log): (&Stores, Log),
     secrets: &Secrets,
     engine: &Engine,
     events: Events,
 ) -> Result<Mitalk, StartError> {
     let clock = Arc::new(SystemClock);
+    let ports = Ports {
+        lease: stores.lease.clone(),
+        entity: stores.entity.clone(),
+        timer: stores.timer.clone(),
+        events: log.log,
+        tables: stores.tables.clone(),
+    };
     let cluster = Builder::new(
         config.cluster.clone(),
-        stores.ports.clone(),
+        ports,
         clock.clone(),
         mitalk_cluster::Metrics::new(registry)?,
     );
@@ -219,7 +239,8 @@ async fn start_domain(
         reads: stores.reads.clone(),
         allow_list: stores.allow_list.clone(),
         sms: Arc::new(Pointed(sms)),
-        source: stores.source.clone(),
+        source: log.source,
+        letters: log.letters,
         limits: config.limits.clone(),
         secrets: secrets.domain()?,
         home: Home::default(),

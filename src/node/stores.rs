@@ -2,29 +2,32 @@
 
 use std::sync::Arc;
 
-use mitalk_actors::ports::{AllowList, EventSource, Reads};
-use mitalk_cluster::Ports;
+use mitalk_actors::ports::{AllowList, Ledger, Reads};
+use mitalk_cluster::store::{EntityStore, LeaseStore, ReadTables, TimerStore};
 use prometheus::Registry;
 
 use super::StartError;
 use crate::config::{Config, Store as StoreKind};
 use crate::failpoints::Pointed;
 use crate::secrets::{self, Secrets};
+use crate::store::scylla;
 use crate::store::sqlite::{self, Migrate, Options};
-use crate::store::{WrittenWith, scylla};
 
-/// All adapters of a node, and what has to be closed.
+/// The adapters of the state, whatever it is in.
 pub(super) struct Stores {
-    pub(super) ports: Ports,
+    pub(super) lease: Arc<dyn LeaseStore>,
+    pub(super) entity: Arc<dyn EntityStore>,
+    pub(super) timer: Arc<dyn TimerStore>,
+    pub(super) tables: Arc<dyn ReadTables>,
     pub(super) reads: Arc<dyn Reads>,
     pub(super) allow_list: Arc<dyn AllowList>,
-    pub(super) source: Arc<dyn EventSource>,
-    identity: Identity,
-    file: sqlite::Store,
+    pub(super) ledger: Arc<dyn Ledger>,
+    pub(super) state: State,
 }
 
-/// Who knows which lookup key the state was written with.
-enum Identity {
+/// What the state is in.
+#[derive(Clone)]
+pub(super) enum State {
     File(sqlite::Store),
     Cluster(scylla::Store),
 }
@@ -32,50 +35,42 @@ enum Identity {
 impl Stores {
     /// Opens what the configuration names.
     pub(super) async fn open(config: &Config, registry: &Registry) -> Result<Self, StartError> {
-        let file = open_file(config, registry).await?;
-        let log = Arc::new(Pointed(file.clone()));
         match config.storage.store {
-            StoreKind::Sqlite => Ok(Self {
-                ports: Ports {
-                    lease: log.clone(),
-                    entity: log.clone(),
-                    timer: log.clone(),
-                    events: log.clone(),
-                    tables: log.clone(),
-                },
-                reads: Arc::new(file.clone()),
-                allow_list: log.clone(),
-                source: log,
-                identity: Identity::File(file.clone()),
-                file,
-            }),
-            StoreKind::Scylla => {
-                let metrics = scylla::Metrics::new(registry)?;
-                let store = scylla::Store::open(&config.scylla, metrics).await?;
-                let state = Arc::new(Pointed(store.clone()));
-                Ok(Self {
-                    ports: Ports {
-                        lease: state.clone(),
-                        entity: state.clone(),
-                        timer: state.clone(),
-                        events: log.clone(),
-                        tables: state.clone(),
-                    },
-                    reads: Arc::new(store.clone()),
-                    allow_list: state,
-                    source: log,
-                    identity: Identity::Cluster(store),
-                    file,
-                })
+            StoreKind::Sqlite => {
+                let file = open_file(config, registry).await?;
+                Ok(Self::over(file.clone(), State::File(file)))
             }
+            StoreKind::Scylla => {
+                make_directory(config).await?;
+                let metrics = scylla::Metrics::new(registry)?;
+                let cluster = scylla::Store::open(&config.scylla, metrics).await?;
+                Ok(Self::over(cluster.clone(), State::Cluster(cluster)))
+            }
+        }
+    }
+
+    fn over<P>(store: P, state: State) -> Self
+    where
+        P: LeaseStore + EntityStore + TimerStore + ReadTables + Reads + AllowList + Ledger + Clone,
+    {
+        let pointed = Arc::new(Pointed(store.clone()));
+        Self {
+            lease: pointed.clone(),
+            entity: pointed.clone(),
+            timer: pointed.clone(),
+            tables: pointed.clone(),
+            reads: Arc::new(store.clone()),
+            allow_list: pointed,
+            ledger: Arc::new(store),
+            state,
         }
     }
 
     /// The keys that the state was written with, and the operators' token.
     pub(super) async fn secrets(&self, config: &Config) -> Result<(Secrets, String), StartError> {
-        let written = match &self.identity {
-            Identity::File(store) => store.written_with().await?,
-            Identity::Cluster(store) => store.written_with().await?,
+        let written = match &self.state {
+            State::File(store) => store.written_with().await?,
+            State::Cluster(store) => store.written_with().await?,
         };
         let data_dir = config.storage.data_dir.clone();
         let token_path = config.admin.token_path(&data_dir);
@@ -86,31 +81,42 @@ impl Stores {
             ))
         });
         let (secrets, admin_token) = opened.await??;
-        match &self.identity {
-            Identity::File(store) => store.note_key(&secrets.fingerprint()).await?,
-            Identity::Cluster(store) => {
+        match &self.state {
+            State::File(store) => store.note_key(&secrets.fingerprint()).await?,
+            State::Cluster(store) => {
                 // Another node may have started with other keys at this very moment: then ours are the wrong ones.
-                let written: WrittenWith = store.note_key(&secrets.fingerprint()).await?;
+                let written = store.note_key(&secrets.fingerprint()).await?;
                 Secrets::check(&config.storage.data_dir, &written)?;
             }
         }
         Ok((secrets, admin_token))
     }
+}
 
-    /// What must be closed last, when nobody uses it any more.
-    pub(super) fn file(&self) -> sqlite::Store {
-        self.file.clone()
+impl State {
+    /// The last words to it: nobody uses it any more.
+    pub(super) async fn close(self) {
+        match self {
+            // Tasks that were cut short may still have a handle: the file is closed under them.
+            Self::File(store) => drop(tokio::task::spawn_blocking(move || store.close()).await),
+            // Its connections end with the process.
+            Self::Cluster(_) => {}
+        }
     }
 }
 
+/// For the secrets and the operators' token.
+async fn make_directory(config: &Config) -> Result<(), StartError> {
+    let path = config.storage.data_dir.clone();
+    let made = tokio::fs::create_dir_all(&path).await;
+    made.map_err(|source| StartError::DataDirectory { path, source })
+}
+
 async fn open_file(config: &Config, registry: &Registry) -> Result<sqlite::Store, StartError> {
+    make_directory(config).await?;
     let metrics = sqlite::Metrics::new(registry)?;
     let storage = config.storage.clone();
     let store = tokio::task::spawn_blocking(move || {
-        std::fs::create_dir_all(&storage.data_dir).map_err(|source| StartError::DataDirectory {
-            path: storage.data_dir.clone(),
-            source,
-        })?;
         let options = Options {
             migrate: Migrate::Apply,
             max_bytes: (storage.max_bytes > 0).then_some(storage.max_bytes),

@@ -1,5 +1,7 @@
 //! The admin API: what operators do. The domain audits every action; its forms are [`crate::wire::admin`].
 
+mod events;
+
 use super::Operations;
 use crate::api::{Context, Error, Json, Path, Query, codes, request_id};
 use crate::wire::admin::{
@@ -34,7 +36,14 @@ pub(super) fn routes(test_admission: bool) -> Router<Operations> {
         .route("/admin/v1/users/{who}/suspended", put(suspend))
         .route("/admin/v1/invites", get(invites_of).post(grant_invites))
         .route("/admin/v1/rooms", get(rooms))
-        .route("/admin/v1/rooms/{id}/stop", post(stop_room));
+        .route("/admin/v1/rooms/{id}/stop", post(stop_room))
+        .route("/admin/v1/dead-letters", get(events::list))
+        .route(
+            "/admin/v1/dead-letters/{id}",
+            get(events::show).delete(events::discard),
+        )
+        .route("/admin/v1/dead-letters/{id}/retry", post(events::retry))
+        .route("/admin/v1/audit", get(events::audit));
     if test_admission {
         routes.route("/admin/v1/test-accounts", post(test_accounts))
     } else {

@@ -2,7 +2,9 @@
 
 use super::Operations;
 use crate::api::Intended;
-use crate::wire::admin::{Health, Readiness};
+use crate::events::cloud_event::rfc3339;
+use crate::events::kafka::State as Brokers;
+use crate::wire::admin::{EventLog, Health, Readiness};
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::{Extension, Json};
@@ -59,8 +61,30 @@ pub(super) async fn readyz(
         entities: cluster.entities,
         media_sessions,
         stopping,
+        event_log: event_log(operations.0.kafka.as_ref().map(|kafka| kafka.state())),
     };
     (status, Extension(Intended), Json(readiness))
+}
+
+/// Brokers that are away are told and make no node unready: it goes on, and events wait in the outboxes.
+fn event_log(brokers: Option<Brokers>) -> EventLog {
+    let mut told = EventLog {
+        adapter: if brokers.is_some() { "kafka" } else { "sqlite" }.to_owned(),
+        connected: true,
+        away_since: None,
+        reason: None,
+        mismatches: vec![],
+    };
+    match brokers {
+        None => {}
+        Some(Brokers::Connected { mismatches }) => told.mismatches = mismatches,
+        Some(Brokers::Away { since, reason }) => {
+            told.connected = false;
+            told.away_since = Some(rfc3339(since));
+            told.reason = Some(reason);
+        }
+    }
+    told
 }
 
 fn media_fault(media: Option<&Stats>) -> Option<&'static str> {

@@ -19,6 +19,8 @@ mod fault;
 mod file;
 mod identity;
 mod lease;
+mod ledger;
+mod letters;
 mod lock;
 mod look;
 mod metrics;

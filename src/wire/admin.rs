@@ -204,4 +204,69 @@ pub struct Readiness {
     pub media_sessions: usize,
     /// The node is stopping.
     pub stopping: bool,
+    /// How it stands with the event log; the node is ready without it.
+    pub event_log: EventLog,
+}
+
+/// The event log, as the node sees it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct EventLog {
+    /// `sqlite` or `kafka`.
+    pub adapter: String,
+    /// Whether it takes events; if not, they wait in the outboxes.
+    pub connected: bool,
+    /// Since when it does not, RFC 3339.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub away_since: Option<String>,
+    /// Why, for people.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// Settings of its topics that are not as configured, for people.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub mismatches: Vec<String>,
+}
+
+/// An event that a consumer group could not deal with.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Letter {
+    /// `group:topic:kind/key/sequence`.
+    pub id: String,
+    /// Which group.
+    pub group: String,
+    /// Where the event lies.
+    pub topic: String,
+    /// Why.
+    pub reason: String,
+    /// When it was given up, RFC 3339.
+    pub dead_since: String,
+    /// The W3C traceparent of the request that the event came from.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trace: Option<String>,
+}
+
+/// Dead letters.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Letters {
+    /// Oldest first; at most 1,000.
+    pub letters: Vec<Letter>,
+}
+
+/// A dead letter and its event.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct LetterShown {
+    /// The letter.
+    #[serde(flatten)]
+    pub letter: Letter,
+    /// A CloudEvent 1.0 in structured JSON.
+    pub event: serde_json::Value,
+}
+
+/// Some of the audit.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct AuditPage {
+    /// CloudEvents 1.0 in structured JSON; in the order of their decisions for each entity.
+    pub events: Vec<serde_json::Value>,
+    /// What to give as `after` for the rest; absent: there is no more now.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next: Option<String>,
 }

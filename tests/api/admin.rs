@@ -10,7 +10,7 @@ use mitalk_tests::server::{Server, code, mitalk, until};
 use serde_json::Value;
 
 /// Runs `mitalk admin ...` beside the server.
-async fn admin(server: &Server, args: &[&str]) -> Result<(bool, String, String)> {
+pub(crate) async fn admin(server: &Server, args: &[&str]) -> Result<(bool, String, String)> {
     let mut command = mitalk(server.directory.path());
     command
         .args([
@@ -26,7 +26,7 @@ async fn admin(server: &Server, args: &[&str]) -> Result<(bool, String, String)>
     Ok((output.status.success(), text(output.stdout), text(output.stderr)))
 }
 
-async fn json(server: &Server, args: &[&str]) -> Result<Value> {
+pub(crate) async fn json(server: &Server, args: &[&str]) -> Result<Value> {
     let (done, out, error) = admin(server, &[&["--json"], args].concat()).await?;
     assert!(done, "{args:?}: {error}");
     serde_json::from_str(&out).with_context(|| out)

@@ -2,7 +2,7 @@
 //!
 //! What is asked over HTTP here is what clients and operators may rely on: every route in good and bad cases, problem
 //! documents for everything that goes wrong, the live socket, the operations listener, and the process itself (bad
-//! configuration, busy port, second process, signals, disks that are full or fail). Audio is not: the browser and cheat tests have it.
+//! configuration, busy port, second process, signals, disks that are full or fail), and events with and without their brokers. Audio is not: the browser and cheat tests have it.
 
 mod admin;
 mod bad_input;
@@ -10,6 +10,7 @@ mod broken;
 mod documented;
 mod doors;
 mod edge;
+mod events;
 mod invites;
 mod live;
 mod live_ends;

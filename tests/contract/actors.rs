@@ -11,7 +11,8 @@ macro_rules! suites {
         mod $suite {
             use super::*;
 
-            #[tokio::test]
+            // Its waiting for events takes no time.
+            #[tokio::test(start_paused = true)]
             async fn memory() {
                 contract::$suite(&memory::$memory::default()).await;
             }
@@ -21,7 +22,7 @@ macro_rules! suites {
                 contract::$suite(&Fresh::new().store).await;
             }
 
-            #[tokio::test]
+            #[tokio::test(start_paused = true)]
             async fn memory_with_faults() {
                 let fresh = || (memory::$memory::default(), ());
                 for_seeds(MEMORY_SEEDS, fresh, async |store| contract::$suite(store).await).await;
@@ -35,7 +36,7 @@ macro_rules! suites {
     )*};
 }
 
-suites!(tables over Tables events over Log allow_list over Allowed);
+suites!(tables over Tables events over Log ledger over Log allow_list over Allowed);
 
 mod sms {
     use super::*;

@@ -1,11 +1,14 @@
-//! Every port's suite over every adapter: in memory, on SQLite and on a CQL cluster, each as it is and with faults.
+//! Every port's suite over every adapter: in memory, on SQLite, on a CQL cluster and on Kafka, each as it is and with
+//! faults.
 //!
 //! The suites themselves live with the ports, in `mitalk_cluster::testing::contract` and
 //! `mitalk_actors::testing::contract`.
 
 mod actors;
+mod cloud_events;
 mod cluster;
 mod cql;
+mod kafka;
 mod sqlite;
 
 use mitalk::store::sqlite::{Metrics, Options, Store};

@@ -2,5 +2,7 @@
 //!
 //! Only for tests: an `expect` here is an assertion. What one binary needs alone lives beside it.
 
+pub mod events;
+pub mod kafka;
 pub mod light;
 pub mod server;

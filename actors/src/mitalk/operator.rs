@@ -1,8 +1,10 @@
-//! What operators do: phase, allow-list, waitlist, people, invites. Every action is audited. Accounts for load tests are made
-//! by a part of its own.
+//! What operators do: phase, allow-list, waitlist, people, invites. Every action is audited. Events, and accounts for load
+//! tests, are parts of their own.
 
+mod events;
 mod test_accounts;
 
+pub use events::PAGE;
 pub use test_accounts::TEST_ACCOUNTS;
 
 use super::Mitalk;
@@ -45,6 +47,9 @@ pub enum Error {
     /// An operator stopped the account.
     #[error("this account is suspended: restore it first")]
     Suspended,
+    /// It was retried or dropped, or never was one.
+    #[error("there is no such dead letter")]
+    LetterNotFound,
     /// Not the domain's answer.
     #[error(transparent)]
     Trouble(#[from] Trouble),
@@ -59,6 +64,7 @@ impl Error {
             Self::TooMany { .. } => "too_many",
             Self::PhaseEmployees => "phase_employees",
             Self::Suspended => "suspended",
+            Self::LetterNotFound => "not_found",
             Self::Trouble(trouble) => trouble.code(),
         }
     }

@@ -10,10 +10,10 @@ use crate::invite::Invite;
 use crate::limits::{self, Limits};
 use crate::live::{Pump, Sockets};
 use crate::metrics::Metrics;
-use crate::notices::{self, Consumer, Pages};
+use crate::notices::{self, Consumer, Pages, Witness};
 use crate::phase::Phase;
 use crate::phone::Phone;
-use crate::ports::{AllowList, EventSource, Reads, Sms};
+use crate::ports::{AllowList, DeadLetters, EventSource, Reads, Sms};
 use crate::rooms::{self, Rooms};
 use crate::secrets::Secrets;
 use crate::supervise::{Job, Jobs};
@@ -38,6 +38,8 @@ pub struct Parts {
     pub sms: Arc<dyn Sms>,
     /// The consuming side of the event log.
     pub source: Arc<dyn EventSource>,
+    /// What consumers could not deal with.
+    pub letters: Arc<dyn DeadLetters>,
     /// The media engine of this node, and what happens to its sessions.
     pub media: (mitalk_media::Handle, mitalk_media::Events),
     /// Of rooms, for operators.
@@ -84,6 +86,7 @@ impl Mitalk {
         let pump = Arc::new(Pump::new(sockets.clone(), parts.clock.clone()));
         let (metrics, moved) = (Metrics::default(), Arc::new(Notify::new()));
         let (pages, told) = mpsc::channel(notices::PAGES);
+        let sms = Arc::new(Witness::new(parts.sms));
         let (media, events) = parts.media;
         let rooms = rooms::Parts {
             media,
@@ -102,7 +105,7 @@ impl Mitalk {
                 cluster: late.clone(),
             }))
             .entity::<Phone>(Arc::new(Codes::new(
-                parts.sms.clone(),
+                sms.clone(),
                 parts.secrets.clone(),
                 metrics.clone(),
             )))
@@ -138,13 +141,16 @@ impl Mitalk {
             blocks: Budget::new(DAY),
             all_codes: Budget::new(DAY),
             phase: PhaseCache::default(),
+            source: parts.source.clone(),
+            letters: parts.letters.clone(),
             jobs: OnceLock::new(),
         }));
         mitalk.learn_shut_out().await?;
         let consumer = Consumer {
             mitalk: mitalk.clone(),
             source: parts.source,
-            sms: parts.sms,
+            letters: parts.letters,
+            sms,
         };
         let jobs = Jobs::start(jobs(
             &mitalk,

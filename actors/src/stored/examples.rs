@@ -322,6 +322,10 @@ fn phase() -> Model<phase::Phase> {
             action: "allow_list_imported".into(),
             count: 3,
         },
+        phase::Command::RecordDeadLetter {
+            action: "dead_letter_retried".into(),
+            letter: "inviter:mitalk.notices.v1:user/aa/7".into(),
+        },
     ];
     after(phase::KEY, commands)
 }

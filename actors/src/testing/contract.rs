@@ -5,11 +5,13 @@
 
 mod allow_list;
 mod events;
+mod ledger;
 mod sms;
 mod tables;
 
 pub use allow_list::allow_list;
-pub use events::events;
+pub use events::{OTHER, TOPIC, events};
+pub use ledger::ledger;
 pub use sms::sms;
 pub use tables::tables;
 

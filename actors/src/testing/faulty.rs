@@ -1,19 +1,16 @@
-//! The failing wrapper around the ports of this crate.
-//!
-//! Waiting for events is left alone: it has no outcome.
+//! The failing wrapper around the ports of this crate; those of the event log are in a file of their own.
+
+mod events;
 
 use crate::id::{Home, RoomId, UserId};
 use crate::number::PhoneKey;
 use crate::person::Notice;
-use crate::ports::{
-    AllowEntry, AllowList, Batch, BlockCount, EventSource, FollowCounts, Mark, Reads, Sms, SmsError,
-    SmsMessage,
-};
+use crate::ports::{AllowEntry, AllowList, BlockCount, FollowCounts, Reads, Sms, SmsError, SmsMessage};
 use crate::rooms::Card;
 use crate::tables::{Profile, ShutOut, TicketBlock};
 use async_trait::async_trait;
 use mitalk_cluster::Timestamp;
-use mitalk_cluster::store::{Event, StoreError};
+use mitalk_cluster::store::StoreError;
 use mitalk_cluster::testing::Faulty;
 use std::time::Duration;
 
@@ -65,40 +62,6 @@ impl<P: Sms> Sms for Faulty<P> {
                 retry_after: Duration::ZERO,
             })
         })
-    }
-}
-
-#[async_trait]
-impl<P: EventSource> EventSource for Faulty<P> {
-    async fn poll(&self, group: &str, topic: &str, max: usize) -> Result<Batch, StoreError> {
-        let (group, topic) = (group.to_owned(), topic.to_owned());
-        self.read(move |port| {
-            let (group, topic) = (group.clone(), topic.clone());
-            async move { port.poll(&group, &topic, max).await }
-        })
-        .await
-    }
-
-    async fn commit(&self, group: &str, topic: &str, mark: &Mark) -> Result<(), StoreError> {
-        let (group, topic, mark) = (group.to_owned(), topic.to_owned(), mark.clone());
-        self.plain(move |port| {
-            let (group, topic, mark) = (group.clone(), topic.clone(), mark.clone());
-            async move { port.commit(&group, &topic, &mark).await }
-        })
-        .await
-    }
-
-    async fn dead_letter(&self, topic: &str, event: &Event, reason: &str) -> Result<(), StoreError> {
-        let (topic, event, reason) = (topic.to_owned(), event.clone(), reason.to_owned());
-        self.plain(move |port| {
-            let (topic, event, reason) = (topic.clone(), event.clone(), reason.clone());
-            async move { port.dead_letter(&topic, &event, &reason).await }
-        })
-        .await
-    }
-
-    async fn changed(&self) {
-        self.port().changed().await;
     }
 }
 

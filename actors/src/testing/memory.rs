@@ -1,18 +1,21 @@
 //! All ports in memory: the reference for what they mean.
 
+mod log;
+
+pub use log::Log;
+
 use crate::id::{DeviceId, Home, RoomId, UserId};
 use crate::number::{PhoneKey, PhoneNumber};
 use crate::person::Notice;
 use crate::ports::{
-    AllowEntry, AllowList, Batch, BlockCount, Delivered, EventSource, FollowCounts, Mark, Message, Reads,
-    Sms, SmsError, SmsMessage,
+    AllowEntry, AllowList, BlockCount, FollowCounts, Message, Reads, Sms, SmsError, SmsMessage,
 };
 use crate::rooms::Card;
 use crate::tables::{Change, LiveRoom, Profile, SHUT_OUT_KEPT, ShutOut, TicketBlock};
 use async_trait::async_trait;
-use mitalk_cluster::store::{Event, EventLog, ReadTables};
-use mitalk_cluster::{EntityId, StoreError, Timestamp};
-use std::collections::{BTreeMap, HashMap, HashSet};
+use mitalk_cluster::store::{Event, ReadTables};
+use mitalk_cluster::{StoreError, Timestamp};
+use std::collections::{BTreeMap, HashSet};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -249,94 +252,6 @@ impl Reads for Tables {
     }
 }
 
-/// The event log, both sides.
-#[derive(Default)]
-pub struct Log {
-    content: Mutex<LogContent>,
-    appended: Notify,
-}
-
-#[derive(Default)]
-struct LogContent {
-    topics: HashMap<String, Vec<Event>>,
-    offsets: HashMap<(String, String), u64>,
-    recorded: HashMap<(String, String, EntityId), u64>,
-    dead: HashMap<String, Vec<(Event, String)>>,
-}
-
-impl Log {
-    /// Everything that was appended to a topic, repeats included.
-    pub fn topic(&self, topic: &str) -> Vec<Event> {
-        lock(&self.content).topics.get(topic).cloned().unwrap_or_default()
-    }
-
-    /// The dead letters of a topic, with their reasons.
-    pub fn dead(&self, topic: &str) -> Vec<(Event, String)> {
-        lock(&self.content).dead.get(topic).cloned().unwrap_or_default()
-    }
-}
-
-#[async_trait]
-impl EventLog for Log {
-    async fn append(&self, topic: &str, event: &Event) -> Result<(), StoreError> {
-        lock(&self.content)
-            .topics
-            .entry(topic.to_owned())
-            .or_default()
-            .push(event.clone());
-        self.appended.notify_waiters();
-        Ok(())
-    }
-}
-
-#[async_trait]
-impl EventSource for Log {
-    async fn poll(&self, group: &str, topic: &str, max: usize) -> Result<Batch, StoreError> {
-        let content = lock(&self.content);
-        let name = (group.to_owned(), topic.to_owned());
-        let from = content.offsets.get(&name).copied().unwrap_or(0);
-        let events = content.topics.get(topic).map_or(&[][..], Vec::as_slice);
-        let events = events.iter().enumerate().skip(from as usize).take(max);
-        let delivered = |(index, event): (usize, &Event)| {
-            let source = (name.0.clone(), name.1.clone(), event.source.clone());
-            let recorded = content.recorded.get(&source).copied().unwrap_or(0);
-            Delivered {
-                offset: index as u64 + 1,
-                event: event.clone(),
-                recorded,
-            }
-        };
-        Ok(events.map(delivered).collect())
-    }
-
-    async fn commit(&self, group: &str, topic: &str, mark: &Mark) -> Result<(), StoreError> {
-        let mut content = lock(&self.content);
-        let offset = content
-            .offsets
-            .entry((group.to_owned(), topic.to_owned()))
-            .or_default();
-        *offset = mark.offset.max(*offset);
-        let source = (group.to_owned(), topic.to_owned(), mark.source.clone());
-        let recorded = content.recorded.entry(source).or_default();
-        *recorded = mark.sequence.max(*recorded);
-        Ok(())
-    }
-
-    async fn dead_letter(&self, topic: &str, event: &Event, reason: &str) -> Result<(), StoreError> {
-        let mut content = lock(&self.content);
-        content
-            .dead
-            .entry(topic.to_owned())
-            .or_default()
-            .push((event.clone(), reason.to_owned()));
-        Ok(())
-    }
-
-    async fn changed(&self) {
-        self.appended.notified().await;
-    }
-}
-
 /// The allow-list.
 #[derive(Default)]
 pub struct Allowed(Mutex<BTreeMap<PhoneKey, bool>>);
@@ -388,6 +303,11 @@ impl Messages {
     /// From now on messages to this number fail, as if the provider were out of order.
     pub fn never_take(&self, to: PhoneNumber) {
         lock(&self.never).insert(to);
+    }
+
+    /// From now on messages to this number are taken again.
+    pub fn take_again(&self, to: &PhoneNumber) {
+        lock(&self.never).remove(to);
     }
 
     /// All messages, repeats included.

@@ -87,6 +87,7 @@ impl World {
             allow_list: stores.allowed.clone(),
             sms: stores.messages.clone(),
             source: stores.log.clone(),
+            letters: stores.log.clone(),
             media: (engine.handle(), events),
             metrics: rooms::Metrics::default(),
             limits,

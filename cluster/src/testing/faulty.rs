@@ -1,8 +1,8 @@
 //! A wrapper around any port that fails, repeats, delays and leaves outcomes unknown, by a seed.
 //!
 //! It does only what a real store may do. A conditional write may be lost, be applied with its answer lost, be applied
-//! twice (the second copy is refused), or land at any later time; a plain write may be lost, lose its answer or be
-//! repeated at once; a read may fail. `Unavailable` is answered only for what was certainly not applied.
+//! twice (the second copy is refused), or land at any later time, and so may an append to the event log; a plain write may be
+//! lost, lose its answer or be repeated at once; a read may fail. `Unavailable` is answered only for what was certainly not applied.
 
 use std::fmt;
 use std::future::Future;
@@ -75,6 +75,15 @@ impl<P: 'static> Faulty<P> {
         &self.port
     }
 
+    /// Something that the port handed out, with faults of its own by this one's seed.
+    pub fn over<Q: 'static>(&self, port: Q) -> Faulty<Q> {
+        let (seed, rate) = {
+            let mut chaos = self.chaos();
+            (chaos.rng.random(), chaos.rate)
+        };
+        Faulty::new(port, seed, rate)
+    }
+
     /// A call that changes nothing.
     ///
     /// # Errors
@@ -109,7 +118,7 @@ impl<P: 'static> Faulty<P> {
         self.write(fate, call).await
     }
 
-    /// A conditional write.
+    /// A conditional write, or another one whose copy may land at any later time.
     ///
     /// # Errors
     /// As the seed wants, or as the port answers.
@@ -299,7 +308,8 @@ impl<P: TimerStore> TimerStore for Faulty<P> {
 #[async_trait]
 impl<P: EventLog> EventLog for Faulty<P> {
     async fn append(&self, topic: &str, event: &Event) -> Result<(), StoreError> {
-        pass_on!(self.plain => append(&topic, &event))
+        // A message that timed out may still be under way to a broker: rule 10.
+        pass_on!(self.conditional => append(&topic, &event))
     }
 }
 

@@ -1,6 +1,7 @@
 //! What operators can do, and how the answers look.
 
 mod allow_list;
+mod dlq;
 
 use super::super::table::{facts, table};
 use super::Answer;
@@ -9,6 +10,7 @@ use crate::wire::admin::{Admit, Phase};
 use allow_list::AllowListCommand;
 use anyhow::bail;
 use clap::{Args, Subcommand, ValueEnum};
+use dlq::{AuditCommand, DlqCommand};
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Action {
@@ -41,6 +43,16 @@ pub(super) enum Action {
     Rooms {
         #[command(subcommand)]
         what: RoomsCommand,
+    },
+    /// Dead letters: events that could not be dealt with
+    Dlq {
+        #[command(subcommand)]
+        what: DlqCommand,
+    },
+    /// What was done by whom
+    Audit {
+        #[command(subcommand)]
+        what: AuditCommand,
     },
 }
 
@@ -147,6 +159,8 @@ impl Action {
             Self::User { what } => what.run(client).await,
             Self::Invites { what } => what.run(client).await,
             Self::Rooms { what } => what.run(client).await,
+            Self::Dlq { what } => what.run(client).await,
+            Self::Audit { what } => what.run(client).await,
         }
     }
 }

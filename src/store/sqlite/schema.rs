@@ -27,6 +27,11 @@ const MIGRATIONS: &[Migration] = &[
         name: "safety",
         sql: include_str!("migrations/0002_safety.sql"),
     },
+    Migration {
+        number: 3,
+        name: "letters",
+        sql: include_str!("migrations/0003_letters.sql"),
+    },
 ];
 
 /// The schema that this version reads and writes.
@@ -88,5 +93,50 @@ mod tests {
     fn numbers_have_no_gaps() {
         let numbers: Vec<i64> = MIGRATIONS.iter().map(|migration| migration.number).collect();
         assert_eq!(numbers, (1..=SCHEMA).collect::<Vec<_>>());
+    }
+
+    /// Nothing is told twice after it: what the groups dealt with stays theirs, and no dead letter is lost.
+    #[test]
+    fn the_third_migration_keeps_what_groups_know_and_their_dead_letters() {
+        let mut connection = Connection::open_in_memory().unwrap();
+        for migration in &MIGRATIONS[..2] {
+            apply(&mut connection, migration).unwrap();
+        }
+        connection
+            .execute_batch(
+                "INSERT INTO topic VALUES ('mitalk.notices.v1', 9), ('mitalk.notices.v1.dlq', 2), ('mitalk.invites.v1.dlq', 2);
+                 INSERT INTO event VALUES
+                    ('mitalk.notices.v1', 8, 'user', 'b', 6, 70, x'01', '', NULL),
+                    ('mitalk.notices.v1.dlq', 1, 'user', 'a', 5, 60, x'c1', 't', 'why'),
+                    ('mitalk.invites.v1.dlq', 1, 'invite', 'i', 1, 50, x'c1', '', 'how');
+                 INSERT INTO consumer VALUES ('messages', 'mitalk.notices.v1', 8), ('in-app', 'mitalk.notices.v1', 7);
+                 INSERT INTO consumed VALUES ('messages', 'mitalk.notices.v1', 'user', 'a', 5),
+                    ('in-app', 'mitalk.notices.v1', 'user', 'a', 4);",
+            )
+            .unwrap();
+        apply(&mut connection, &MIGRATIONS[2]).unwrap();
+        let rows = |sql| {
+            let mut query = connection.prepare(sql).unwrap();
+            let rows = query.query_map([], |row| row.get::<_, String>(0)).unwrap();
+            rows.map(Result::unwrap).collect::<Vec<_>>()
+        };
+        assert_eq!(
+            rows("SELECT name || position FROM consumer ORDER BY name"),
+            ["inviter8", "notifier7"]
+        );
+        assert_eq!(
+            rows("SELECT name || sequence FROM consumed ORDER BY name"),
+            ["inviter5", "notifier4"]
+        );
+        assert_eq!(
+            rows("SELECT id || ' ' || reason || put_at FROM dead_letter ORDER BY id"),
+            [
+                "inviter:mitalk.invites.v1:invite/i/1 how50",
+                "inviter:mitalk.notices.v1:user/a/5 why60",
+                "notifier:mitalk.notices.v1:user/a/5 why60"
+            ]
+        );
+        assert_eq!(rows("SELECT topic || key FROM event"), ["mitalk.notices.v1b"]);
+        assert_eq!(rows("SELECT name FROM topic"), ["mitalk.notices.v1"]);
     }
 }

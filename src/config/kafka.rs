@@ -1,0 +1,183 @@
+//! The Kafka cluster that keeps the event log.
+
+use super::Error;
+use serde::{Deserialize, Serialize};
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// How the brokers are spoken to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Security {
+    /// In the clear: for networks that nobody else is in.
+    #[default]
+    Plaintext,
+    /// TLS.
+    Ssl,
+    /// A password over TLS.
+    SaslSsl,
+}
+
+/// The Kafka cluster that keeps the event log; only with `storage.events = "kafka"`. Topics that are missing are made as
+/// described here; those that are there and differ are left as they are and named in `/readyz`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Kafka {
+    /// Some of the brokers (`host:port`), from which the others are learnt.
+    pub brokers: Vec<String>,
+    /// What the names of topics and consumer groups begin with: for clusters that several installations share.
+    pub prefix: String,
+    /// Partitions of a topic. Never change it once events were sent: an entity's events would lie in two partitions, without
+    /// an order between them.
+    pub partitions: u32,
+    /// Copies of a topic, on as many brokers.
+    pub replication: u32,
+    /// Copies that must have an event before it counts as sent. Less than `replication`, so that a broker may be away.
+    pub min_isr: u32,
+    /// How long events are kept, in hours. Dead letters stay until somebody retries or drops them.
+    pub retention_hours: u64,
+    /// `plaintext`, `ssl` or `sasl_ssl`; the latter two need a binary with the feature `kafka-tls`.
+    pub security: Security,
+    /// Certificates of the authorities that the brokers' certificates come from, PEM; absent: the system's.
+    pub ca_file: Option<PathBuf>,
+    /// This client's certificate, PEM, where brokers ask for one.
+    pub certificate_file: Option<PathBuf>,
+    /// The private key to it, PEM.
+    pub key_file: Option<PathBuf>,
+    /// `PLAIN`, `SCRAM-SHA-256` or `SCRAM-SHA-512`.
+    pub sasl_mechanism: String,
+    /// The user's name.
+    pub sasl_username: String,
+    /// A file with the user's password.
+    pub sasl_password_file: Option<PathBuf>,
+}
+
+impl Default for Kafka {
+    fn default() -> Self {
+        Self {
+            brokers: vec!["127.0.0.1:9092".to_owned()],
+            prefix: String::new(),
+            partitions: 12,
+            replication: 3,
+            min_isr: 2,
+            retention_hours: 7 * 24,
+            security: Security::Plaintext,
+            ca_file: None,
+            certificate_file: None,
+            key_file: None,
+            sasl_mechanism: "SCRAM-SHA-512".to_owned(),
+            sasl_username: String::new(),
+            sasl_password_file: None,
+        }
+    }
+}
+
+/// More are of no use to three topics, and each is a file handle on the brokers.
+const MOST_PARTITIONS: u32 = 1_000;
+/// What Kafka allows in the name of a topic.
+const NAME_BYTES: usize = 128;
+const MECHANISMS: [&str; 3] = ["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"];
+
+impl Kafka {
+    /// How long events are kept.
+    pub fn retention(&self) -> Duration {
+        Duration::from_secs(self.retention_hours.saturating_mul(3_600))
+    }
+
+    /// Checks what serde cannot.
+    ///
+    /// # Errors
+    /// [`Error::Value`].
+    pub fn validate(&self) -> Result<(), Error> {
+        let wrong = |key: &'static str, what: &str| Err(Error::value(key, what));
+        let is_name = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
+        if self.brokers.is_empty() || self.brokers.iter().any(|broker| !broker.contains(':')) {
+            return wrong("kafka.brokers", "names at least one broker as host:port");
+        }
+        if self.prefix.len() > NAME_BYTES || !self.prefix.chars().all(is_name) {
+            return wrong(
+                "kafka.prefix",
+                "is at most 128 letters, digits, dots, underscores and hyphens",
+            );
+        }
+        if !(1..=MOST_PARTITIONS).contains(&self.partitions) {
+            return wrong("kafka.partitions", "must be 1 to 1000");
+        }
+        if self.replication == 0 || self.min_isr == 0 || self.min_isr > self.replication {
+            return wrong(
+                "kafka.min_isr",
+                "must be 1 to kafka.replication, and that at least 1",
+            );
+        }
+        if !(1..=24 * 366 * 10).contains(&self.retention_hours) {
+            return wrong("kafka.retention_hours", "must be 1 hour to 10 years");
+        }
+        self.validate_security()
+    }
+
+    fn validate_security(&self) -> Result<(), Error> {
+        let wrong = |key: &'static str, what: &str| Err(Error::value(key, what));
+        if self.security == Security::Plaintext {
+            return Ok(());
+        }
+        if cfg!(not(feature = "kafka-tls")) {
+            return wrong(
+                "kafka.security",
+                "needs TLS, which this binary was built without: build it with --features kafka-tls",
+            );
+        }
+        if self.certificate_file.is_some() != self.key_file.is_some() {
+            return wrong(
+                "kafka.key_file",
+                "and kafka.certificate_file belong together: set both or none",
+            );
+        }
+        if self.security == Security::SaslSsl {
+            if !MECHANISMS.contains(&self.sasl_mechanism.as_str()) {
+                return wrong(
+                    "kafka.sasl_mechanism",
+                    "must be PLAIN, SCRAM-SHA-256 or SCRAM-SHA-512",
+                );
+            }
+            if self.sasl_username.is_empty() || self.sasl_password_file.is_none() {
+                return wrong(
+                    "kafka.sasl_password_file",
+                    "and kafka.sasl_username must be set for security = \"sasl_ssl\"",
+                );
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_can_never_work_is_refused_by_its_key() {
+        Kafka::default().validate().unwrap();
+        let broken: [(&str, fn(&mut Kafka)); 7] = [
+            ("brokers", |kafka| kafka.brokers.clear()),
+            ("brokers", |kafka| kafka.brokers = vec!["localhost".into()]),
+            ("prefix", |kafka| kafka.prefix = "a b".into()),
+            ("partitions", |kafka| kafka.partitions = 0),
+            ("min_isr", |kafka| kafka.min_isr = 4),
+            ("retention_hours", |kafka| kafka.retention_hours = 0),
+            (
+                if cfg!(feature = "kafka-tls") {
+                    "sasl_password_file"
+                } else {
+                    "security"
+                },
+                |kafka| kafka.security = Security::SaslSsl,
+            ),
+        ];
+        for (key, spoil) in broken {
+            let mut kafka = Kafka::default();
+            spoil(&mut kafka);
+            let error = kafka.validate().unwrap_err().to_string();
+            assert!(error.contains(&format!("kafka.{key}")), "{error}");
+        }
+    }
+}

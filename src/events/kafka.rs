@@ -1,0 +1,355 @@
+//! The event log on Kafka: producer, members of consumer groups, dead letters.
+//!
+//! | on the wire | what |
+//! |---|---|
+//! | topic `<prefix>mitalk.invites.v1` and so on | events as CloudEvents, keyed by their entity, so that its events keep their order |
+//! | topic `<prefix><topic>.dlq` | dead letters, one partition, compacted |
+//! | group `<prefix><group>.<topic>` | the places of a consumer group; what it dealt with is in the [`Ledger`] |
+//!
+//! Invariants:
+//! - nothing is sent before the topics are known to be there, and the producer knows them: brokers must not make them with
+//!   settings of their own, and the first send of a producer that never heard of a topic takes a second;
+//! - a send whose outcome is unknown has one for good after `MESSAGE_TIMEOUT`, which is shorter
+//!   than a lease: what an owner sent does not arrive after its successor's;
+//! - while the brokers are away appends are refused at once, as certainly not done, and the outboxes keep the rows;
+//! - no call of the library that blocks runs on a worker of the runtime.
+
+mod client;
+mod letters;
+mod link;
+mod member;
+mod metrics;
+mod reading;
+mod record;
+mod topics;
+
+pub use client::ConfigError;
+pub use link::State;
+pub use metrics::Metrics;
+
+use crate::config::Kafka as Config;
+use async_trait::async_trait;
+use client::Context;
+use link::Link;
+use member::Member;
+use mitalk_actors::ports::{Batch, EventSource, Ledger, Place, Subscription};
+use mitalk_cluster::Clock;
+use mitalk_cluster::store::{Event, EventLog, StoreError};
+use rdkafka::ClientConfig;
+use rdkafka::admin::AdminClient;
+use rdkafka::consumer::{BaseConsumer, StreamConsumer};
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::message::BorrowedMessage;
+use rdkafka::producer::{FutureProducer, FutureRecord, Producer as _};
+use record::Outbound;
+use std::sync::{Arc, PoisonError, RwLock, Weak};
+use std::time::Duration;
+use topics::Wanted;
+
+/// Leaving a group takes a moment; a broker that is away is not waited for longer.
+const LEAVE: Duration = Duration::from_secs(3);
+
+type Sender = FutureProducer<Context>;
+
+/// The event log on Kafka. Cheap to clone. Dropping the last one ends its clients.
+#[derive(Clone)]
+pub struct Kafka(Arc<Inner>);
+
+struct Inner {
+    config: Config,
+    common: ClientConfig,
+    /// Replaced when the library gives one up for good.
+    producer: RwLock<Sender>,
+    admin: Arc<AdminClient<Context>>,
+    link: Arc<Link>,
+    ledger: Arc<dyn Ledger>,
+    metrics: Metrics,
+    topics: Vec<Wanted>,
+}
+
+impl Kafka {
+    /// Over the brokers of the configuration, with these topics; what groups dealt with is kept in `ledger`. It connects in
+    /// the background: [`Kafka::state`] tells.
+    ///
+    /// # Errors
+    /// A file or a setting cannot be used.
+    pub fn start(
+        config: &Config,
+        topics: &[&str],
+        ledger: Arc<dyn Ledger>,
+        clock: Arc<dyn Clock>,
+        metrics: Metrics,
+    ) -> Result<Self, ConfigError> {
+        let common = client::common(config)?;
+        let link = Arc::new(Link::new(clock, metrics.clone()));
+        let context = Context::new(&link, &metrics);
+        let producer = client::producer(&common).create_with_context(context.clone())?;
+        let admin = common.create_with_context(context)?;
+        let inner = Arc::new(Inner {
+            config: config.clone(),
+            common,
+            producer: RwLock::new(producer),
+            admin: Arc::new(admin),
+            link,
+            ledger,
+            metrics,
+            topics: topics::wanted(config, topics),
+        });
+        tokio::spawn(watch(Arc::downgrade(&inner)));
+        Ok(Self(inner))
+    }
+
+    /// How it stands with the brokers.
+    pub fn state(&self) -> State {
+        self.0.link.state()
+    }
+
+    /// Waits until they answer.
+    pub async fn connected(&self) {
+        self.0.link.connected().await;
+    }
+
+    /// Waits until those who were members of groups have left them, once they are dropped: the next process then gets their
+    /// partitions at once.
+    pub async fn close(&self) {
+        self.0.link.all_left(LEAVE).await;
+    }
+
+    fn wire_topic(&self, topic: &str) -> String {
+        format!("{}{topic}", self.0.config.prefix)
+    }
+
+    fn knows(&self, topic: &str) -> bool {
+        let name = self.wire_topic(topic);
+        self.0.topics.iter().any(|topic| topic.name == name)
+    }
+
+    fn producer(&self) -> Sender {
+        let producer = self.0.producer.read();
+        producer.unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Sends and waits until enough brokers have it.
+    async fn send(&self, topic: &str, message: Outbound) -> Result<(), StoreError> {
+        if let State::Away { reason, .. } = self.state() {
+            return self.not_sent(StoreError::Unavailable(reason));
+        }
+        let mut record = FutureRecord::<String, Vec<u8>>::to(topic)
+            .key(&message.key)
+            .headers(message.headers);
+        record.payload = message.value.as_ref();
+        let producer = self.producer();
+        let sent = match producer.send_result(record) {
+            Ok(delivery) => delivery.await,
+            Err((error, _)) => return self.failed(error),
+        };
+        match sent {
+            Ok(Ok(_)) => {
+                self.0.metrics.produced.with_label_values(&[topic]).inc();
+                Ok(())
+            }
+            Ok(Err((error, _))) => self.failed(error),
+            Err(_) => self.not_sent(StoreError::Unknown("the producer was replaced".into())),
+        }
+    }
+
+    fn failed(&self, error: KafkaError) -> Result<(), StoreError> {
+        self.0.link.look_now();
+        if error.rdkafka_error_code() == Some(RDKafkaErrorCode::Fatal) {
+            self.replace_producer();
+        }
+        self.not_sent(to_store_error(error))
+    }
+
+    fn not_sent(&self, error: StoreError) -> Result<(), StoreError> {
+        let outcome = match error {
+            StoreError::Unknown(_) => "unknown",
+            StoreError::Corrupt(_) => "never",
+            StoreError::Unavailable(_) | StoreError::Full(_) => "refused",
+        };
+        self.0.metrics.failed.with_label_values(&[outcome]).inc();
+        Err(error)
+    }
+
+    /// An idempotent producer that lost its place at the brokers sends nothing more.
+    fn replace_producer(&self) {
+        let context = Context::new(&self.0.link, &self.0.metrics);
+        match client::producer(&self.0.common).create_with_context(context) {
+            Ok(fresh) => {
+                tracing::warn!("the kafka producer broke and was replaced");
+                *self.0.producer.write().unwrap_or_else(PoisonError::into_inner) = fresh;
+            }
+            Err(error) => tracing::error!(%error, "the kafka producer broke"),
+        }
+    }
+
+    /// What `pick` makes of up to `max` messages behind these places.
+    async fn read<T: Send + 'static>(
+        &self,
+        topic: String,
+        after: Vec<Place>,
+        max: usize,
+        pick: impl Fn(&BorrowedMessage<'_>) -> T + Send + 'static,
+    ) -> Result<Vec<T>, StoreError> {
+        if let State::Away { reason, .. } = self.state() {
+            return Err(StoreError::Unavailable(reason));
+        }
+        let context = Context::new(&self.0.link, &self.0.metrics);
+        let mut config = client::reader(&self.0.common);
+        // It joins no group; without a name the library assigns nothing.
+        config.set("group.id", self.wire_topic("mitalk.reader"));
+        let read = move || {
+            let consumer: BaseConsumer<Context> = config.create_with_context(context)?;
+            let mut picked = vec![];
+            reading::read(&consumer, &topic, &after, max, |message| {
+                picked.push(pick(message))
+            })?;
+            Ok::<_, reading::Error>(picked)
+        };
+        match tokio::task::spawn_blocking(read).await {
+            Ok(read) => read.map_err(|error| StoreError::Unavailable(error.to_string())),
+            Err(error) => Err(StoreError::Unavailable(error.to_string())),
+        }
+    }
+}
+
+#[async_trait]
+impl EventLog for Kafka {
+    async fn append(&self, topic: &str, event: &Event) -> Result<(), StoreError> {
+        self.send(&self.wire_topic(topic), Outbound::event(topic, event, None))
+            .await
+    }
+}
+
+#[async_trait]
+impl EventSource for Kafka {
+    async fn subscribe(&self, group: &str, topic: &str) -> Result<Box<dyn Subscription>, StoreError> {
+        // A member of a topic that is not there yet would hear of it after minutes.
+        self.connected().await;
+        let wire_topic = self.wire_topic(topic);
+        let mut context = Context::new(&self.0.link, &self.0.metrics);
+        context.member = Some((group.to_owned(), topic.to_owned()));
+        let name = format!("{}{group}.{topic}", self.0.config.prefix);
+        let consumer: Result<StreamConsumer<Context>, _> =
+            client::member(&self.0.common, &name).create_with_context(context);
+        let member = consumer
+            .and_then(|consumer| Member::new(consumer, self.0.ledger.clone(), group, topic, wire_topic));
+        Ok(Box::new(member.map_err(to_store_error)?))
+    }
+
+    async fn browse(&self, topic: &str, after: &[Place], max: usize) -> Result<Batch, StoreError> {
+        if !self.knows(topic) {
+            return Ok(vec![]);
+        }
+        let pick = |message: &BorrowedMessage<'_>| record::delivered(message);
+        self.read(self.wire_topic(topic), after.to_vec(), max, pick).await
+    }
+}
+
+/// Looks after the brokers as long as somebody has a handle.
+async fn watch(inner: Weak<Inner>) {
+    while let Some(inner) = inner.upgrade() {
+        let looked = match inner.link.state() {
+            State::Connected { mismatches } => inner.beat().await.map(|()| mismatches),
+            State::Away { .. } => inner.connect().await,
+        };
+        match looked {
+            Ok(mismatches) => inner.link.answered(mismatches),
+            Err(reason) => inner.link.failed(reason),
+        }
+        let link = inner.link.clone();
+        drop(inner);
+        link.next_look().await;
+    }
+}
+
+impl Inner {
+    /// Makes or compares the topics, and lets the producer know them.
+    async fn connect(&self) -> Result<Vec<String>, String> {
+        let mismatches = topics::ensure(&self.admin, &self.topics).await?;
+        self.learn(self.topics.iter().map(|topic| topic.name.clone()).collect())
+            .await?;
+        Ok(mismatches)
+    }
+
+    async fn beat(&self) -> Result<(), String> {
+        let one = self.topics.iter().take(1);
+        self.learn(one.map(|topic| topic.name.clone()).collect()).await
+    }
+
+    async fn learn(&self, topics: Vec<String>) -> Result<(), String> {
+        let producer = self
+            .producer
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone();
+        let learn = move || {
+            let mut topics = topics.iter();
+            topics.try_for_each(|topic| {
+                producer
+                    .client()
+                    .fetch_metadata(Some(topic), topics::ANSWER)
+                    .map(drop)
+            })
+        };
+        let learnt = tokio::task::spawn_blocking(learn).await;
+        let learnt = learnt.map_err(|error| error.to_string())?;
+        learnt.map_err(|error| format!("no broker answers: {error}"))
+    }
+}
+
+/// What an error of the library means for whoever asked.
+fn to_store_error(error: KafkaError) -> StoreError {
+    use RDKafkaErrorCode as Code;
+    let text = error.to_string();
+    match (&error, error.rdkafka_error_code()) {
+        (_, Some(Code::MessageSizeTooLarge | Code::InvalidMessageSize)) => {
+            StoreError::Corrupt(format!("larger than the brokers take: {text}"))
+        }
+        (
+            _,
+            Some(
+                Code::TopicAuthorizationFailed
+                | Code::ClusterAuthorizationFailed
+                | Code::GroupAuthorizationFailed,
+            ),
+        ) => StoreError::Corrupt(format!("this client may not do it: {text}")),
+        (
+            _,
+            Some(
+                Code::QueueFull
+                | Code::UnknownTopic
+                | Code::UnknownTopicOrPartition
+                | Code::NotEnoughReplicas,
+            ),
+        ) => StoreError::Unavailable(text),
+        // 46 of 128 that had timed out were in the topic.
+        (KafkaError::MessageProduction(_), _) => StoreError::Unknown(text),
+        _ => StoreError::Unavailable(text),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_certainly_was_not_written_is_called_so() {
+        let of = |code| to_store_error(KafkaError::MessageProduction(code));
+        assert!(of(RDKafkaErrorCode::MessageTimedOut).is_unknown());
+        assert!(of(RDKafkaErrorCode::NotEnoughReplicasAfterAppend).is_unknown());
+        assert!(of(RDKafkaErrorCode::Fatal).is_unknown());
+        assert!(matches!(
+            of(RDKafkaErrorCode::QueueFull),
+            StoreError::Unavailable(_)
+        ));
+        assert!(matches!(
+            of(RDKafkaErrorCode::MessageSizeTooLarge),
+            StoreError::Corrupt(_)
+        ));
+        assert!(matches!(
+            of(RDKafkaErrorCode::TopicAuthorizationFailed),
+            StoreError::Corrupt(_)
+        ));
+    }
+}

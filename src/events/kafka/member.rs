@@ -1,0 +1,291 @@
+//! A member of a consumer group, for one topic.
+//!
+//! Invariants:
+//! - what the client has handed over and the group has not got yet is kept: a call that is dropped loses nothing;
+//! - a partition that is full is paused at the client, so that it fetches no more of it, and still asks in time for the
+//!   others: whoever does not ask is put out of the group;
+//! - marks are in the ledger before the place is committed; neither goes back, and what belongs to partitions that this member
+//!   has lost is forgotten.
+
+use super::client::Context;
+use super::record;
+use super::to_store_error;
+use async_trait::async_trait;
+use futures::{FutureExt as _, StreamExt as _, TryStreamExt as _, stream};
+use mitalk_actors::ports::{Batch, Delivered, Ledger, Mark, Place, Subscription};
+use mitalk_cluster::EntityId;
+use mitalk_cluster::store::StoreError;
+use rdkafka::consumer::{CommitMode, Consumer as _, StreamConsumer};
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::{Offset, TopicPartitionList};
+use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::mem;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+/// A poll waits so long for the first event.
+const WAIT: Duration = Duration::from_millis(250);
+/// Marks that are written to the ledger at a time.
+const AT_ONCE: usize = 16;
+/// Messages that were handed over and wait here: two batches of a consumer.
+const KEPT: usize = 128;
+
+/// The member. Leaving the group blocks for a moment, so that happens on a thread of its own.
+pub(super) struct Member {
+    consumer: Option<Arc<StreamConsumer<Context>>>,
+    group: String,
+    /// As the service calls it.
+    topic: String,
+    /// As the brokers call it.
+    wire_topic: String,
+    ledger: Arc<dyn Ledger>,
+    /// One poll at a time.
+    kept: tokio::sync::Mutex<Kept>,
+    /// The newest offset that was committed, by partition.
+    committed: Mutex<HashMap<u32, u64>>,
+}
+
+#[derive(Default)]
+struct Kept {
+    waiting: VecDeque<Delivered>,
+    paused: BTreeSet<u32>,
+}
+
+impl Member {
+    pub(super) fn new(
+        consumer: StreamConsumer<Context>,
+        ledger: Arc<dyn Ledger>,
+        group: &str,
+        topic: &str,
+        wire_topic: String,
+    ) -> Result<Self, KafkaError> {
+        consumer.subscribe(&[&wire_topic])?;
+        consumer.context().link.joined();
+        Ok(Self {
+            consumer: Some(Arc::new(consumer)),
+            group: group.to_owned(),
+            topic: topic.to_owned(),
+            wire_topic,
+            ledger,
+            kept: tokio::sync::Mutex::default(),
+            committed: Mutex::default(),
+        })
+    }
+
+    fn consumer(&self) -> &Arc<StreamConsumer<Context>> {
+        self.consumer.as_ref().expect("it is only taken by drop")
+    }
+
+    /// Takes over what the client has, waiting for the first of it.
+    async fn fill(&self, kept: &mut Kept) {
+        match tokio::time::timeout(WAIT, self.consumer().recv()).await {
+            Err(_) => {}
+            Ok(Ok(first)) => {
+                self.keep(kept, &first);
+                while kept.waiting.len() < KEPT {
+                    match self.consumer().recv().now_or_never() {
+                        Some(Ok(next)) => self.keep(kept, &next),
+                        _ => break,
+                    }
+                }
+            }
+            // While no broker answers, it says so again and again; the link's state has told already.
+            Ok(Err(error)) => {
+                tracing::debug!(%error, group = self.group, topic = self.topic, "nothing received");
+                tokio::time::sleep(WAIT).await;
+            }
+        }
+        self.forget_lost(kept);
+    }
+
+    fn keep(&self, kept: &mut Kept, message: &rdkafka::message::BorrowedMessage<'_>) {
+        // The partitions change inside of a receiving, before the first message that comes by the new order.
+        self.forget_lost(kept);
+        kept.waiting.push_back(record::delivered(message));
+    }
+
+    fn forget_lost(&self, kept: &mut Kept) {
+        let lost = self.consumer().context().take_lost();
+        if lost.is_empty() {
+            return;
+        }
+        kept.waiting
+            .retain(|delivered| !lost.contains(&delivered.place.partition));
+        kept.paused.retain(|partition| !lost.contains(partition));
+        let mut committed = self.committed.lock().unwrap_or_else(PoisonError::into_inner);
+        committed.retain(|partition, _| !lost.contains(partition));
+    }
+
+    /// Stops fetching what is full, goes on with what is not any more. Dropped in the middle, it is done again.
+    async fn pause(&self, kept: &mut Kept, full: &[u32]) -> Result<(), StoreError> {
+        let full: BTreeSet<u32> = full.iter().copied().collect();
+        if full == kept.paused {
+            return Ok(());
+        }
+        let (topic, before) = (self.wire_topic.clone(), kept.paused.clone());
+        kept.paused = self
+            .aside(move |consumer| {
+                let assigned = assigned(consumer)?;
+                let ours = |partitions: BTreeSet<u32>| partitions.intersection(&assigned).copied().collect();
+                let full: BTreeSet<u32> = ours(full);
+                consumer.resume(&list(&topic, &ours(before)))?;
+                consumer.pause(&list(&topic, &full))?;
+                Ok(full)
+            })
+            .await?
+            .map_err(to_store_error)?;
+        Ok(())
+    }
+
+    /// Runs what waits for the client off the runtime's workers.
+    async fn aside<T: Send + 'static>(
+        &self,
+        run: impl FnOnce(&StreamConsumer<Context>) -> Result<T, KafkaError> + Send + 'static,
+    ) -> Result<Result<T, KafkaError>, StoreError> {
+        let consumer = self.consumer().clone();
+        tokio::task::spawn_blocking(move || run(&consumer))
+            .await
+            .map_err(|error| StoreError::Unknown(error.to_string()))
+    }
+
+    /// Those that are not behind what was committed.
+    fn moves(&self, places: &[Place]) -> Vec<Place> {
+        let committed = self.committed.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_new = |place: &&Place| {
+            let before = committed.get(&place.partition);
+            before.is_none_or(|before| *before < place.offset)
+        };
+        places.iter().filter(is_new).copied().collect()
+    }
+}
+
+fn assigned(consumer: &StreamConsumer<Context>) -> Result<BTreeSet<u32>, KafkaError> {
+    let assignment = consumer.assignment()?;
+    let partitions = assignment.elements().into_iter();
+    Ok(partitions
+        .filter_map(|element| u32::try_from(element.partition()).ok())
+        .collect())
+}
+
+fn list(topic: &str, partitions: &BTreeSet<u32>) -> TopicPartitionList {
+    let mut list = TopicPartitionList::new();
+    for partition in partitions {
+        list.add_partition(topic, number(*partition));
+    }
+    list
+}
+
+/// Commits those places whose partitions are ours, as the brokers want them: the next offset.
+fn commit(consumer: &StreamConsumer<Context>, topic: &str, places: &[Place]) -> Result<(), KafkaError> {
+    let (assigned, mut list) = (assigned(consumer)?, TopicPartitionList::new());
+    for place in places.iter().filter(|place| assigned.contains(&place.partition)) {
+        let next = i64::try_from(place.offset + 1).unwrap_or(i64::MAX);
+        list.add_partition_offset(topic, number(place.partition), Offset::Offset(next))?;
+    }
+    if list.count() == 0 {
+        return Ok(());
+    }
+    consumer.commit(&list, CommitMode::Sync)
+}
+
+#[async_trait]
+impl Subscription for Member {
+    async fn poll(&self, max: usize, full: &[u32]) -> Result<Batch, StoreError> {
+        let mut kept = self.kept.lock().await;
+        self.pause(&mut kept, full).await?;
+        let is_free = |delivered: &Delivered| !full.contains(&delivered.place.partition);
+        if !kept.waiting.iter().any(is_free) {
+            self.fill(&mut kept).await;
+        }
+        let given: Vec<usize> = (0..kept.waiting.len())
+            .filter(|index| is_free(&kept.waiting[*index]))
+            .take(max)
+            .collect();
+        if given.is_empty() {
+            return Ok(vec![]);
+        }
+        let sources: Vec<EntityId> = given
+            .iter()
+            .map(|index| kept.waiting[*index].event.source.clone())
+            .collect();
+        let recorded = self.ledger.recorded(&self.group, &self.topic, &sources).await?;
+        // Nothing is awaited from here on: a call that was dropped has handed out nothing.
+        let mut recorded = recorded.into_iter();
+        let (mut batch, mut rest) = (Vec::with_capacity(given.len()), VecDeque::new());
+        for (index, mut delivered) in mem::take(&mut kept.waiting).into_iter().enumerate() {
+            if given.binary_search(&index).is_ok() {
+                delivered.recorded = recorded.next().unwrap_or_default();
+                batch.push(delivered);
+            } else {
+                rest.push_back(delivered);
+            }
+        }
+        kept.waiting = rest;
+        Ok(batch)
+    }
+
+    async fn commit(&self, dealt: &[Mark], places: &[Place]) -> Result<(), StoreError> {
+        let record = |mark: Mark| async move {
+            let Mark { source, sequence } = mark;
+            self.ledger
+                .record(&self.group, &self.topic, &source, sequence)
+                .await
+        };
+        stream::iter(dealt.to_vec())
+            .map(record)
+            .buffer_unordered(AT_ONCE)
+            .try_collect::<()>()
+            .await?;
+        let moves = self.moves(places);
+        if moves.is_empty() {
+            return Ok(());
+        }
+        let (topic, places) = (self.wire_topic.clone(), moves.clone());
+        match self
+            .aside(move |consumer| commit(consumer, &topic, &places))
+            .await?
+        {
+            Ok(()) => {}
+            // Whoever has the partitions now begins where we were before, and finds in the ledger what we did.
+            Err(error) if is_lost(&error) => return Ok(()),
+            Err(error) => return Err(to_store_error(error)),
+        }
+        let mut committed = self.committed.lock().unwrap_or_else(PoisonError::into_inner);
+        committed.extend(moves.into_iter().map(|place| (place.partition, place.offset)));
+        Ok(())
+    }
+}
+
+impl Drop for Member {
+    fn drop(&mut self) {
+        let consumer = self.consumer.take();
+        let leave = move || {
+            let link = consumer.as_ref().map(|consumer| consumer.context().link.clone());
+            drop(consumer);
+            if let Some(link) = link {
+                link.left();
+            }
+        };
+        // Without a thread for it, the consumer is dropped here and blocks for that moment.
+        let _ = std::thread::Builder::new()
+            .name("kafka-leave".to_owned())
+            .spawn(leave);
+    }
+}
+
+/// Whether a commit failed because this member is none any more.
+fn is_lost(error: &KafkaError) -> bool {
+    matches!(
+        error.rdkafka_error_code(),
+        Some(
+            RDKafkaErrorCode::IllegalGeneration
+                | RDKafkaErrorCode::UnknownMemberId
+                | RDKafkaErrorCode::FencedInstanceId
+                | RDKafkaErrorCode::AssignmentLost
+        )
+    )
+}
+
+fn number(partition: u32) -> i32 {
+    i32::try_from(partition).unwrap_or(i32::MAX)
+}

@@ -1,0 +1,207 @@
+//! Topics: made where they are missing, else compared with the configuration. A difference is explained and changes nothing:
+//! only an operator can know which of the two is right.
+
+use crate::config::Kafka as Config;
+use mitalk_actors::events::DEAD_LETTERS;
+use rdkafka::admin::{
+    AdminClient, AdminOptions, ConfigResource, NewTopic, ResourceSpecifier, TopicReplication,
+};
+use rdkafka::client::ClientContext;
+use rdkafka::error::RDKafkaErrorCode;
+use rdkafka::metadata::{Metadata, MetadataTopic};
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// A broker that has not answered after so long is away.
+pub(super) const ANSWER: Duration = Duration::from_secs(5);
+/// Making topics takes longer.
+const MAKING: Duration = Duration::from_secs(15);
+const RETENTION: &str = "retention.ms";
+const MIN_ISR: &str = "min.insync.replicas";
+const CLEANUP: &str = "cleanup.policy";
+
+/// A topic as it should be.
+#[derive(Clone, Debug)]
+pub(super) struct Wanted {
+    pub(super) name: String,
+    partitions: u32,
+    replication: u32,
+    settings: Vec<(&'static str, String)>,
+}
+
+/// All topics with their dead letters.
+pub(super) fn wanted(config: &Config, topics: &[&str]) -> Vec<Wanted> {
+    let topic = |topic: &&str| Wanted {
+        name: format!("{}{topic}", config.prefix),
+        partitions: config.partitions,
+        replication: config.replication,
+        settings: vec![
+            (CLEANUP, "delete".to_owned()),
+            (RETENTION, config.retention().as_millis().to_string()),
+            (MIN_ISR, config.min_isr.to_string()),
+        ],
+    };
+    // Compacted by their names: a letter stays until it is removed.
+    let letters = |topic: &&str| Wanted {
+        name: dead_letters(config, topic),
+        partitions: 1,
+        replication: config.replication,
+        settings: vec![
+            (CLEANUP, "compact".to_owned()),
+            (MIN_ISR, config.min_isr.to_string()),
+        ],
+    };
+    topics
+        .iter()
+        .map(topic)
+        .chain(topics.iter().map(letters))
+        .collect()
+}
+
+/// The name of a topic's dead letters.
+pub(super) fn dead_letters(config: &Config, topic: &str) -> String {
+    format!("{}{topic}{DEAD_LETTERS}", config.prefix)
+}
+
+/// Makes what is missing; what is there and not as it should be.
+pub(super) async fn ensure<C: ClientContext + 'static>(
+    admin: &Arc<AdminClient<C>>,
+    wanted: &[Wanted],
+) -> Result<Vec<String>, String> {
+    let known = metadata(admin).await?;
+    let missing: Vec<&Wanted> = wanted
+        .iter()
+        .filter(|topic| find(&known, topic).is_none())
+        .collect();
+    let known = if missing.is_empty() {
+        known
+    } else {
+        make(admin, &missing, known.brokers().len()).await?;
+        metadata(admin).await?
+    };
+    let settings = settings(admin, wanted).await?;
+    let mut mismatches = vec![];
+    for topic in wanted {
+        let found = find(&known, topic).ok_or_else(|| format!("the topic {} is being made", topic.name))?;
+        shape(topic, found, &mut mismatches);
+        compare(topic, settings.get(&topic.name), &mut mismatches);
+    }
+    Ok(mismatches)
+}
+
+async fn metadata<C: ClientContext + 'static>(admin: &Arc<AdminClient<C>>) -> Result<Metadata, String> {
+    let admin = admin.clone();
+    // It blocks until a broker answers.
+    let fetched = tokio::task::spawn_blocking(move || admin.inner().fetch_metadata(None, ANSWER));
+    let fetched = fetched.await.map_err(|error| error.to_string())?;
+    fetched.map_err(|error| format!("no broker answers: {error}"))
+}
+
+fn find<'a>(metadata: &'a Metadata, topic: &Wanted) -> Option<&'a MetadataTopic> {
+    let mut topics = metadata.topics().iter();
+    topics.find(|found| found.name() == topic.name && !found.partitions().is_empty())
+}
+
+async fn make<C: ClientContext>(
+    admin: &AdminClient<C>,
+    missing: &[&Wanted],
+    brokers: usize,
+) -> Result<(), String> {
+    let new = missing.iter().map(|topic| {
+        let replication = TopicReplication::Fixed(i32::try_from(topic.replication).unwrap_or(i32::MAX));
+        let partitions = i32::try_from(topic.partitions).unwrap_or(i32::MAX);
+        let new = NewTopic::new(&topic.name, partitions, replication);
+        topic
+            .settings
+            .iter()
+            .fold(new, |new, (key, value)| new.set(key, value))
+    });
+    let new: Vec<NewTopic<'_>> = new.collect();
+    let options = AdminOptions::new()
+        .request_timeout(Some(MAKING))
+        .operation_timeout(Some(MAKING));
+    let made = admin.create_topics(&new, &options).await;
+    for outcome in made.map_err(|error| format!("topics cannot be made: {error}"))? {
+        match outcome {
+            // Another node was faster.
+            Ok(_) | Err((_, RDKafkaErrorCode::TopicAlreadyExists)) => {}
+            Err((topic, RDKafkaErrorCode::InvalidReplicationFactor)) => {
+                return Err(format!(
+                    "the topic {topic} cannot be made with kafka.replication copies: there are {brokers} brokers; set it to \
+                     at most that, and kafka.min_isr below it"
+                ));
+            }
+            Err((topic, error)) => return Err(format!("the topic {topic} cannot be made: {error}")),
+        }
+    }
+    Ok(())
+}
+
+type Settings = HashMap<String, HashMap<String, String>>;
+
+async fn settings<C: ClientContext>(admin: &AdminClient<C>, wanted: &[Wanted]) -> Result<Settings, String> {
+    let asked: Vec<_> = wanted
+        .iter()
+        .map(|topic| ResourceSpecifier::Topic(&topic.name))
+        .collect();
+    let options = AdminOptions::new().request_timeout(Some(ANSWER));
+    let answers = admin
+        .describe_configs(&asked, &options)
+        .await
+        .map_err(|error| format!("settings of topics cannot be read: {error}"))?;
+    let known = answers
+        .into_iter()
+        .filter_map(Result::ok)
+        .map(|resource: ConfigResource| {
+            let name = match resource.specifier {
+                rdkafka::admin::OwnedResourceSpecifier::Topic(name) => name,
+                _ => String::new(),
+            };
+            let entries = resource.entries.into_iter();
+            let entries = entries.filter_map(|entry| Some((entry.name, entry.value?)));
+            (name, entries.collect())
+        });
+    Ok(known.collect())
+}
+
+fn shape(topic: &Wanted, found: &MetadataTopic, mismatches: &mut Vec<String>) {
+    let (name, partitions) = (&topic.name, found.partitions().len());
+    if partitions != topic.partitions as usize {
+        mismatches.push(format!(
+            "the topic {name} has {partitions} partitions, kafka.partitions asks for {}: an entity's events keep their order \
+             only while that number stays, so set kafka.partitions = {partitions}",
+            topic.partitions
+        ));
+    }
+    let copies = found
+        .partitions()
+        .iter()
+        .map(|partition| partition.replicas().len());
+    let copies = copies.min().unwrap_or_default();
+    if copies != topic.replication as usize {
+        mismatches.push(format!(
+            "the topic {name} has {copies} copies, kafka.replication asks for {}: reassign its partitions to more or fewer \
+             brokers, or set kafka.replication = {copies}",
+            topic.replication
+        ));
+    }
+}
+
+fn compare(topic: &Wanted, found: Option<&HashMap<String, String>>, mismatches: &mut Vec<String>) {
+    for (key, wanted) in &topic.settings {
+        let found = found.and_then(|found| found.get(*key)).map(String::as_str);
+        if found.is_some_and(|found| found != wanted) {
+            let found = found.unwrap_or_default();
+            let ours = match *key {
+                RETENTION => ", or set kafka.retention_hours",
+                MIN_ISR => ", or set kafka.min_isr",
+                _ => "",
+            };
+            mismatches.push(format!(
+                "the topic {} has {key}={found}, the configuration asks for {wanted}: alter the topic{ours}",
+                topic.name
+            ));
+        }
+    }
+}
