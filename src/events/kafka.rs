@@ -164,7 +164,7 @@ impl Kafka {
     fn not_sent(&self, error: StoreError) -> Result<(), StoreError> {
         let outcome = match error {
             StoreError::Unknown(_) => "unknown",
-            StoreError::Corrupt(_) => "never",
+            StoreError::Rejected(_) | StoreError::Corrupt(_) => "never",
             StoreError::Unavailable(_) | StoreError::Full(_) => "refused",
         };
         self.0.metrics.failed.with_label_values(&[outcome]).inc();
@@ -304,7 +304,7 @@ fn to_store_error(error: KafkaError) -> StoreError {
     let text = error.to_string();
     match (&error, error.rdkafka_error_code()) {
         (_, Some(Code::MessageSizeTooLarge | Code::InvalidMessageSize)) => {
-            StoreError::Corrupt(format!("larger than the brokers take: {text}"))
+            StoreError::Rejected(format!("larger than the brokers take: {text}"))
         }
         (
             _,
@@ -313,7 +313,7 @@ fn to_store_error(error: KafkaError) -> StoreError {
                 | Code::ClusterAuthorizationFailed
                 | Code::GroupAuthorizationFailed,
             ),
-        ) => StoreError::Corrupt(format!("this client may not do it: {text}")),
+        ) => StoreError::Rejected(format!("this client may not do it: {text}")),
         (
             _,
             Some(
@@ -345,11 +345,11 @@ mod tests {
         ));
         assert!(matches!(
             of(RDKafkaErrorCode::MessageSizeTooLarge),
-            StoreError::Corrupt(_)
+            StoreError::Rejected(_)
         ));
         assert!(matches!(
             of(RDKafkaErrorCode::TopicAuthorizationFailed),
-            StoreError::Corrupt(_)
+            StoreError::Rejected(_)
         ));
     }
 }

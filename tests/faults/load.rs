@@ -52,7 +52,10 @@ impl Load {
         let people = people::make(&server.admin, &server.client, count, |_| ()).await?;
         // Profiles are projections: whoever is not shown yet cannot be followed.
         for person in &people {
-            until("everybody's profile", async || people[0].client.profile(&person.user).await.ok()).await;
+            until("everybody's profile", async || {
+                people[0].client.profile(&person.user).await.ok()
+            })
+            .await;
         }
         let everybody: Arc<Vec<String>> = Arc::new(people.iter().map(|person| person.user.clone()).collect());
         let (app, at) = watch::channel(server.app.clone());

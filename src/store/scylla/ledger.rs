@@ -31,7 +31,10 @@ struct StoredSequence {
 #[async_trait]
 impl Ledger for Store {
     async fn recorded(&self, group: &str, topic: &str, sources: &[EntityId]) -> Result<Vec<u64>, StoreError> {
-        let reads: Vec<_> = sources.iter().map(|source| self.consumed(group, topic, source)).collect();
+        let reads: Vec<_> = sources
+            .iter()
+            .map(|source| self.consumed(group, topic, source))
+            .collect();
         // In the order of the question.
         stream::iter(reads).buffered(AT_ONCE).try_collect().await
     }
@@ -52,8 +55,10 @@ impl Ledger for Store {
 impl Store {
     async fn consumed(&self, group: &str, topic: &str, source: &EntityId) -> Result<u64, StoreError> {
         let values = bind![source.kind.as_str(), &*source.key, group, topic];
-        let found: Option<StoredSequence> =
-            self.client.first(&self.statements.ledger.recorded, values).await?;
+        let found: Option<StoredSequence> = self
+            .client
+            .first(&self.statements.ledger.recorded, values)
+            .await?;
         unsigned(found.map_or(0, |found| found.sequence))
     }
 }
