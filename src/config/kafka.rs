@@ -154,10 +154,12 @@ impl Kafka {
 mod tests {
     use super::*;
 
+    type Spoil = fn(&mut Kafka);
+
     #[test]
     fn what_can_never_work_is_refused_by_its_key() {
         Kafka::default().validate().unwrap();
-        let broken: [(&str, fn(&mut Kafka)); 7] = [
+        let broken: [(&str, Spoil); 7] = [
             ("brokers", |kafka| kafka.brokers.clear()),
             ("brokers", |kafka| kafka.brokers = vec!["localhost".into()]),
             ("prefix", |kafka| kafka.prefix = "a b".into()),

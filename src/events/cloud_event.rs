@@ -199,6 +199,8 @@ mod tests {
         assert_eq!(decode(text.as_bytes(), trace()), Ok(event));
     }
 
+    type Spoil = fn(&mut CloudEvent);
+
     #[test]
     fn what_is_not_ours_is_refused_with_what_is_wrong() {
         let event = Event {
@@ -210,7 +212,7 @@ mod tests {
         };
         let good = CloudEvent::new("t", &event);
         assert_eq!(good.data_base64.as_deref(), Some("wQ=="), "no MessagePack at all");
-        let broken: [(&str, fn(&mut CloudEvent)); 6] = [
+        let broken: [(&str, Spoil); 6] = [
             ("specversion", |event| event.specversion = "0.3".into()),
             ("subject", |event| event.subject = "nobody".into()),
             ("sequence", |event| event.sequence = "one".into()),

@@ -6,6 +6,7 @@ use anyhow::{Context as _, Result, ensure};
 use mitalk::events::cloud_event::CloudEvent;
 use mitalk::wire::admin::Phase;
 use mitalk::wire::invites::InviteRequest;
+use mitalk::wire::people::Standing;
 use mitalk::wire::rooms::{CreateRoom, HandRaising, Moderation, Visibility};
 use mitalk_actors::events::{AUDIT, NOTICES};
 use mitalk_cluster::store::Event;
@@ -188,7 +189,10 @@ async fn kafka_that_is_away_stops_nobody_and_gets_everything_later() -> Result<(
     })
     .await;
     assert!(server.admin.metrics().await?.contains("mitalk_kafka_connected 0"));
-    live_a_little(&server).await?;
+    server.admin.set_phase(Phase::ClosedTest).await?;
+    let waiting = server.sign_in("+4915112346408").await?;
+    assert_eq!(waiting.client.me().await?.standing, Standing::Waiting);
+    server.admin.set_phase(Phase::Open).await?;
     let texts = server.directory.path().join("sms.jsonl");
     let admitted = || std::fs::read_to_string(&texts).is_ok_and(|texts| texts.contains("\"admitted\""));
     ensure!(!admitted(), "nothing can have been told yet");
@@ -198,6 +202,7 @@ async fn kafka_that_is_away_stops_nobody_and_gets_everything_later() -> Result<(
         admitted().then_some(())
     })
     .await;
+    live_a_little(&server).await?;
     exported(&server, &["phase_set", "user_suspended"]).await?;
     let log = server.admin.readiness().await?.event_log;
     assert!(

@@ -2,7 +2,7 @@
 
 use crate::world::{World, call, limits, until};
 use mitalk_actors::events::Message as _;
-use mitalk_actors::id::Home;
+use mitalk_actors::id::{Home, UserId};
 use mitalk_actors::live::{CloseReason, LiveMessage, LiveStream};
 use mitalk_actors::notices::{CONSUMED, INVITER, NOTIFIER};
 use mitalk_actors::number::PhoneNumber;
@@ -338,4 +338,41 @@ async fn while_the_provider_is_out_of_order_no_text_is_given_up() {
     let all = [number(1), number(2), number(3)];
     assert_eq!(admitted(&world), all, "each once");
     assert!(world.stores.log.dead(events::NOTICES).is_empty());
+}
+
+/// A text that does not go out holds nobody up, but what is remembered behind it has a bound, which is told.
+#[tokio::test(start_paused = true)]
+async fn what_is_done_behind_an_event_that_is_not_has_a_bound() {
+    let world = World::start().await;
+    let registry = prometheus::Registry::new();
+    world.mitalk.metrics().register(&registry).unwrap();
+    line(&world, 1).await;
+    world.stores.messages.set_down(true);
+    world.mitalk.admit_next(call(), Home::default(), 1).await.unwrap();
+    for n in 0..1_000 {
+        let nobody = UserId::new(Home::default(), n);
+        let event = Event {
+            source: EntityId::new("user", &nobody.to_string()),
+            sequence: 1,
+            at: world.now(),
+            payload: events::Notices::Admitted { user: nobody }.outgoing().payload,
+            trace: Trace::default(),
+        };
+        world.stores.log.append(events::NOTICES, &event).await.unwrap();
+    }
+    let is_full = async || {
+        let text = prometheus::TextEncoder::new().encode_to_string(&registry.gather());
+        let full = "mitalk_people_events_full_total{group=\"inviter\"} 1";
+        text.unwrap().contains(full).then_some(())
+    };
+    until("the bound", is_full).await;
+    let is_done = |group| world.stores.log.is_done(group, events::NOTICES);
+    until("the other group is through", async || {
+        is_done(NOTIFIER).then_some(())
+    })
+    .await;
+    assert!(!is_done(INVITER));
+    world.stores.messages.set_down(false);
+    until("all are told", async || is_done(INVITER).then_some(())).await;
+    assert_eq!(admitted(&world), [number(1)], "once");
 }
