@@ -73,9 +73,10 @@ browser: web/dist/index.html tests/browser/node_modules/.installed ## real Chrom
 test-stores: web/dist/index.html ## faults under load on real stores, one node and three; the contract suites on three
 	@$(NEED) rust java
 	cargo build --workspace --bins $(TEST_FEATURES)
-	MITALK_TEST_FAULTS=1 deploy/local/with-stores.sh cargo test --workspace $(TEST_FEATURES) --test faults -- --nocapture
-	MITALK_TEST_FAULTS=1 CASSANDRA_NODES=3 CASSANDRA_HEAP=256m deploy/local/with-stores.sh \
-		cargo test --workspace $(TEST_FEATURES) --test contract --test faults -- --nocapture cql store
+	MITALK_TEST_FAULTS=1 MITALK_TEST_AWAY_S=300 deploy/local/with-stores.sh \
+		cargo test --workspace $(TEST_FEATURES) --test faults -- --nocapture
+	MITALK_TEST_FAULTS=1 CASSANDRA_NODES=3 CASSANDRA_HEAP=256m KAFKA_NODES=3 KAFKA_HEAP=160m deploy/local/with-stores.sh \
+		cargo test --workspace $(TEST_FEATURES) --test contract --test faults -- --nocapture cql one_
 
 test-all: test test-stores ## the heavy checks as well: run by hand before a release
 	MITALK_SIM_SEEDS=20000 cargo test --package mitalk-cluster --release -- simulation

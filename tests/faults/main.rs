@@ -1,11 +1,12 @@
 //! Faults under load, on the real parts: whatever dies, nothing acknowledged is lost or done twice.
 //!
-//! Each scenario starts the real binary over a fresh keyspace of a real CQL cluster, lets people work at
-//! [`load::PER_SECOND`] mixed commands a second, does the damage a third of the way in, and asks for everything afterwards.
-//! It prints what was acknowledged, lost, repeated beyond its key and refused, and the longest that somebody had to repeat a
-//! command until it was taken.
+//! Each scenario starts the real binary over a fresh keyspace of a real CQL cluster and fresh topics of a real Kafka, lets
+//! people work at [`load::PER_SECOND`] mixed commands a second, does the damage, and asks for everything afterwards. It prints
+//! what was acknowledged, lost, repeated beyond its key and refused, and the longest that somebody had to repeat a command
+//! until it was taken.
 //!
 //! `make test-stores` starts the parts and runs this; without `MITALK_TEST_FAULTS` and them the scenarios say so and pass.
+//! `MITALK_TEST_AWAY_S` says how long brokers are away.
 
 mod load;
 mod parts;
@@ -18,13 +19,15 @@ use mitalk_tests::server::Server;
 use tokio::sync::Mutex;
 
 use load::Load;
-use parts::Store;
+use parts::{Cluster, Parts};
 use report::Report;
 
-/// How long people work before something happens, and how long a store is stopped.
+/// How long people work before something happens.
 const BEFORE: Duration = Duration::from_secs(8);
 /// A store that is paused is away for so long.
 const PAUSED: Duration = Duration::from_secs(20);
+/// So long are brokers away unless the environment says otherwise.
+const AWAY: Duration = Duration::from_secs(30);
 /// How long people work after everything is back.
 const AFTER: Duration = Duration::from_secs(8);
 /// People who work; each does one thing after the other.
@@ -36,10 +39,9 @@ static PARTS: Mutex<()> = Mutex::const_new(());
 /// The store dies by SIGKILL and is started again.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_store_that_is_killed() {
-    scenario("store: kill -9 and restart", async |_, store| {
-        let node = store.any_node();
-        store.kill(node).await?;
-        store.start(node).await
+    scenario("store: kill -9 and restart", async |_, parts| {
+        parts.store.run("kill", None).await?;
+        parts.store.run("start", None).await
     })
     .await;
 }
@@ -47,15 +49,10 @@ async fn a_store_that_is_killed() {
 /// The store stands still without a word, and goes on.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_store_that_is_paused() {
-    scenario("store: paused for 20 s", async |_, store| {
-        for node in store.nodes() {
-            store.pause(node).await?;
-        }
+    scenario("store: paused for 20 s", async |_, parts| {
+        parts.store.run("pause", None).await?;
         tokio::time::sleep(PAUSED).await;
-        for node in store.nodes() {
-            store.resume(node).await?;
-        }
-        Ok(())
+        parts.store.run("resume", None).await
     })
     .await;
 }
@@ -63,17 +60,47 @@ async fn a_store_that_is_paused() {
 /// One of three dies: the others go on. With one node there is nothing to go on with.
 #[tokio::test(flavor = "multi_thread")]
 async fn one_store_of_three_that_is_killed() {
-    if Store::found().is_some_and(|store| store.nodes().count() < 3) {
-        return report::left_out("one of three stores: CASSANDRA_NODES is not 3");
+    let name = "store: one of three killed, and back";
+    if Parts::found().is_some_and(|parts| parts.store.nodes() < 3) {
+        return report::left_out(name);
     }
-    scenario("store: one of three killed, and back", async |_, store| {
-        let node = store.any_node();
-        report::line(&format!("node {node} of three is killed"));
-        store.kill(node).await?;
-        tokio::time::sleep(BEFORE).await;
-        store.start(node).await
+    scenario(name, async |_, parts| one_of(&parts.store, "store").await).await;
+}
+
+/// The broker dies by SIGKILL and is started again.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_broker_that_is_killed() {
+    scenario("broker: kill -9 and restart", async |_, parts| {
+        parts.broker.run("kill", None).await?;
+        parts.broker.run("start", None).await
     })
     .await;
+}
+
+/// No broker for long: commands go on, and what the outboxes keep goes out when it is back.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_broker_that_is_away() {
+    let seconds = std::env::var("MITALK_TEST_AWAY_S").ok();
+    let away = seconds.map_or(AWAY, |s| Duration::from_secs(s.parse().expect("seconds")));
+    scenario(
+        &format!("broker: away for {} s", away.as_secs()),
+        async |_, parts| {
+            parts.broker.run("kill", None).await?;
+            tokio::time::sleep(away).await;
+            parts.broker.run("start", None).await
+        },
+    )
+    .await;
+}
+
+/// One of three brokers dies: the others have what was sent.
+#[tokio::test(flavor = "multi_thread")]
+async fn one_broker_of_three_that_is_killed() {
+    let name = "broker: one of three killed, and back";
+    if Parts::found().is_some_and(|parts| parts.broker.nodes() < 3) {
+        return report::left_out(name);
+    }
+    scenario(name, async |_, parts| one_of(&parts.broker, "broker").await).await;
 }
 
 /// The service itself dies by SIGKILL and is started over the same store: it takes its own shards back.
@@ -84,6 +111,15 @@ async fn a_service_that_is_killed() {
         async |service: &mut Service, _| service.restart().await,
     )
     .await;
+}
+
+/// One of three is away for a while.
+async fn one_of(cluster: &Cluster, what: &str) -> Result<()> {
+    let node = cluster.any_node();
+    report::line(&format!("{what} {node} of three is killed"));
+    cluster.run("kill", Some(node)).await?;
+    tokio::time::sleep(BEFORE).await;
+    cluster.run("start", Some(node)).await
 }
 
 /// The service under test, which may be replaced by a new process.
@@ -105,12 +141,12 @@ impl Service {
     }
 }
 
-async fn scenario(name: &str, damage: impl AsyncFnOnce(&mut Service, &Store) -> Result<()>) {
-    let Some(store) = Store::found() else {
+async fn scenario(name: &str, damage: impl AsyncFnOnce(&mut Service, &Parts) -> Result<()>) {
+    let Some(parts) = Parts::found() else {
         return report::left_out(name);
     };
     let _alone = PARTS.lock().await;
-    let report = run(&store, damage)
+    let report = run(&parts, damage)
         .await
         .unwrap_or_else(|error| panic!("{name}: {error:#}"));
     report.print(name);
@@ -127,8 +163,8 @@ async fn scenario(name: &str, damage: impl AsyncFnOnce(&mut Service, &Store) -> 
     assert!(report.acknowledged > 0, "{name}: nothing was acknowledged");
 }
 
-async fn run(store: &Store, damage: impl AsyncFnOnce(&mut Service, &Store) -> Result<()>) -> Result<Report> {
-    let settings = store.fresh_keyspace().await?;
+async fn run(parts: &Parts, damage: impl AsyncFnOnce(&mut Service, &Parts) -> Result<()>) -> Result<Report> {
+    let settings = parts.fresh().await?;
     let words: Vec<&str> = settings.iter().map(String::as_str).collect();
     let server = Server::open(&words).await?;
     let load = Load::start(&server, PEOPLE).await?;
@@ -138,11 +174,12 @@ async fn run(store: &Store, damage: impl AsyncFnOnce(&mut Service, &Store) -> Re
         load,
     };
     tokio::time::sleep(BEFORE).await;
-    damage(&mut service, store).await?;
+    damage(&mut service, parts).await?;
     tokio::time::sleep(AFTER).await;
     let worked = service.load.stop().await?;
     let server = service.server.context("it runs")?;
     let report = report::examine(&server, worked).await?;
+    report::nothing_owed(&server).await?;
     server.stop().await?;
     Ok(report)
 }

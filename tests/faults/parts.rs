@@ -1,4 +1,4 @@
-//! The real parts, by the project's own scripts.
+//! The real parts, by the project's own scripts; `deploy/local/with-stores.sh` started them.
 
 use std::path::PathBuf;
 
@@ -6,28 +6,71 @@ use anyhow::{Context as _, Result, bail};
 use mitalk::store::scylla::{self, Config};
 use tokio::process::Command;
 
-/// A CQL cluster that `deploy/local/cassandra.sh` runs; its settings are in this process's environment.
+/// A cluster that a script of `deploy/local` runs. The script's settings are in this process's environment.
 #[derive(Debug)]
-pub(crate) struct Store {
+pub(crate) struct Cluster {
+    script: &'static str,
+    /// `host:port` of the first node.
     first: String,
     nodes: u32,
 }
 
-impl Store {
-    /// The cluster of this run, if there is one.
+/// Both of them.
+#[derive(Debug)]
+pub(crate) struct Parts {
+    pub(crate) store: Cluster,
+    pub(crate) broker: Cluster,
+}
+
+impl Parts {
+    /// Those of this run, if there are any and it may damage them.
     pub(crate) fn found() -> Option<Self> {
-        // They kill what others may be using, and take minutes.
         std::env::var_os("MITALK_TEST_FAULTS")?;
-        let first = std::env::var("MITALK_TEST_CQL").ok()?;
-        let nodes = std::env::var("CASSANDRA_NODES").ok();
         Some(Self {
-            first,
-            nodes: nodes.map_or(1, |nodes| nodes.parse().expect("CASSANDRA_NODES is a number")),
+            store: Cluster::found("cassandra.sh", "MITALK_TEST_CQL", "CASSANDRA_NODES")?,
+            broker: Cluster::found("kafka.sh", "MITALK_TEST_KAFKA", "KAFKA_NODES")?,
         })
     }
 
-    pub(crate) fn nodes(&self) -> impl Iterator<Item = u32> + use<> {
-        1..=self.nodes
+    /// The settings of a service over a keyspace and topics that nobody else has.
+    pub(crate) async fn fresh(&self) -> Result<Vec<String>> {
+        let name = format!("faults_{:08x}", rand::random::<u32>());
+        let config = Config {
+            nodes: vec![self.store.first.clone()],
+            keyspace: name.clone(),
+            replication_factor: self.store.nodes.min(3).try_into()?,
+            ..Config::default()
+        };
+        scylla::migrate(&config)
+            .await
+            .context("the keyspace is not made")?;
+        let copies = self.broker.nodes;
+        Ok(vec![
+            "storage.store=scylla".to_owned(),
+            format!("scylla.nodes=[\"{}\"]", self.store.first),
+            format!("scylla.keyspace={name}"),
+            "storage.events=kafka".to_owned(),
+            format!("kafka.brokers=[\"{}\"]", self.broker.first),
+            format!("kafka.prefix=\"{name}.\""),
+            format!("kafka.replication={copies}"),
+            format!("kafka.min_isr={}", copies / 2 + 1),
+            "admin.test_admission=true".to_owned(),
+        ])
+    }
+}
+
+impl Cluster {
+    fn found(script: &'static str, first: &str, nodes: &str) -> Option<Self> {
+        let nodes = std::env::var(nodes).ok();
+        Some(Self {
+            script,
+            first: std::env::var(first).ok()?,
+            nodes: nodes.map_or(1, |nodes| nodes.parse().expect("a number of nodes")),
+        })
+    }
+
+    pub(crate) fn nodes(&self) -> u32 {
+        self.nodes
     }
 
     /// Which one it is shows that no node is special.
@@ -35,51 +78,15 @@ impl Store {
         rand::random_range(1..=self.nodes)
     }
 
-    /// The settings of a service over a keyspace that nobody else has.
-    pub(crate) async fn fresh_keyspace(&self) -> Result<Vec<String>> {
-        let config = Config {
-            nodes: vec![self.first.clone()],
-            keyspace: format!("faults_{:08x}", rand::random::<u32>()),
-            replication_factor: self.nodes.min(3).try_into()?,
-            ..Config::default()
-        };
-        scylla::migrate(&config)
-            .await
-            .context("the keyspace is not made")?;
-        Ok(vec![
-            "storage.store=scylla".to_owned(),
-            format!("scylla.nodes=[\"{}\"]", self.first),
-            format!("scylla.keyspace={}", config.keyspace),
-            "admin.test_admission=true".to_owned(),
-        ])
+    /// `kill`, `start`, `pause` or `resume`, of one node or of all.
+    pub(crate) async fn run(&self, command: &str, node: Option<u32>) -> Result<()> {
+        let script = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../deploy/local");
+        let mut run = Command::new(script.join(self.script));
+        run.arg(command).args(node.map(|node| node.to_string()));
+        let status = run.status().await?;
+        if !status.success() {
+            bail!("{} {command} {node:?} ended with {status}", self.script);
+        }
+        Ok(())
     }
-
-    pub(crate) async fn kill(&self, node: u32) -> Result<()> {
-        script("kill", node).await
-    }
-
-    pub(crate) async fn start(&self, node: u32) -> Result<()> {
-        script("start", node).await
-    }
-
-    pub(crate) async fn pause(&self, node: u32) -> Result<()> {
-        script("pause", node).await
-    }
-
-    pub(crate) async fn resume(&self, node: u32) -> Result<()> {
-        script("resume", node).await
-    }
-}
-
-async fn script(command: &str, node: u32) -> Result<()> {
-    let script = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../deploy/local/cassandra.sh");
-    let status = Command::new(script)
-        .arg(command)
-        .arg(node.to_string())
-        .status()
-        .await?;
-    if !status.success() {
-        bail!("cassandra.sh {command} {node} ended with {status}");
-    }
-    Ok(())
 }

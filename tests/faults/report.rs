@@ -159,3 +159,16 @@ async fn rooms(client: &Client, person: &Worked, report: &mut Report) -> Result<
     }
     Ok(())
 }
+
+/// Waits until the outboxes are empty: what the brokers missed has gone out.
+pub(crate) async fn nothing_owed(server: &Server) -> Result<()> {
+    until("empty outboxes", async || {
+        let metrics = server.admin.metrics().await.ok()?;
+        let mut rows = metrics
+            .lines()
+            .filter(|line| line.starts_with("mitalk_cluster_outbox_rows{"));
+        rows.all(|line| line.ends_with(" 0")).then_some(())
+    })
+    .await;
+    Ok(())
+}
