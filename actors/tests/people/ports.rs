@@ -23,10 +23,17 @@ async fn tables() {
     under_faults::<Tables>(async |port| contract::tables(port).await).await;
 }
 
-#[tokio::test]
+// Its waiting for events takes no time.
+#[tokio::test(start_paused = true)]
 async fn events() {
     contract::events(&Log::default()).await;
     under_faults::<Log>(async |port| contract::events(port).await).await;
+}
+
+#[tokio::test]
+async fn ledger() {
+    contract::ledger(&Log::default()).await;
+    under_faults::<Log>(async |port| contract::ledger(port).await).await;
 }
 
 #[tokio::test]
