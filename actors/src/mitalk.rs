@@ -8,6 +8,7 @@
 pub mod account;
 pub mod auth;
 pub mod invites;
+pub(crate) mod leaving;
 pub mod operator;
 pub mod people;
 mod shown;

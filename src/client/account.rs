@@ -50,6 +50,22 @@ impl Client {
         self.act(Method::DELETE, &["v1", "me", "devices", id]).await
     }
 
+    /// Asks for the account's deletion.
+    ///
+    /// # Errors
+    /// [`Error`].
+    pub async fn delete_account(&self) -> Result<Me, Error> {
+        super::answer(self.request(Method::PUT, &["v1", "me", "deletion"])).await
+    }
+
+    /// Takes that back.
+    ///
+    /// # Errors
+    /// [`Error`].
+    pub async fn keep_account(&self) -> Result<Me, Error> {
+        super::answer(self.request(Method::DELETE, &["v1", "me", "deletion"])).await
+    }
+
     /// Notices, newest first.
     ///
     /// # Errors

@@ -11,6 +11,7 @@ mod documented;
 mod doors;
 mod edge;
 mod invites;
+mod leaving;
 mod live;
 mod live_ends;
 mod offer;

@@ -3,4 +3,5 @@
 //! Only for tests: an `expect` here is an assertion. What one binary needs alone lives beside it.
 
 pub mod light;
+pub mod scan;
 pub mod server;

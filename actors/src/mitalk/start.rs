@@ -1,6 +1,6 @@
 //! Putting the domain together: entities, their effects, services and background jobs.
 
-use super::{Core, Mitalk, Positions, sockets, waiting::PhaseCache};
+use super::{Core, Mitalk, Positions, leaving, sockets, waiting::PhaseCache};
 use crate::budgets::{Budget, DAY, HOUR};
 use crate::effects::{Codes, LIVE, Late, Nothing, People};
 use crate::fanout::Fanout;
@@ -84,6 +84,7 @@ impl Mitalk {
         let pump = Arc::new(Pump::new(sockets.clone(), parts.clock.clone()));
         let (metrics, moved) = (Metrics::default(), Arc::new(Notify::new()));
         let (pages, told) = mpsc::channel(notices::PAGES);
+        let (wanted, asked) = mpsc::channel(leaving::PAGES);
         let (media, events) = parts.media;
         let rooms = rooms::Parts {
             media,
@@ -100,6 +101,7 @@ impl Mitalk {
         let cluster = builder
             .entity::<User>(Arc::new(People {
                 cluster: late.clone(),
+                wanted,
             }))
             .entity::<Phone>(Arc::new(Codes::new(
                 parts.sms.clone(),
@@ -151,6 +153,7 @@ impl Mitalk {
             Arc::new(consumer),
             moved,
             Arc::new(Mutex::new(told)),
+            Arc::new(Mutex::new(asked)),
         ))
         .await?;
         let _ = mitalk.jobs.set(jobs);
@@ -163,9 +166,10 @@ fn jobs(
     consumer: Arc<Consumer>,
     moved: Arc<Notify>,
     pages: Arc<Mutex<mpsc::Receiver<crate::fanout::Walk>>>,
+    wanted: Arc<Mutex<mpsc::Receiver<leaving::Wanted>>>,
 ) -> Vec<Job> {
     let (pump, places, reattach) = (mitalk.clone(), mitalk.clone(), mitalk.clone());
-    let shut_out = mitalk.clone();
+    let (shut_out, erasing) = (mitalk.clone(), mitalk.clone());
     let followers = consumer.clone();
     let topics = notices::CONSUMED.into_iter().map(|(group, topic)| {
         let consumer = consumer.clone();
@@ -178,6 +182,7 @@ fn jobs(
             Job::new("shut out", move || shut_out.clone().run_shut_out()),
             Job::new("reattach", move || reattach.clone().run_reattach(moved.clone())),
             Job::new("followers", move || followers.clone().run_pages(pages.clone())),
+            Job::new("erasing", move || erasing.clone().run_erasing(wanted.clone())),
         ])
         .collect()
 }
