@@ -200,6 +200,8 @@ pub struct Live {
 pub struct Leaving {
     /// An account is deleted so long after its owner asked for it; until then they may change their mind.
     pub change_of_mind_s: u64,
+    /// Archives of their data that one person gets in a day; counted by each node for itself.
+    pub exports_per_day: u32,
 }
 
 impl Default for Codes {
@@ -318,6 +320,7 @@ impl Default for Leaving {
     fn default() -> Self {
         Self {
             change_of_mind_s: 14 * DAY_S,
+            exports_per_day: 5,
         }
     }
 }
@@ -391,7 +394,7 @@ impl Limits {
         }
     }
 
-    fn at_least_one(&self) -> [(&'static str, u64); 20] {
+    fn at_least_one(&self) -> [(&'static str, u64); 21] {
         let Self {
             codes,
             devices,
@@ -424,6 +427,7 @@ impl Limits {
             ("live.per_node", live.per_node as u64),
             ("live.reattach_s", live.reattach_s),
             ("leaving.change_of_mind_s", leaving.change_of_mind_s),
+            ("leaving.exports_per_day", leaving.exports_per_day.into()),
         ]
     }
 }

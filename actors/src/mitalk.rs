@@ -60,6 +60,8 @@ pub struct Core {
     blocks: Budget<Box<str>>,
     /// One-time codes per day.
     all_codes: Budget<()>,
+    /// Archives of their data per person and day.
+    exports: Budget<UserId>,
     phase: waiting::PhaseCache,
     jobs: OnceLock<Jobs>,
 }

@@ -4,10 +4,14 @@
 use crate::offer::join;
 use crate::rooms::titled;
 use anyhow::{Context as _, Result};
+use mitalk::wire::export::{EXPORT_VERSION, Export};
 use mitalk::wire::invites::InviteRequest;
-use mitalk::wire::people::ProfilePatch;
+use mitalk::wire::people::{PersonBrief, ProfilePatch};
 use mitalk_tests::scan::{self, Cell};
 use mitalk_tests::server::{Person, Server, code, until};
+use reqwest::Method;
+use reqwest::header::{ACCEPT_LANGUAGE, CACHE_CONTROL, CONTENT_TYPE};
+use std::io::{Cursor, Read as _};
 use std::path::{Path, PathBuf};
 
 const NUMBER: &str = "+4915198765432";
@@ -55,6 +59,72 @@ async fn there_is_time_to_change_ones_mind() -> Result<()> {
     assert_eq!(code(server.client.delete_account().await), "token_missing");
     server.stop().await?;
     Ok(())
+}
+
+#[tokio::test]
+async fn everybody_can_take_along_all_that_is_theirs() -> Result<()> {
+    let server = Server::open(&[
+        "limits.leaving.exports_per_day=2",
+        "limits.notices.page=2",
+        AGAIN_AT_ONCE,
+    ])
+    .await?;
+    let ben = server.person("+4915112347701", "Ben <script>").await?;
+    let ann = lives(&server, &ben).await?;
+    let request = ann.client.request(Method::GET, &["v1", "me", "export"]);
+    let response = request
+        .header(ACCEPT_LANGUAGE, "zh")
+        .send()
+        .await?
+        .error_for_status()?;
+    assert_eq!(response.headers()[CACHE_CONTROL], "no-store");
+    assert_eq!(response.headers()[CONTENT_TYPE], "application/zip");
+    let archive = response.bytes().await?;
+    let index = unpacked(&archive, "index.html")?;
+    for (what, there) in [
+        ("lang=\"zh\"", true),
+        (NAME, true),
+        (TEXTS[0], true),
+        (NUMBER, true),
+        (HANDLE, true),
+    ]
+    .into_iter()
+    .chain([("Ben &lt;script&gt;", true), ("<script", false), ("http", false)])
+    {
+        assert_eq!(index.contains(what), there, "{what}: {index}");
+    }
+    let export: Export = serde_json::from_str(&unpacked(&archive, "data.json")?)?;
+    let account = &export.account;
+    assert_eq!(
+        (account.version, account.phone.as_str()),
+        (EXPORT_VERSION, NUMBER)
+    );
+    assert_eq!(account.me.profile.bio, TEXTS[0]);
+    assert_eq!((account.devices.len(), account.invites.invites.len()), (2, 2));
+    assert_eq!(
+        account.rooms.first().map(|room| room.title.as_str()),
+        Some(TEXTS[4])
+    );
+    let names = |people: &[PersonBrief]| people.iter().map(|person| person.id.clone()).collect::<Vec<_>>();
+    assert_eq!(names(&export.following), [ben.id.as_str()]);
+    assert_eq!(export.followers.len(), 2, "all pages");
+    let seqs: Vec<_> = export.notices.iter().map(|notice| notice.seq).collect();
+    assert_eq!(seqs, (1..=seqs.len() as u64).rev().collect::<Vec<_>>());
+    assert_eq!(seqs.len() as u64, account.me.notice_seq);
+
+    let again = unpacked(&ann.client.export().await?, "index.html")?;
+    assert!(again.contains("Your data on Mi Talk"));
+    assert_eq!(code(ann.client.export().await), "export_rate_limited");
+    assert_eq!(code(server.client.export().await), "token_missing");
+    server.stop().await?;
+    Ok(())
+}
+
+fn unpacked(archive: &[u8], name: &str) -> Result<String> {
+    let mut archive = zip::ZipArchive::new(Cursor::new(archive))?;
+    let mut text = String::new();
+    archive.by_name(name)?.read_to_string(&mut text)?;
+    Ok(text)
 }
 
 /// Where the id of somebody who left may still stand, and why; ARCHITECTURE.md says the same.

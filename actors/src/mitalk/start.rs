@@ -139,6 +139,7 @@ impl Mitalk {
             addresses: Budget::new(HOUR),
             blocks: Budget::new(DAY),
             all_codes: Budget::new(DAY),
+            exports: Budget::new(DAY),
             phase: PhaseCache::default(),
             jobs: OnceLock::new(),
         }));

@@ -122,6 +122,9 @@ pub struct Summary {
     pub queued: bool,
     /// Invites that they hold while waiting.
     pub offered: Vec<InviteId>,
+    /// The invite that they came in by.
+    #[serde(default)]
+    pub redeemed: Option<InviteId>,
     /// For the allow-list.
     pub phone: PhoneKey,
     /// For text messages.
@@ -224,6 +227,7 @@ impl Account {
             ticket: self.ticket.filter(|_| !self.active),
             queued: self.queued,
             offered: self.offered.clone(),
+            redeemed: self.redeemed,
             phone: self.phone.clone(),
             sealed: self.sealed.clone(),
             hint: self.hint.clone(),
