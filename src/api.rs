@@ -11,6 +11,7 @@ pub mod codes;
 mod context;
 mod edge;
 mod etag;
+mod export;
 mod extract;
 mod headers;
 mod language;

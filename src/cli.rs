@@ -12,6 +12,7 @@ mod openapi;
 mod output;
 mod serve;
 mod table;
+mod when;
 
 use crate::config::{Config, Error as ConfigError, Sources};
 use clap::{Args, Parser, Subcommand};

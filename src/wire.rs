@@ -7,6 +7,7 @@
 
 pub mod admin;
 pub mod auth;
+pub mod export;
 pub mod invites;
 pub mod live;
 pub mod people;

@@ -1,6 +1,6 @@
 //! Budgets: so much for each key in each window of time. One-time codes have them, against pumping of text messages, per
 //! address and hour, per block of numbers and day, and of all together per day (that per number is the `Phone` entity's);
-//! people have them for opening rooms.
+//! people have them for opening rooms and for taking their data along.
 //!
 //! Each node counts for itself, in memory: after a restart everybody has a fresh budget. Addresses count as
 //! [`network_of`](crate::caller::network_of) says.
@@ -13,7 +13,7 @@ use std::time::Duration;
 
 /// The window of addresses, and of rooms.
 pub(crate) const HOUR: Duration = Duration::from_secs(60 * 60);
-/// The window of blocks, and of all codes.
+/// The window of blocks, of all codes, and of archives of people's data.
 pub(crate) const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 /// Keys counted at once; above it, those whose window is over are forgotten, and if that is not enough all new ones share
 /// one budget: so many addresses are an attack, which must neither empty the till nor shut the door.

@@ -8,6 +8,7 @@ use crate::forwarder;
 use crate::id::{SocketId, UserId};
 use crate::live::Cast;
 use crate::metrics::Metrics;
+use crate::mitalk::leaving::Wanted;
 use crate::number::{PhoneKey, SealedNumber};
 use crate::phone::{self, Phone};
 use crate::ports::{EventKey, Message, Sms, SmsMessage};
@@ -16,7 +17,7 @@ use crate::user::{self, SocketAt, Tell, User};
 use mitalk_cluster::{Cluster, Effects, Entity, EntityId, NodeId, Stamp, wire};
 use std::collections::BTreeMap;
 use std::sync::{Arc, OnceLock};
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, mpsc};
 
 /// The service that every node has for its live sockets.
 pub const LIVE: &str = "live";
@@ -104,6 +105,8 @@ impl Codes {
 /// Tells nodes what concerns a person.
 pub(crate) struct People {
     pub(crate) cluster: Late,
+    /// Pages that accounts have to know which are being erased.
+    pub(crate) wanted: mpsc::Sender<Wanted>,
 }
 
 impl Effects<User> for People {
@@ -133,6 +136,8 @@ impl Effects<User> for People {
                     let said = Cast::ShutOutAll { user, devices };
                     cluster.nodes().iter().for_each(|at| cast(&at.node, &said));
                 }
+                // A full queue: the account's timer asks again.
+                user::Effect::Read(page) => drop(self.wanted.try_send((user, page))),
                 user::Effect::LetIn => {
                     cluster
                         .nodes()

@@ -89,6 +89,12 @@ impl Hallway {
             .collect()
     }
 
+    /// The title of a room that lives, whoever may see it.
+    pub(crate) fn title(&self, room: RoomId) -> Option<String> {
+        let lists = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        lists.rooms.get(&room).map(|card| card.settings.title.clone())
+    }
+
     /// People on the stages of listed rooms, from the newest room on, at most `most`.
     pub(crate) fn on_stage(&self, most: usize) -> Vec<UserId> {
         let lists = self.0.read().unwrap_or_else(PoisonError::into_inner);

@@ -4,7 +4,8 @@
 //! for their account to decide, so an acceptance is settled in a second step: the account answers with
 //! [`Command::Settle`], and only then is the inviter told. Each way ends exactly once, and the inviter's account hears of
 //! each end exactly once by state ([`user::Command::SettleInvite`] changes only what is pending there).
-//! The time limit is a durable timer.
+//! The time limit is a durable timer. The number that it was for is not kept once it has ended: it may be somebody else's by
+//! then, or of somebody who left.
 
 use crate::events::{self, Message};
 use crate::id::{InviteId, UserId};
@@ -45,6 +46,8 @@ pub enum Invitee {
     },
     /// Whoever has the link.
     Link,
+    /// The owner of a number, which is not kept once the invite has ended.
+    Forgotten,
 }
 
 /// The entity type; its key is the invite's id.
@@ -217,13 +220,25 @@ impl Terms {
                 terms.status = Status::Accepted;
                 terms.accepted_by = Some(*by);
             }
-            Event::Settled => terms.settled = true,
+            Event::Settled => {
+                terms.settled = true;
+                terms.invitee.forget();
+            }
             Event::Ended(status) => {
                 terms.status = *status;
                 terms.accepted_by = None;
+                terms.invitee.forget();
             }
         }
         terms
+    }
+}
+
+impl Invitee {
+    fn forget(&mut self) {
+        if let Self::Number { .. } = self {
+            *self = Self::Forgotten;
+        }
     }
 }
 

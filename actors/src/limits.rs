@@ -29,6 +29,8 @@ pub struct Limits {
     pub rooms: Rooms,
     /// Live sockets.
     pub live: Live,
+    /// Leaving Mi Talk.
+    pub leaving: Leaving,
 }
 
 /// One-time codes: product.md "Sign-up".
@@ -192,6 +194,16 @@ pub struct Live {
     pub ticket_every_ms: u64,
 }
 
+/// Leaving Mi Talk.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Leaving {
+    /// An account is deleted so long after its owner asked for it; until then they may change their mind.
+    pub change_of_mind_s: u64,
+    /// Archives of their data that one person gets in a day; counted by each node for itself.
+    pub exports_per_day: u32,
+}
+
 impl Default for Codes {
     fn default() -> Self {
         Self {
@@ -304,6 +316,15 @@ impl Default for Live {
     }
 }
 
+impl Default for Leaving {
+    fn default() -> Self {
+        Self {
+            change_of_mind_s: 14 * DAY_S,
+            exports_per_day: 5,
+        }
+    }
+}
+
 /// A limit that cannot be kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum OutOfRange {
@@ -373,7 +394,7 @@ impl Limits {
         }
     }
 
-    fn at_least_one(&self) -> [(&'static str, u64); 19] {
+    fn at_least_one(&self) -> [(&'static str, u64); 21] {
         let Self {
             codes,
             devices,
@@ -382,6 +403,7 @@ impl Limits {
             waitlist,
             notices,
             live,
+            leaving,
             ..
         } = self;
         [
@@ -404,6 +426,8 @@ impl Limits {
             ("live.per_account", live.per_account as u64),
             ("live.per_node", live.per_node as u64),
             ("live.reattach_s", live.reattach_s),
+            ("leaving.change_of_mind_s", leaving.change_of_mind_s),
+            ("leaving.exports_per_day", leaving.exports_per_day.into()),
         ]
     }
 }

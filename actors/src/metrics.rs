@@ -81,6 +81,7 @@ impl Metrics {
             Standing::Waiting => "waiting",
             Standing::Active => "active",
             Standing::Suspended => "suspended",
+            Standing::Deleted => "deleted",
         };
         self.sign_ins.with_label_values(&[standing]).inc();
     }

@@ -8,6 +8,7 @@
 pub mod account;
 pub mod auth;
 pub mod invites;
+pub(crate) mod leaving;
 pub mod operator;
 pub mod people;
 mod shown;
@@ -59,6 +60,8 @@ pub struct Core {
     blocks: Budget<Box<str>>,
     /// One-time codes per day.
     all_codes: Budget<()>,
+    /// Archives of their data per person and day.
+    exports: Budget<UserId>,
     phase: waiting::PhaseCache,
     source: Arc<dyn EventSource>,
     letters: Arc<dyn DeadLetters>,

@@ -6,11 +6,6 @@
 use crate::id::{RoomId, UserId};
 use mitalk_cluster::Timestamp;
 use serde::{Deserialize, Serialize};
-use unicode_segmentation::UnicodeSegmentation;
-
-/// Bytes of a room's title in a notice: 60 characters of most scripts. An account keeps 32 notices within its 64 KiB,
-/// and titles may have twice as many.
-const TITLE_BYTES: usize = 240;
 
 /// Where an account stands.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -23,6 +18,8 @@ pub enum Standing {
     Active,
     /// Stopped by an operator.
     Suspended,
+    /// There is nobody any more.
+    Deleted,
 }
 
 /// Enough to show somebody in a list.
@@ -181,6 +178,8 @@ pub struct Me {
     pub invites_left: u32,
     /// Whether people one invited see by whom.
     pub shown_as_inviter: bool,
+    /// The account is deleted then, unless its owner changes their mind.
+    pub leaving_at: Option<Timestamp>,
     /// The room that this account is in, on whatever device.
     pub room: Option<RoomId>,
     /// Sequence of the newest notice; 0 before the first.
@@ -217,7 +216,7 @@ pub enum NoticeKind<P> {
     StageInvitation {
         /// The room.
         room: RoomId,
-        /// Its title.
+        /// Its title; empty once the room is over.
         title: String,
         /// Who asks.
         by: P,
@@ -226,7 +225,7 @@ pub enum NoticeKind<P> {
     Pinged {
         /// The room.
         room: RoomId,
-        /// Its title.
+        /// Its title; empty once the room is over.
         title: String,
         /// Who asks.
         by: P,
@@ -235,7 +234,7 @@ pub enum NoticeKind<P> {
     RoomStarted {
         /// The room.
         room: RoomId,
-        /// Its title.
+        /// Its title; empty once the room is over.
         title: String,
         /// Who started it.
         by: P,
@@ -259,15 +258,20 @@ impl<P> NoticeKind<P> {
         }
     }
 
-    /// With a title that an account can keep, cut between characters as people see them.
-    pub(crate) fn bounded(mut self) -> Self {
-        if let Self::StageInvitation { title, .. }
-        | Self::Pinged { title, .. }
-        | Self::RoomStarted { title, .. } = &mut self
-        {
-            let ends = title.grapheme_indices(true).map(|(at, text)| at + text.len());
-            let fits = ends.take_while(|end| *end <= TITLE_BYTES).last();
-            title.truncate(fits.unwrap_or(0));
+    /// The room it is about, and the place for its title.
+    pub(crate) fn room_mut(&mut self) -> Option<(RoomId, &mut String)> {
+        match self {
+            Self::StageInvitation { room, title, .. }
+            | Self::Pinged { room, title, .. }
+            | Self::RoomStarted { room, title, .. } => Some((*room, title)),
+            Self::Admitted | Self::InviteAccepted { .. } | Self::NewFollower { .. } => None,
+        }
+    }
+
+    /// As it is stored: a title is somebody's words.
+    pub(crate) fn without_title(mut self) -> Self {
+        if let Some((_, title)) = self.room_mut() {
+            title.clear();
         }
         self
     }

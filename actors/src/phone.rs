@@ -6,7 +6,10 @@
 //! with handles, this entity decides, and an account that confirms too late loses the number.
 //! Answers about codes are the same whether the number has an account or not.
 //!
-//! Numbers that change hands after 90 days, and moving an account to another number, are not here yet.
+//! Of an account that was deleted, or has another number, nothing is kept: the number is anybody's. What its quotas count
+//! are times only, which stay for their day.
+//!
+//! Numbers that change hands after 90 days are not here yet.
 
 mod codes;
 mod invites;
@@ -88,6 +91,11 @@ pub enum Command {
     },
     /// The account exists.
     Confirm {
+        /// Whose.
+        by: UserId,
+    },
+    /// The account was deleted, or has another number.
+    Release {
         /// Whose.
         by: UserId,
     },
@@ -182,6 +190,8 @@ pub enum Event {
     CodeUsed,
     /// The number is held, or somebody's.
     Owned(owner::Owner),
+    /// It is nobody's any more.
+    Released,
     /// Invites count no more.
     CameIn,
     /// An invite waits.
@@ -232,6 +242,7 @@ impl Entity for Phone {
                 }
             }),
             Command::Confirm { by } => Ok(owner::confirm(state, by, cx)),
+            Command::Release { by } => Ok(owner::release(state, by, cx)),
             Command::CameIn { user, by } => Ok(invites::came_in(state, user, by)),
             Command::Bind { invite } => Ok(invites::bind(state, invite)),
             Command::Unbind { invite } => Ok(invites::unbind(state, invite)),
@@ -262,6 +273,11 @@ impl Entity for Phone {
             }
             Event::CodeUsed => state.code = None,
             Event::Owned(owner) => state.owner = Some(owner.clone()),
+            Event::Released => {
+                state.code = None;
+                state.owner = None;
+                state.came_in = false;
+            }
             Event::CameIn => {
                 state.came_in = true;
                 state.bound.clear();

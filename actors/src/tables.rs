@@ -33,6 +33,8 @@ pub enum Change {
     Follow(Follow),
     /// Table `notice`, key (`user`, `notice.seq`), written by the user.
     Notice(NoticeOf),
+    /// Table `notice`, all keys of a user: there are none any more, nor will there be.
+    NoticesGone(NoticesGone),
     /// Table `ticket_block`, key (`home`, `block`), written by the block.
     TicketBlock(TicketBlock),
     /// Table `live_room`, key `room`, written by the room.
@@ -46,7 +48,7 @@ pub enum Change {
 pub struct Profile {
     /// Who.
     pub user: UserId,
-    /// Waiting, active or suspended.
+    /// Waiting, active, suspended or deleted.
     pub standing: Standing,
     /// Unique handle.
     pub handle: Option<String>,
@@ -56,9 +58,17 @@ pub struct Profile {
     pub invited_by: Option<UserId>,
     /// Whether people they invited may show by whom.
     pub shown_as_inviter: bool,
+    /// Deleted, and follows of theirs are still being removed.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub erasing: bool,
 }
 
 impl Profile {
+    /// Whether nobody is there any more: only the row is left.
+    pub fn is_deleted(&self) -> bool {
+        self.standing == Standing::Deleted
+    }
+
     /// Enough to show them in a list.
     pub fn brief(&self) -> Brief {
         Brief {
@@ -97,6 +107,13 @@ pub struct NoticeOf {
     pub user: UserId,
     /// It.
     pub notice: Notice<UserId>,
+}
+
+/// The account was deleted, and its notices with it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NoticesGone {
+    /// Whose.
+    pub user: UserId,
 }
 
 /// Who still waits among [`BLOCK_TICKETS`] tickets in a row.
@@ -154,7 +171,7 @@ impl Change {
             Self::Profile(_) => "profile",
             Self::Handle(_) => "handle",
             Self::Follow(_) => "follow",
-            Self::Notice(_) => "notice",
+            Self::Notice(_) | Self::NoticesGone(_) => "notice",
             Self::TicketBlock(_) => "ticket_block",
             Self::LiveRoom(_) => "live_room",
             Self::ShutOut(_) => "shut_out",

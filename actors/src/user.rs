@@ -8,7 +8,7 @@
 //! Invariants: quota and spent invites change together, so `left + pending + kept` is what was given; the newest notice's
 //! sequence never falls; at most one claimed room, by a device of an account in use. Commands of a family are decided in its file.
 //!
-//! Deleting, exporting, blocks and cards are not here yet.
+//! Blocks and cards are not here yet.
 
 mod access;
 mod command;
@@ -16,22 +16,24 @@ mod devices;
 mod earning;
 mod follows;
 mod invites;
+mod leaving;
 mod notices;
 mod presence;
 mod profile;
 mod state;
 
-pub use command::{Admitted, Command, Refusal, Reply};
+pub use command::{Admitted, Command, Gone, Refusal, Reply};
 pub use devices::{DeviceView, TOKEN_HISTORY};
 pub use earning::{ACCEPTED_PER_INVITE, EARNED_MOST, ROOMS_PER_INVITE, TakenPart, earned, rooms_to_next};
 pub use invites::SpentInvite;
+pub use leaving::{ERASED_AT_ONCE, Page, Whom};
 pub use notices::{KEPT_NOTICES, Origin};
 pub use presence::{CLAIM_LEASE, Evicted, RoomClaim, SocketAt};
 pub use state::{Account, Live, State, Summary};
 
 use crate::id::{DeviceId, UserId};
 use crate::person::Notice;
-use mitalk_cluster::{Context, Decision, Entity};
+use mitalk_cluster::{Context, Decision, Entity, Timer};
 use serde::{Deserialize, Serialize};
 
 /// The entity type; its key is the user's id.
@@ -54,6 +56,8 @@ pub enum Event {
     Notice(notices::Change),
     /// Whom they followed lately.
     Follow(follows::Change),
+    /// Leaving.
+    Leaving(leaving::Change),
     /// Sockets and room: memory only.
     Live(presence::Change),
 }
@@ -83,6 +87,8 @@ pub enum Effect {
     ShutOutAll(Vec<DeviceId>),
     /// All nodes let the account in again.
     LetIn,
+    /// Reads a page of people for an account that is being erased.
+    Read(Page),
 }
 
 /// A word to a live socket; the node that has it makes the message.
@@ -180,6 +186,16 @@ impl Entity for User {
             C::Notices { before, limit } => notices::list(state, before, limit),
             C::ReadNotices { up_to } => notices::read(state, up_to),
 
+            C::Leave { after } => leaving::leave(state, after, cx),
+            C::Stay => leaving::stay(state, cx),
+            C::Depart => Ok(leaving::depart(state, cx)),
+            C::Purge => Ok(leaving::purge(state, cx)),
+            C::Erase { step } => Ok(leaving::erase(state, step, cx)),
+            C::EraseAgain => Ok(leaving::erase_again(state, cx)),
+            C::ErasePage { step, people } => Ok(leaving::erase_page(state, step, &people, cx)),
+            C::Forget { whom, follows } => Ok(leaving::forget(state, whom, follows, cx)),
+            C::HoldsNumber { phone } => Ok(leaving::holds_number(state, &phone, cx)),
+
             C::Attach { socket, most, again } => presence::attach(state, socket, most, again, cx),
             C::Detach { socket } => Ok(presence::detach(state, socket)),
             C::ClaimRoom { claim, again } => presence::claim(state, claim, again, cx),
@@ -189,10 +205,13 @@ impl Entity for User {
     }
 
     fn fold(state: &mut State, event: &Event) {
+        if let Event::Leaving(change) = event {
+            return change.fold(state);
+        }
         match (event, &mut state.account) {
             (Event::SignedUp(account), none) => *none = Some(account.clone()),
             (Event::Live(change), _) => change.fold(&mut state.live),
-            (_, None) => {}
+            (Event::Leaving(_), _) | (_, None) => {}
             (Event::Access(change), Some(account)) => change.fold(account),
             (Event::Device(change), Some(account)) => change.fold(account),
             (Event::Profile(change), Some(account)) => change.fold(account),
@@ -204,6 +223,14 @@ impl Entity for User {
 
     fn durable(event: &Event) -> bool {
         !matches!(event, Event::Live(_))
+    }
+
+    fn timers(state: &State) -> Vec<Timer> {
+        leaving::timers(state)
+    }
+
+    fn on_timer(name: &str) -> Option<Command> {
+        leaving::on_timer(name)
     }
 
     fn remembers(command: &Command) -> bool {

@@ -9,6 +9,8 @@
 mod admission;
 #[path = "people/invites.rs"]
 mod invites;
+#[path = "people/leaving.rs"]
+mod leaving;
 #[path = "people/ports.rs"]
 mod ports;
 #[path = "people/profiles.rs"]

@@ -100,6 +100,8 @@ table! {
     PERSON_NOT_FOUND: "person_not_found", NOT_FOUND, "There is no such person here", "没有此人";
     FOLLOWING_TOO_MANY: "following_too_many", CONFLICT, "You follow as many people as one may", "您关注的人数已达上限";
     NOT_YOURSELF: "not_yourself", CONFLICT, "This cannot be done to oneself", "不能对自己这样做";
+    EXPORT_RATE_LIMITED: "export_rate_limited", TOO_MANY_REQUESTS, "You have taken your data along often today. Try tomorrow",
+        "您今天已多次导出数据，请明天再试";
     CURSOR_INVALID: "cursor_invalid", UNPROCESSABLE_ENTITY, "The list has changed its pages. Start again",
         "列表分页已变化，请重新开始";
 

@@ -4,6 +4,7 @@
 
 use super::problem::MEDIA_TYPE;
 use super::{Api, codes, live, routes};
+use crate::wire::export::Export;
 use crate::wire::live::{ClientMessage, ServerMessage};
 use crate::wire::problem::Problem;
 use std::collections::BTreeMap;
@@ -52,7 +53,7 @@ const WITH_BODY: [&str; 5] = [
         description = "Live audio rooms for professionals. Errors are problem documents (RFC 9457) with a stable `code`. \
             Requests that create take an `Idempotency-Key`. Live changes come over the WebSocket at `/v1/live`.",
     ),
-    components(schemas(Problem, ClientMessage, ServerMessage)),
+    components(schemas(Problem, ClientMessage, ServerMessage, Export)),
     modifiers(&Bearer),
     security(("access_token" = [])),
     tags(

@@ -7,6 +7,7 @@ mod account;
 mod auth;
 mod in_room;
 mod invites;
+mod leaving;
 mod notices;
 mod people;
 mod rooms;
@@ -32,6 +33,7 @@ pub(super) fn all() -> OpenApiRouter<Api> {
     OpenApiRouter::new()
         .merge(auth::routes())
         .merge(account::routes())
+        .merge(leaving::routes())
         .merge(people::routes())
         .merge(invites::routes())
         .merge(rooms::routes())

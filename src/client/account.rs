@@ -50,6 +50,31 @@ impl Client {
         self.act(Method::DELETE, &["v1", "me", "devices", id]).await
     }
 
+    /// Everything that is the caller's: the bytes of a ZIP archive.
+    ///
+    /// # Errors
+    /// [`Error`].
+    pub async fn export(&self) -> Result<Vec<u8>, Error> {
+        let response = self.request(Method::GET, &["v1", "me", "export"]).send().await?;
+        Ok(super::checked(response).await?.bytes().await?.into())
+    }
+
+    /// Asks for the account's deletion.
+    ///
+    /// # Errors
+    /// [`Error`].
+    pub async fn delete_account(&self) -> Result<Me, Error> {
+        super::answer(self.request(Method::PUT, &["v1", "me", "deletion"])).await
+    }
+
+    /// Takes that back.
+    ///
+    /// # Errors
+    /// [`Error`].
+    pub async fn keep_account(&self) -> Result<Me, Error> {
+        super::answer(self.request(Method::DELETE, &["v1", "me", "deletion"])).await
+    }
+
     /// Notices, newest first.
     ///
     /// # Errors

@@ -13,6 +13,8 @@ pub enum Standing {
     Active,
     /// Stopped by an operator.
     Suspended,
+    /// Deleted: there is nobody any more.
+    Deleted,
 }
 
 /// The caller's own account.
@@ -31,6 +33,9 @@ pub struct Me {
     pub invites_left: u32,
     /// Whether "invited by" shows this person's name to those they invited.
     pub shown_as_inviter: bool,
+    /// The account is deleted then, milliseconds since 1970, unless its owner takes that back.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub deletion_at_ms: Option<u64>,
     /// The room that this account is in, on whatever device.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub room: Option<String>,
@@ -180,7 +185,7 @@ pub enum NoticeKind {
     StageInvitation {
         /// The room.
         room: String,
-        /// Its title.
+        /// Its title; empty once the room is over.
         title: String,
         /// Who asks.
         by: PersonBrief,
@@ -189,7 +194,7 @@ pub enum NoticeKind {
     Pinged {
         /// The room.
         room: String,
-        /// Its title.
+        /// Its title; empty once the room is over.
         title: String,
         /// Who asks.
         by: PersonBrief,
@@ -198,7 +203,7 @@ pub enum NoticeKind {
     RoomStarted {
         /// The room.
         room: String,
-        /// Its title.
+        /// Its title; empty once the room is over.
         title: String,
         /// Who started it.
         by: PersonBrief,

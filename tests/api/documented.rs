@@ -7,7 +7,7 @@ use serde_json::Value;
 use std::collections::BTreeSet;
 
 /// Every route of `/v1`, as agreed.
-const ROUTES: [(&str, &str); 42] = [
+const ROUTES: [(&str, &str); 45] = [
     ("post", "/v1/auth/code"),
     ("post", "/v1/auth/verify"),
     ("post", "/v1/auth/refresh"),
@@ -15,6 +15,9 @@ const ROUTES: [(&str, &str); 42] = [
     ("get", "/v1/me"),
     ("patch", "/v1/me/profile"),
     ("put", "/v1/me/handle"),
+    ("get", "/v1/me/export"),
+    ("put", "/v1/me/deletion"),
+    ("delete", "/v1/me/deletion"),
     ("get", "/v1/me/devices"),
     ("delete", "/v1/me/devices/{id}"),
     ("get", "/v1/users/{id}"),

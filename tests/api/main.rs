@@ -12,6 +12,7 @@ mod doors;
 mod edge;
 mod events;
 mod invites;
+mod leaving;
 mod live;
 mod live_ends;
 mod offer;

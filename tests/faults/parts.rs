@@ -55,6 +55,7 @@ impl Parts {
             format!("kafka.replication={copies}"),
             format!("kafka.min_isr={}", copies / 2 + 1),
             "admin.test_admission=true".to_owned(),
+            "limits.rooms.opened_per_hour=100000".to_owned(),
         ])
     }
 }

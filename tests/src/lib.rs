@@ -5,4 +5,5 @@
 pub mod events;
 pub mod kafka;
 pub mod light;
+pub mod scan;
 pub mod server;

@@ -245,11 +245,20 @@ impl Server {
     /// # Errors
     /// It does not end in time, or not well.
     pub async fn stopped_log(self) -> Result<Vec<String>> {
+        Ok(self.stopped().await?.1)
+    }
+
+    /// Stops it properly and gives its directory and all that it ever logged.
+    ///
+    /// # Errors
+    /// It does not end in time, or not well.
+    pub async fn stopped(self) -> Result<(TempDir, Vec<String>)> {
         let mut lines = self.lines.clone();
-        self.stop().await?;
+        let directory = self.stop().await?;
         // The reader ends with the pipe, and drops its end.
         while lines.changed().await.is_ok() {}
-        Ok(lines.borrow().clone())
+        let log = lines.borrow().clone();
+        Ok((directory, log))
     }
 
     /// Kills it, so that nothing is put in order, and gives its directory back.

@@ -2,6 +2,7 @@
 
 mod patch;
 
+pub use super::leaving::Mine;
 pub use crate::person::Patch;
 
 use super::Mitalk;
@@ -29,6 +30,12 @@ pub enum Error {
     /// Somebody else's.
     #[error("this handle is taken")]
     HandleTaken,
+    /// Enough archives for a day.
+    #[error("you have taken your data along often today; try again in {} s", retry_after.as_secs())]
+    ExportRateLimited {
+        /// When the next one may be had.
+        retry_after: Duration,
+    },
     /// The account is gone: its token outlived it.
     #[error("no such account")]
     NotFound,
@@ -47,6 +54,7 @@ impl Error {
             Self::FieldInvalid { .. } => "unprocessable",
             Self::HandleInvalid => "handle_invalid",
             Self::HandleTaken => "handle_taken",
+            Self::ExportRateLimited { .. } => "export_rate_limited",
             Self::NotFound => "person_not_found",
             Self::Suspended => "suspended",
             Self::Trouble(trouble) => trouble.code(),
@@ -56,6 +64,7 @@ impl Error {
     /// When the same request may succeed; absent if waiting does not help.
     pub fn retry_after(&self) -> Option<Duration> {
         match self {
+            Self::ExportRateLimited { retry_after } => Some(*retry_after),
             Self::Trouble(trouble) => trouble.retry_after(),
             _ => None,
         }

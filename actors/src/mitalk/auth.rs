@@ -44,6 +44,9 @@ pub enum Error {
     /// An operator stopped the account.
     #[error("this account was stopped by an operator")]
     Suspended,
+    /// The account of this number was deleted a moment ago. Nobody outside is told so.
+    #[error("that code has expired: ask for a new one")]
+    Gone,
     /// Not a refresh token, or of a device that was signed out.
     #[error("sign in again")]
     RefreshInvalid,
@@ -65,7 +68,7 @@ impl Error {
             Self::PhoneInvalid => "phone_invalid",
             Self::CodeRateLimited { .. } => "code_rate_limited",
             Self::CodeWrong { .. } => "code_wrong",
-            Self::CodeExpired => "code_expired",
+            Self::CodeExpired | Self::Gone => "code_expired",
             Self::CodeTriesUsedUp => "code_tries_used_up",
             Self::Suspended => "suspended",
             Self::RefreshInvalid => "refresh_invalid",
@@ -246,13 +249,17 @@ impl Mitalk {
                 .and_then(|code| self.invite_of_link(code)),
         );
         let sign_up = user::Command::SignUp {
-            phone: key,
+            phone: key.clone(),
             sealed: self.secrets.seal_number(&number),
             hint: number.hint(),
             quota: self.limits.invites.quota,
             offered: held,
         };
-        let account = self.ask_account::<Error>(user, sign_up, call()).await?;
+        let account = match self.ask_account::<Error>(user, sign_up, call()).await {
+            Ok(account) => account,
+            Err(Error::Gone) => return Err(self.let_number_go(&key, user, call()).await),
+            Err(error) => return Err(error),
+        };
         // It can follow when they next look, so it gets no more than half of what is left: without a device they would need
         // another code.
         let settle = Call {
@@ -385,6 +392,15 @@ impl Mitalk {
         }
     }
 
+    /// The number still believes to be a deleted account's. It is asked for another code then, and whoever brings it is a new
+    /// person.
+    async fn let_number_go(&self, key: &PhoneKey, by: UserId, call: Call) -> Error {
+        match self.ask_phone(key, phone::Command::Release { by }, call).await {
+            Ok(_) => Error::CodeExpired,
+            Err(error) => error,
+        }
+    }
+
     async fn ask_phone(
         &self,
         key: &PhoneKey,
@@ -407,6 +423,7 @@ impl From<user::Refusal> for Error {
         match refusal {
             user::Refusal::Suspended => Self::Suspended,
             user::Refusal::NoDevice => Self::DeviceNotFound,
+            user::Refusal::Gone => Self::Gone,
             // An account that is gone has no valid tokens; nothing else is asked of it here.
             _ => Self::RefreshInvalid,
         }

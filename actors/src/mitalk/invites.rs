@@ -153,12 +153,13 @@ impl Mitalk {
         let give = user::Command::Invite {
             id,
             invitee: invitee.clone(),
-            hint,
+            hint: hint.clone(),
             lifetime: Duration::from_secs(limits.lifetime_s),
             most: limits.remembered,
         };
         let given = match self.ask_user::<Error>(caller.user, give, caller.call()).await? {
-            user::Reply::Invite(given) => given,
+            // The answer has nothing of the number in it.
+            user::Reply::Invite(given) => SpentInvite { hint, ..given },
             _ => return Err(Trouble::Corrupt.into()),
         };
         // Its outbox creates the invite, too; done here as well, the link works when the caller has it.

@@ -96,6 +96,7 @@ impl Mitalk {
             .profiles(&[user])
             .await?
             .pop()
+            .filter(|row| !row.is_deleted())
             .ok_or(Error::PersonNotFound)?;
         let counts = self.reads.follow_counts(user).await?;
         let follows = async |follower, followee| {
@@ -121,7 +122,8 @@ impl Mitalk {
         if whom == caller.user {
             return Err(Error::NotYourself);
         }
-        if self.reads.profiles(&[whom]).await?.is_empty() {
+        let there = self.reads.profiles(&[whom]).await?;
+        if there.iter().all(crate::tables::Profile::is_deleted) {
             return Err(Error::PersonNotFound);
         }
         let most = self.limits.notices.following;

@@ -81,14 +81,20 @@ impl Core {
         let profiles = self.reads.profiles(&[inviter]).await?;
         Ok(profiles
             .first()
-            .filter(|profile| profile.shown_as_inviter)
+            .filter(|profile| profile.shown_as_inviter && !profile.is_deleted())
             .map(tables::Profile::brief))
     }
 
+    /// With names and titles, as far as there are any: nothing of people who left, or of rooms that are over.
     pub(super) async fn show_notices(
         &self,
-        notices: Vec<Notice<UserId>>,
+        mut notices: Vec<Notice<UserId>>,
     ) -> Result<Vec<Notice<Brief>>, StoreError> {
+        for notice in &mut notices {
+            if let Some((room, title)) = notice.what.room_mut().filter(|(_, title)| title.is_empty()) {
+                *title = self.rooms.title(room).unwrap_or_default();
+            }
+        }
         let people: Vec<_> = notices
             .iter()
             .filter_map(|notice| notice.what.person().copied())
@@ -127,6 +133,7 @@ fn me_of(account: Summary, ticket: Option<Ticket>, invited_by: Option<Brief>) ->
         },
         invites_left: account.invites_left,
         shown_as_inviter: account.shown_as_inviter,
+        leaving_at: account.leaving_at,
         room: account.room,
         notice_seq: account.notice_seq,
         notices_read: account.notices_read,

@@ -1,6 +1,6 @@
 //! Putting the domain together: entities, their effects, services and background jobs.
 
-use super::{Core, Mitalk, Positions, sockets, waiting::PhaseCache};
+use super::{Core, Mitalk, Positions, leaving, sockets, waiting::PhaseCache};
 use crate::budgets::{Budget, DAY, HOUR};
 use crate::effects::{Codes, LIVE, Late, Nothing, People};
 use crate::fanout::Fanout;
@@ -87,6 +87,7 @@ impl Mitalk {
         let (metrics, moved) = (Metrics::default(), Arc::new(Notify::new()));
         let (pages, told) = mpsc::channel(notices::PAGES);
         let sms = Arc::new(Witness::new(parts.sms));
+        let (wanted, asked) = mpsc::channel(leaving::PAGES);
         let (media, events) = parts.media;
         let rooms = rooms::Parts {
             media,
@@ -103,6 +104,7 @@ impl Mitalk {
         let cluster = builder
             .entity::<User>(Arc::new(People {
                 cluster: late.clone(),
+                wanted,
             }))
             .entity::<Phone>(Arc::new(Codes::new(
                 sms.clone(),
@@ -140,6 +142,7 @@ impl Mitalk {
             addresses: Budget::new(HOUR),
             blocks: Budget::new(DAY),
             all_codes: Budget::new(DAY),
+            exports: Budget::new(DAY),
             phase: PhaseCache::default(),
             source: parts.source.clone(),
             letters: parts.letters.clone(),
@@ -157,6 +160,7 @@ impl Mitalk {
             Arc::new(consumer),
             moved,
             Arc::new(Mutex::new(told)),
+            Arc::new(Mutex::new(asked)),
         ))
         .await?;
         let _ = mitalk.jobs.set(jobs);
@@ -169,9 +173,10 @@ fn jobs(
     consumer: Arc<Consumer>,
     moved: Arc<Notify>,
     pages: Arc<Mutex<mpsc::Receiver<crate::fanout::Walk>>>,
+    wanted: Arc<Mutex<mpsc::Receiver<leaving::Wanted>>>,
 ) -> Vec<Job> {
     let (pump, places, reattach) = (mitalk.clone(), mitalk.clone(), mitalk.clone());
-    let shut_out = mitalk.clone();
+    let (shut_out, erasing) = (mitalk.clone(), mitalk.clone());
     let followers = consumer.clone();
     let topics = notices::CONSUMED.into_iter().map(|(group, topic)| {
         let consumer = consumer.clone();
@@ -184,6 +189,7 @@ fn jobs(
             Job::new("shut out", move || shut_out.clone().run_shut_out()),
             Job::new("reattach", move || reattach.clone().run_reattach(moved.clone())),
             Job::new("followers", move || followers.clone().run_pages(pages.clone())),
+            Job::new("erasing", move || erasing.clone().run_erasing(wanted.clone())),
         ])
         .collect()
 }

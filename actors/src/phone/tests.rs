@@ -6,6 +6,7 @@ use crate::invite::Invite;
 use crate::testing::pure::Model;
 use crate::testing::{number, secrets};
 use crate::user::User;
+use mitalk_cluster::{EntityId, Source};
 use proptest::prelude::*;
 
 fn user(n: u128) -> UserId {
@@ -258,4 +259,66 @@ fn an_ended_invite_does_not_come_back() {
         phone.ask(Command::Unbind { invite: invite(n) }).unwrap();
     }
     assert_eq!(phone.state.unbound.len(), UNBOUND_INVITES);
+}
+
+/// Rule 12: what a passed owner of the account sends again does not count, although nothing is kept of who had it.
+#[test]
+fn a_released_number_is_anybodys_and_late_repeats_change_nothing() {
+    let mut phone = phone();
+    let owner = |phone: &mut Model<Phone>| match phone.ask(Command::Read) {
+        Ok(Reply::Read { owner, .. }) => owner,
+        other => panic!("{other:?}"),
+    };
+    phone.ask(Command::Bind { invite: invite(1) }).unwrap();
+    phone.ask(send(1)).unwrap();
+    phone.ask(verify(1, 1)).unwrap();
+    told(&mut phone, 1, 5, Command::Confirm { by: user(1) });
+    assert_eq!(
+        phone.commands::<User>().len(),
+        1,
+        "claimed before: only the invite is said"
+    );
+    told(
+        &mut phone,
+        1,
+        6,
+        Command::CameIn {
+            user: user(1),
+            by: None,
+        },
+    );
+    told(&mut phone, 1, 4, Command::Release { by: user(1) });
+    told(&mut phone, 2, 9, Command::Release { by: user(2) });
+    assert_eq!(
+        owner(&mut phone),
+        Some(user(1)),
+        "from before it was theirs, and another's"
+    );
+    told(&mut phone, 1, 9, Command::Release { by: user(1) });
+    assert_eq!(owner(&mut phone), None);
+    assert!(phone.state.owner.is_none() && !phone.state.came_in);
+
+    told(&mut phone, 1, 5, Command::Confirm { by: user(1) });
+    let (_, asked) = phone.commands::<User>().pop().expect("the account is asked");
+    assert!(
+        matches!(asked, crate::user::Command::HoldsNumber { .. }),
+        "{asked:?}"
+    );
+    told(&mut phone, 1, 10, Command::Release { by: user(1) });
+    phone.advance(Duration::from_secs(60));
+    phone.ask(send(2)).unwrap();
+    assert_eq!(
+        verified(&phone.ask(verify(2, 3)).unwrap()),
+        Some(user(3)),
+        "a new person"
+    );
+}
+
+/// A row of somebody's account.
+fn told(phone: &mut Model<Phone>, by: u128, sequence: u64, command: Command) {
+    let source = Source {
+        entity: EntityId::of::<User>(&user(by).to_string()),
+        sequence,
+    };
+    phone.ask_from(source, command).unwrap();
 }

@@ -305,6 +305,9 @@ pub(crate) fn apply(scene: &mut Scene, passing: &mut Passing, version: Version, 
         Change::Audience(count) => passing.audience = *count,
         Change::Ended => {
             scene.ended = true;
+            // Somebody's words, which nobody needs any more: with their account they would have to go.
+            scene.settings.title.clear();
+            scene.settings.topics.clear();
             scene.stage.clear();
             scene.hands.clear();
             scene.invitations.clear();

@@ -79,6 +79,11 @@ impl Rooms {
         Ok(followed)
     }
 
+    /// A live room's title, for whoever was told of the room.
+    pub(crate) fn title(&self, room: RoomId) -> Option<String> {
+        self.0.hallway.title(room)
+    }
+
     /// All live rooms, the newest first; for operators.
     pub fn live(&self) -> Vec<Card> {
         self.0.hallway.all()

@@ -157,7 +157,7 @@ impl Rooms {
 fn may_act(standing: Standing) -> Result<(), Error> {
     match standing {
         Standing::Active => Ok(()),
-        Standing::Waiting => Err(Error::NotActive),
+        Standing::Waiting | Standing::Deleted => Err(Error::NotActive),
         Standing::Suspended => Err(Error::Suspended),
     }
 }

@@ -21,14 +21,19 @@ const HOUR: Duration = Duration::from_secs(60 * 60);
 
 pub(super) fn all() -> Vec<Example> {
     let (waiting, active) = (waiting_user(), active_user());
+    let (leaving, gone) = (leaving_user(), gone_user());
     let (phone, handle, invite) = (phone(), handle(), invite());
     let (waitlist, block, ticket) = (waitlist(), block(), ticket());
+    let forgotten = forgotten_ticket();
     let (phase, fanout, room) = (phase(), fanout(), room());
     vec![
         Example::of("user_waiting", &waiting),
         Example::sent("user_waiting_sent", &waiting.sent),
         Example::of("user", &active),
         Example::sent("user_sent", &active.sent),
+        Example::of("user_leaving", &leaving),
+        Example::of("user_gone", &gone),
+        Example::sent("user_gone_sent", &gone.sent),
         Example::of("phone", &phone),
         Example::sent("phone_sent", &phone.sent),
         Example::of("handle", &handle),
@@ -41,6 +46,7 @@ pub(super) fn all() -> Vec<Example> {
         Example::sent("ticket_block_sent", &block.sent),
         Example::of("ticket", &ticket),
         Example::sent("ticket_sent", &ticket.sent),
+        Example::of("ticket_forgotten", &forgotten),
         Example::of("phase", &phase),
         Example::sent("phase_sent", &phase.sent),
         Example::of("fanout", &fanout),
@@ -212,6 +218,50 @@ fn active_user() -> Model<User> {
     after(&user(0).to_string(), commands)
 }
 
+fn leaving_user() -> Model<User> {
+    let leave = user::Command::Leave { after: HOUR };
+    after(&user(0).to_string(), vec![sign_up(), leave])
+}
+
+/// One of each that the deletion of an account sends.
+fn gone_user() -> Model<User> {
+    use user::Command as C;
+    let home = Home::default();
+    let settle = |n, by| C::SettleInvite {
+        invite: invite_id(n),
+        status: Status::Accepted,
+        by: Some(user(by)),
+    };
+    let commands = vec![
+        sign_up(),
+        C::Queue,
+        C::TakeTicket { home, number: 5 },
+        C::Admit {
+            how: user::Admitted::Ticket,
+        },
+        C::SetHandle {
+            handle: "ada".into(),
+            until: Timestamp(u64::MAX),
+        },
+        C::Invite {
+            id: invite_id(3),
+            invitee: Invitee::Link,
+            hint: None,
+            lifetime: HOUR,
+            most: 10,
+        },
+        C::Purge,
+        C::Erase { step: 1 },
+        C::ErasePage {
+            step: 1,
+            people: vec![user(2)],
+        },
+        C::Erase { step: 2 },
+        settle(3, 6),
+    ];
+    after(&user(0).to_string(), commands)
+}
+
 fn phone() -> Model<phone::Phone> {
     use phone::Command as C;
     let limits = limits::Codes::default();
@@ -306,6 +356,15 @@ fn ticket() -> Model<ticket::Ticket> {
         user: user(1),
     };
     let commands = vec![issue, ticket::Command::Call];
+    after(&waitlist::key(Home::default().as_str(), 1), commands)
+}
+
+fn forgotten_ticket() -> Model<ticket::Ticket> {
+    let issue = ticket::Command::Issue {
+        number: 1,
+        user: user(1),
+    };
+    let commands = vec![issue, ticket::Command::Forget, ticket::Command::Call];
     after(&waitlist::key(Home::default().as_str(), 1), commands)
 }
 

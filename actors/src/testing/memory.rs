@@ -11,7 +11,7 @@ use crate::ports::{
     AllowEntry, AllowList, BlockCount, FollowCounts, Message, Reads, Sms, SmsError, SmsMessage,
 };
 use crate::rooms::Card;
-use crate::tables::{Change, LiveRoom, Profile, SHUT_OUT_KEPT, ShutOut, TicketBlock};
+use crate::tables::{Change, LiveRoom, NoticesGone, Profile, SHUT_OUT_KEPT, ShutOut, TicketBlock};
 use async_trait::async_trait;
 use mitalk_cluster::store::{Event, ReadTables};
 use mitalk_cluster::{StoreError, Timestamp};
@@ -38,6 +38,7 @@ struct Content {
     handles: Rows<String, Option<UserId>>,
     following: Rows<(UserId, UserId), bool>,
     notices: Rows<(UserId, u64), Notice<UserId>>,
+    notices_gone: Rows<UserId, ()>,
     blocks: Rows<(Home, u32), TicketBlock>,
     rooms: Rows<RoomId, Option<Card>>,
     shut_out: Rows<(UserId, Option<DeviceId>), ShutOut>,
@@ -74,12 +75,17 @@ impl ReadTables for Tables {
                 );
             }
             Change::Notice(row) => {
-                put(
-                    &mut content.notices,
-                    (row.user, row.notice.seq),
-                    sequence,
-                    row.notice,
-                );
+                let gone = content.notices_gone.get(&row.user);
+                if gone.is_none_or(|(gone, ())| *gone < sequence) {
+                    let key = (row.user, row.notice.seq);
+                    put(&mut content.notices, key, sequence, row.notice);
+                }
+            }
+            Change::NoticesGone(NoticesGone { user }) => {
+                content
+                    .notices
+                    .retain(|(of, _), (written, _)| *of != user || *written > sequence);
+                put(&mut content.notices_gone, user, sequence, ());
             }
             Change::TicketBlock(row) => put(&mut content.blocks, (row.home, row.block), sequence, row),
             Change::LiveRoom(LiveRoom::Put(card)) => {

@@ -2,8 +2,8 @@
 
 use crate::events::Message;
 use mitalk_cluster::{
-    BootInstant, Context, Entity, EntityId, Outgoing, RequestId, STATE_BYTES, Target, Timer, Timestamp,
-    Trace, wire,
+    BootInstant, Context, Entity, EntityId, Outgoing, RequestId, STATE_BYTES, Source, Target, Timer,
+    Timestamp, Trace, wire,
 };
 use rand::SeedableRng;
 use rand::rngs::StdRng;
@@ -52,9 +52,24 @@ impl<E: Entity> Model<E> {
     /// If the decision breaks what a shell relies on: an outbox or effects of a batch that is not durable, a command or a
     /// state that does not survive its encoding, a state that is too large.
     pub fn ask(&mut self, command: E::Command) -> Result<E::Reply, E::Refusal> {
+        self.decide(None, command)
+    }
+
+    /// The same as a row of another entity's outbox.
+    ///
+    /// # Errors
+    /// The refusal.
+    pub fn ask_from(&mut self, source: Source, command: E::Command) -> Result<E::Reply, E::Refusal> {
+        self.decide(Some(source), command)
+    }
+
+    fn decide(&mut self, source: Option<Source>, command: E::Command) -> Result<E::Reply, E::Refusal> {
         let command: E::Command =
             wire::decode(&wire::encode(&command)).expect("a command survives its encoding");
-        let mut cx = self.context();
+        let mut cx = Context {
+            source,
+            ..self.context()
+        };
         let decision = E::decide(&self.state, command, &mut cx)?;
         for event in &decision.events {
             E::fold(&mut self.state, event);

@@ -86,6 +86,9 @@ pub(super) fn sign_up(
     offered: Vec<InviteId>,
     cx: &Context,
 ) -> Result<Decision<User>, Refusal> {
+    if state.gone.is_some() {
+        return Err(Refusal::Gone);
+    }
     if let Some(account) = &state.account {
         let mut decision = offer(state, &offered, cx);
         decision.reply = state.summary(cx)?;
@@ -104,6 +107,7 @@ pub(super) fn sign_up(
         active: false,
         suspended: false,
         number_lost: false,
+        leaving_at: None,
         offered: offered.into_iter().take(OFFERED).collect(),
         queued: false,
         ticket: None,
@@ -187,7 +191,7 @@ fn wait(decision: Decision<User>, cx: &Context) -> Decision<User> {
 
 /// What their stopped account has to say so that nobody calls them, if they wait. Another ticket may be on its way: it is
 /// crossed out when it comes.
-fn stop_waiting(decision: Decision<User>, account: &Account, cx: &Context) -> Decision<User> {
+pub(super) fn stop_waiting(decision: Decision<User>, account: &Account, cx: &Context) -> Decision<User> {
     if account.active || !account.queued {
         return decision;
     }

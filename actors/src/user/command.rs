@@ -201,6 +201,44 @@ pub enum Command {
         up_to: u64,
     },
 
+    /// They want the account deleted.
+    Leave {
+        /// So long from now.
+        after: Duration,
+    },
+    /// They want to keep it after all.
+    Stay,
+    /// The time of its deletion has come, if it has.
+    Depart,
+    /// The service ends: delete it now.
+    Purge,
+    /// All rows of this step of its deletion were delivered.
+    Erase {
+        /// Which.
+        step: u64,
+    },
+    /// A page of people did not come.
+    EraseAgain,
+    /// A page of people who are to forget it; empty: there are no more of this kind.
+    ErasePage {
+        /// For which step.
+        step: u64,
+        /// By id, at most [`ERASED_AT_ONCE`](super::ERASED_AT_ONCE).
+        people: Vec<UserId>,
+    },
+    /// Somebody else's account was deleted.
+    Forget {
+        /// Whose.
+        whom: UserId,
+        /// This person follows them, as far as anybody knows.
+        follows: bool,
+    },
+    /// A number believes to be this account's without ever having been claimed: is it?
+    HoldsNumber {
+        /// Which.
+        phone: PhoneKey,
+    },
+
     /// A live socket of theirs is on a node. Memory only.
     Attach {
         /// It.
@@ -278,6 +316,20 @@ pub enum Reply {
     },
     /// The room they are in.
     Room(Option<RoomClaim>),
+    /// To `Purge`.
+    Gone(Gone),
+}
+
+/// How much of an account is gone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Gone {
+    /// It was deleted just now: follows are still being removed.
+    Now,
+    /// It was deleted before, and they still are.
+    Before,
+    /// Nothing is left.
+    Altogether,
 }
 
 /// Why not.
@@ -286,6 +338,9 @@ pub enum Refusal {
     /// No account of this id.
     #[error("there is no such account")]
     NoAccount,
+    /// It was deleted.
+    #[error("the account was deleted")]
+    Gone,
     /// An operator stopped it.
     #[error("the account is suspended")]
     Suspended,

@@ -1,7 +1,7 @@
 //! Following: rows in a read table, written by the follower's account; here only a short memory against repeats.
 
 use super::state::{Account, State, me};
-use super::{Event, Refusal, Reply, User, notices};
+use super::{Event, Refusal, Reply, User, leaving, notices};
 use crate::id::UserId;
 use crate::person::NoticeKind;
 use crate::tables::{self, Change as Row};
@@ -75,6 +75,9 @@ pub(super) fn follow(
 }
 
 pub(super) fn followed(state: &State, by: UserId, cx: &Context) -> Decision<User> {
+    if let Some(decision) = leaving::followed_when_gone(state, by, cx) {
+        return decision;
+    }
     let decision = Decision::reply(Reply::Done);
     match state.account.as_deref() {
         Some(account) if !account.followers_lately.contains(&by) => {

@@ -6,7 +6,7 @@
 
 use super::earning::Deed;
 use super::state::{Account, State, me};
-use super::{Event, Refusal, Reply, Tell, User, notices};
+use super::{Event, Refusal, Reply, Tell, User, leaving, notices};
 use crate::events::{Actor, Audit, Message};
 use crate::id::{InviteId, UserId};
 use crate::invite::{self, Invite, Invitee, Status};
@@ -108,7 +108,7 @@ pub(super) fn give(
 ) -> Result<Decision<User>, Refusal> {
     let account = state.active()?;
     if let Some(given) = account.invites.iter().find(|spent| spent.id == id) {
-        return Ok(Decision::reply(Reply::Invite(given.clone())));
+        return Ok(Decision::reply(answer(given)));
     }
     if account.invites_left == 0 {
         return Err(Refusal::QuotaUsedUp);
@@ -131,10 +131,18 @@ pub(super) fn give(
         invitee: gift.invitee,
         expires_at,
     };
-    Ok(Decision::reply(Reply::Invite(invite.clone()))
+    Ok(Decision::reply(answer(&invite))
         .event(Event::Invite(Change::Given { invite, most }))
         .send(Outgoing::to::<Invite>(&id.to_string(), &create))
         .effect(state.tell(Tell::Changed)))
+}
+
+/// Remembered beside the account for a while, which outlives whoever leaves: nothing of the number is in it. Who asks knows it.
+fn answer(invite: &SpentInvite) -> Reply {
+    Reply::Invite(SpentInvite {
+        hint: None,
+        ..invite.clone()
+    })
 }
 
 pub(super) fn settle(
@@ -146,7 +154,7 @@ pub(super) fn settle(
 ) -> Decision<User> {
     let decision = Decision::reply(Reply::Done);
     let Some(account) = state.account.as_deref() else {
-        return decision;
+        return leaving::settled_when_gone(state, by, cx);
     };
     let pending = |spent: &&SpentInvite| spent.id == invite && spent.status == Status::Pending;
     if status == Status::Pending || !account.invites.iter().any(|spent| pending(&spent)) {

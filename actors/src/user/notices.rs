@@ -1,4 +1,7 @@
 //! What a person is told: a sequence that never falls, the newest kept here, all of them in the read table.
+//!
+//! Only ids are kept. A room's title is somebody's words: it goes to the sockets that are there now, and whoever reads the
+//! notice later sees it as long as the room lives. So what is deleted with a person is nowhere else.
 
 use super::state::{Account, State, me};
 use super::{Event, Refusal, Reply, Tell, User};
@@ -91,22 +94,23 @@ pub(super) fn add(
     if origin.is_some() && account.notices.iter().any(|kept| kept.origin == origin) {
         return decision;
     }
-    let notice = Notice {
+    let told = Notice {
         seq: account.notice_seq + 1,
         at: cx.now,
-        what: what.bounded(),
+        what,
+    };
+    let notice = Notice {
+        what: told.what.clone().without_title(),
+        ..told
     };
     let row = Row::Notice(tables::NoticeOf {
         user: me(cx),
         notice: notice.clone(),
     });
     decision
-        .event(Event::Notice(Change::Added {
-            notice: notice.clone(),
-            origin,
-        }))
+        .event(Event::Notice(Change::Added { notice, origin }))
         .send(row.outgoing())
-        .effect(state.tell(Tell::Notice(notice)))
+        .effect(state.tell(Tell::Notice(told)))
 }
 
 pub(super) fn list(state: &State, before: u64, limit: usize) -> Result<Decision<User>, Refusal> {

@@ -3,6 +3,7 @@
 use super::devices::Device;
 use super::earning::TakenPart;
 use super::invites::SpentInvite;
+use super::leaving::Remains;
 use super::notices::Kept;
 use super::presence::{CLAIM_LEASE, Held, SocketAt};
 use super::{Effect, Refusal, Reply, Tell};
@@ -20,6 +21,9 @@ use std::collections::VecDeque;
 pub struct State {
     /// Absent until somebody signs up.
     pub(super) account: Option<Box<Account>>,
+    /// What is left of an account that was deleted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) gone: Option<Remains>,
     #[serde(skip)]
     pub(super) live: Live,
 }
@@ -61,6 +65,9 @@ pub struct Account {
     /// The number is another account's: nobody can sign in to this one, so it never waits again.
     #[serde(default)]
     pub(super) number_lost: bool,
+    /// Its owner wants it deleted then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) leaving_at: Option<Timestamp>,
     /// Invites that the person holds while waiting, oldest first.
     #[serde(default)]
     pub(super) offered: Vec<InviteId>,
@@ -115,6 +122,9 @@ pub struct Summary {
     pub queued: bool,
     /// Invites that they hold while waiting.
     pub offered: Vec<InviteId>,
+    /// The invite that they came in by.
+    #[serde(default)]
+    pub redeemed: Option<InviteId>,
     /// For the allow-list.
     pub phone: PhoneKey,
     /// For text messages.
@@ -133,6 +143,9 @@ pub struct Summary {
     pub shown_as_inviter: bool,
     /// Invites left to give.
     pub invites_left: u32,
+    /// Its owner wants it deleted then.
+    #[serde(default)]
+    pub leaving_at: Option<Timestamp>,
     /// Signed-in devices.
     pub devices: usize,
     /// The room they are in.
@@ -202,6 +215,7 @@ impl Account {
             about: self.about.clone(),
             invited_by: self.invited_by,
             shown_as_inviter: self.shown_as_inviter,
+            erasing: false,
         };
         Change::Profile(row).outgoing()
     }
@@ -213,6 +227,7 @@ impl Account {
             ticket: self.ticket.filter(|_| !self.active),
             queued: self.queued,
             offered: self.offered.clone(),
+            redeemed: self.redeemed,
             phone: self.phone.clone(),
             sealed: self.sealed.clone(),
             hint: self.hint.clone(),
@@ -222,6 +237,7 @@ impl Account {
             invited_by: self.invited_by,
             shown_as_inviter: self.shown_as_inviter,
             invites_left: if self.active { self.invites_left } else { 0 },
+            leaving_at: self.leaving_at,
             devices: self.devices.len(),
             room: live.room_at(cx.now).map(|held| held.claim.room),
             notice_seq: self.notice_seq,

@@ -1,5 +1,6 @@
 //! The cases that matter, one by one; [`properties`] has random histories.
 
+mod leaving;
 mod properties;
 
 use super::*;
@@ -13,7 +14,7 @@ use crate::waitlist::{
     self, Waitlist,
     block::{self, Block},
 };
-use mitalk_cluster::NodeId;
+use mitalk_cluster::{NodeId, ROWS_PER_DECISION};
 use std::time::Duration;
 
 fn user(n: u128) -> UserId {
@@ -629,6 +630,10 @@ fn the_largest_account_fits_into_its_row() {
         "the largest account has {} bytes",
         mitalk_cluster::wire::encode(&account.state).len()
     );
+    let before = account.sent.len();
+    account.ask(Command::Purge).unwrap();
+    let rows = account.sent.len() - before;
+    assert!(rows <= ROWS_PER_DECISION, "its deletion sends {rows} rows");
 }
 
 #[test]

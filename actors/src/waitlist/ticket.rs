@@ -14,6 +14,9 @@ pub enum Ticket {}
 pub struct State {
     user: Option<UserId>,
     called: bool,
+    /// Its owner's account was deleted: it is nobody's for good.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    forgotten: bool,
 }
 
 /// What is asked of it.
@@ -29,6 +32,8 @@ pub enum Command {
     },
     /// It is their turn.
     Call,
+    /// Its owner's account was deleted.
+    Forget,
 }
 
 /// Done.
@@ -46,6 +51,8 @@ pub enum Event {
     Issued(UserId),
     /// Its turn came.
     Called,
+    /// It is nobody's any more.
+    Forgotten,
 }
 
 impl Entity for Ticket {
@@ -59,7 +66,11 @@ impl Entity for Ticket {
     type Effect = crate::effects::None;
 
     fn decide(state: &State, command: Command, cx: &mut Context) -> Result<Decision<Self>, Refusal> {
+        if state.forgotten {
+            return Ok(Decision::reply(Done));
+        }
         Ok(match (command, state.user) {
+            (Command::Forget, _) => Decision::reply(Done).event(Event::Forgotten),
             (Command::Issue { number, user }, None) => {
                 let given = user::Command::TakeTicket {
                     home: home(cx),
@@ -88,6 +99,10 @@ impl Entity for Ticket {
         match *event {
             Event::Issued(user) => state.user = Some(user),
             Event::Called => state.called = true,
+            Event::Forgotten => {
+                state.user = None;
+                state.forgotten = true;
+            }
         }
     }
 }

@@ -10,6 +10,7 @@ impl From<person::Standing> for Standing {
             person::Standing::Waiting => Self::Waiting,
             person::Standing::Active => Self::Active,
             person::Standing::Suspended => Self::Suspended,
+            person::Standing::Deleted => Self::Deleted,
         }
     }
 }
@@ -75,6 +76,7 @@ impl From<person::Me> for Me {
             profile: me.profile.into(),
             invites_left: me.invites_left,
             shown_as_inviter: me.shown_as_inviter,
+            deletion_at_ms: me.leaving_at.map(|at| at.0),
             room: me.room.map(|room| room.to_string()),
             notice_seq: me.notice_seq,
             notices_read: me.notices_read,

@@ -4,6 +4,7 @@ mod allow_list;
 mod dlq;
 
 use super::super::table::{facts, table};
+use super::super::when;
 use super::Answer;
 use crate::client::AdminClient;
 use crate::wire::admin::{Admit, Phase};
@@ -236,6 +237,7 @@ impl UserCommand {
         };
         let account = client.account(who).await?;
         let profile = &account.me.profile;
+        let deletion = account.me.deletion_at_ms.map(when::shown);
         let text = facts(&[
             ("id", account.me.id.clone()),
             ("standing", format!("{:?}", account.me.standing).to_lowercase()),
@@ -245,6 +247,7 @@ impl UserCommand {
             ("devices", account.devices.to_string()),
             ("invites left", account.me.invites_left.to_string()),
             ("room", account.me.room.clone().unwrap_or_else(|| "-".to_owned())),
+            ("to be deleted", deletion.unwrap_or_else(|| "-".to_owned())),
         ]);
         Answer::new(text, &account)
     }

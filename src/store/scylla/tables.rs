@@ -6,7 +6,9 @@
 
 use async_trait::async_trait;
 use mitalk_actors::id::{RoomId, UserId};
-use mitalk_actors::tables::{Change, Handle, LiveRoom, NoticeOf, SHUT_OUT_KEPT, ShutOut, TicketBlock};
+use mitalk_actors::tables::{
+    Change, Handle, LiveRoom, NoticeOf, NoticesGone, SHUT_OUT_KEPT, ShutOut, TicketBlock,
+};
 use mitalk_cluster::store::{Event, ReadTables, StoreError};
 
 use super::Store;
@@ -29,6 +31,7 @@ statements! {
     handle: prepare_write "INSERT INTO @handle (handle, user) VALUES (?, ?) USING TIMESTAMP ?";
     notice: prepare_write "INSERT INTO @notice (user, seq, change) VALUES (?, ?, ?) USING TIMESTAMP ?";
     trim_notices: prepare_write "DELETE FROM @notice USING TIMESTAMP ? WHERE user = ? AND seq <= ?";
+    end_notices: prepare_write "DELETE FROM @notice USING TIMESTAMP ? WHERE user = ?";
     ticket_block: prepare_write
         "INSERT INTO @ticket_block (home, block, change) VALUES (?, ?, ?) USING TIMESTAMP ?";
     ticket_count: prepare_write
@@ -53,6 +56,7 @@ impl ReadTables for Store {
             Change::Handle(handle) => self.put_handle(&handle, sequence).await,
             Change::Follow(follow) => self.put_follow(&follow, sequence).await,
             Change::Notice(notice) => self.put_notice(&notice, sequence, payload).await,
+            Change::NoticesGone(gone) => self.end_notices(gone, sequence).await,
             Change::TicketBlock(block) => self.put_ticket_block(&block, sequence, payload).await,
             Change::LiveRoom(room) => self.put_live_room(&room, sequence, payload).await,
             Change::ShutOut(row) => self.put_shut_out(&row, sequence, payload).await,
@@ -79,6 +83,14 @@ impl Store {
         let values = bind![sequence, user, seq - KEPT_NOTICES];
         self.client
             .write(&self.statements.tables.trim_notices, values)
+            .await
+    }
+
+    /// The account's last word: all its notices have lower sequences, and those that come late stay under this deletion.
+    async fn end_notices(&self, gone: NoticesGone, sequence: u64) -> Result<(), StoreError> {
+        let values = bind![sequence, gone.user.to_string()];
+        self.client
+            .write(&self.statements.tables.end_notices, values)
             .await
     }
 

@@ -186,6 +186,8 @@ fn configure_writer(connection: &Connection) -> rusqlite::Result<bool> {
     // FULL, not NORMAL: in WAL mode only FULL syncs the log at every commit, and an answer promises just that.
     connection.pragma_update(None, "synchronous", "FULL")?;
     connection.pragma_update(None, "foreign_keys", true)?;
+    // What is deleted or replaced is overwritten: people who leave are not to be found in free space.
+    connection.pragma_update(None, "secure_delete", true)?;
     connection.pragma_update(None, "journal_size_limit", LOG_LIMIT_BYTES)?;
     Ok(mode == "wal")
 }

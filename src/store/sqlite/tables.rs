@@ -6,7 +6,7 @@
 
 use async_trait::async_trait;
 use mitalk_actors::tables::{
-    Change, Follow, Handle, LiveRoom, NoticeOf, SHUT_OUT_KEPT, ShutOut, TicketBlock,
+    Change, Follow, Handle, LiveRoom, NoticeOf, NoticesGone, SHUT_OUT_KEPT, ShutOut, TicketBlock,
 };
 use mitalk_cluster::store::{Event, ReadTables, StoreError};
 use rusqlite::{Connection, OptionalExtension, params};
@@ -17,6 +17,9 @@ use super::value::integer;
 
 /// Notices kept per person; older ones are forgotten.
 const KEPT_NOTICES: i64 = 1_000;
+/// Where the row is that says that a person has no notices any more: behind all of them. Reads end before it, and whatever
+/// comes late is trimmed at once.
+const END_OF_NOTICES: i64 = i64::MAX;
 
 #[async_trait]
 impl ReadTables for Store {
@@ -44,6 +47,7 @@ fn apply(connection: &Connection, change: &Change, sequence: i64, payload: &[u8]
         Change::Handle(handle) => put_handle(connection, handle, sequence),
         Change::Follow(follow) => put_follow(connection, follow, sequence),
         Change::Notice(notice) => put_notice(connection, notice, sequence, payload),
+        Change::NoticesGone(gone) => end_notices(connection, *gone, sequence, payload),
         Change::TicketBlock(block) => put_ticket_block(connection, block, sequence, payload),
         Change::LiveRoom(room) => put_live_room(connection, room, sequence, payload),
         Change::ShutOut(row) => put_shut_out(connection, row, sequence, payload),
@@ -110,7 +114,28 @@ fn put_notice(
              WHERE excluded.sequence > sequence",
         )?
         .execute(params![user, integer(notice.notice.seq), sequence, payload])?;
-    // Counted from the newest kept, not from this one: a late repeat of an old notice does not come back.
+    trim_notices(connection, &user)
+}
+
+fn end_notices(
+    connection: &Connection,
+    gone: NoticesGone,
+    sequence: i64,
+    payload: &[u8],
+) -> Result<(), Fault> {
+    let user = gone.user.to_string();
+    connection
+        .prepare_cached(
+            "INSERT INTO notice (user, seq, sequence, change) VALUES (?1, ?2, ?3, ?4)
+             ON CONFLICT (user, seq) DO UPDATE SET sequence = excluded.sequence
+             WHERE excluded.sequence > sequence",
+        )?
+        .execute(params![user, END_OF_NOTICES, sequence, payload])?;
+    trim_notices(connection, &user)
+}
+
+/// Counted from the newest kept, not from the one that was written: a late repeat of an old notice does not come back.
+fn trim_notices(connection: &Connection, user: &str) -> Result<(), Fault> {
     connection
         .prepare_cached(
             "DELETE FROM notice WHERE user = ?1 AND seq <= (SELECT max(seq) FROM notice WHERE user = ?1) - ?2",

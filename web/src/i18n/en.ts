@@ -299,8 +299,11 @@ export const en = {
   'notice.invite_accepted': '{name} accepted your invite.',
   'notice.new_follower': '{name} follows you.',
   'notice.stage_invitation': '{name} asks you on stage in “{title}”.',
+  'notice.stage_invitation_over': '{name} asked you on stage.',
   'notice.pinged': '{name} asks you into “{title}”.',
+  'notice.pinged_over': '{name} asked you into a room.',
   'notice.room_started': '{name} started “{title}”.',
+  'notice.room_started_over': '{name} started a room.',
 
   'settings.title': 'Settings',
   'settings.language': 'Language',

@@ -11,12 +11,20 @@ export function noticeText({ what }: Notice): string {
     case 'new_follower':
       return t('notice.new_follower', { name: nameOf(what.person) });
     case 'stage_invitation':
-      return t('notice.stage_invitation', { name: nameOf(what.by), title: what.title });
+      return about('notice.stage_invitation', what);
     case 'pinged':
-      return t('notice.pinged', { name: nameOf(what.by), title: what.title });
+      return about('notice.pinged', what);
     case 'room_started':
-      return t('notice.room_started', { name: nameOf(what.by), title: what.title });
+      return about('notice.room_started', what);
   }
+}
+
+/** A room's title goes with the room: nobody keeps it. */
+function about(
+  key: 'notice.stage_invitation' | 'notice.pinged' | 'notice.room_started',
+  { by, title }: { by: PersonBrief; title: string },
+): string {
+  return title ? t(key, { name: nameOf(by), title }) : t(`${key}_over`, { name: nameOf(by) });
 }
 
 /** Who has just come in may not have said their name yet. */

@@ -287,8 +287,11 @@ export const zh: Catalogue = {
   'notice.invite_accepted': '{name} 接受了你的邀请。',
   'notice.new_follower': '{name} 关注了你。',
   'notice.stage_invitation': '{name} 邀请你在“{title}”上台。',
+  'notice.stage_invitation_over': '{name} 邀请过你上台。',
   'notice.pinged': '{name} 请你来“{title}”。',
+  'notice.pinged_over': '{name} 请你去过一个房间。',
   'notice.room_started': '{name} 创建了“{title}”。',
+  'notice.room_started_over': '{name} 创建过一个房间。',
 
   'settings.title': '设置',
   'settings.language': '语言',

@@ -114,6 +114,7 @@ impl Reads for Library {
             },
             invited_by: None,
             shown_as_inviter: true,
+            erasing: false,
         };
         Ok(users.iter().map(profile).collect())
     }

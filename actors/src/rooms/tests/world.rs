@@ -141,6 +141,8 @@ impl World {
         let builder = Builder::new(Config::default(), ports, Arc::new(SystemClock), metrics)
             .entity::<User>(Arc::new(People {
                 cluster: late.clone(),
+                // Nobody's account is erased here.
+                wanted: tokio::sync::mpsc::channel(1).0,
             }))
             .entity::<Phone>(Arc::new(Deaf));
         let (builder, pending) = Rooms::install(builder, parts).unwrap();

@@ -7,7 +7,8 @@ use crate::ports::{BlockCount, FollowCounts, Reads};
 use crate::room::{HandRaising, Settings, Version, Visibility};
 use crate::rooms::Card;
 use crate::tables::{
-    BLOCK_BYTES, Change, Follow, Handle, LiveRoom, NoticeOf, Profile, SHUT_OUT_KEPT, ShutOut, TicketBlock,
+    BLOCK_BYTES, Change, Follow, Handle, LiveRoom, NoticeOf, NoticesGone, Profile, SHUT_OUT_KEPT, ShutOut,
+    TicketBlock,
 };
 use mitalk_cluster::store::{ReadTables, StoreError};
 use mitalk_cluster::testing::contract::ask;
@@ -163,6 +164,27 @@ async fn notices(tables: &(impl ReadTables + Reads)) {
         [],
         "nobody else's"
     );
+    let other = NoticeOf {
+        user: user(3),
+        notice: notice(1),
+    };
+    put(tables, 11, &Change::Notice(other)).await;
+    let gone = Change::NoticesGone(NoticesGone { user: user(1) });
+    put(tables, 20, &gone).await;
+    assert_eq!(
+        read(u64::MAX, ALL).await,
+        [],
+        "of somebody who left there are none"
+    );
+    put(tables, 15, &of(5)).await;
+    put(tables, 20, &gone).await;
+    assert_eq!(
+        read(u64::MAX, ALL).await,
+        [],
+        "a late repeat does not bring one back"
+    );
+    let others = ask(async || tables.notices(user(3), u64::MAX, ALL).await).await;
+    assert_eq!(others, [notice(1)], "and nobody else's are gone");
 }
 
 async fn ticket_blocks(tables: &(impl ReadTables + Reads)) {
@@ -317,6 +339,7 @@ fn profile(n: u64, name: &str) -> Profile {
         },
         invited_by: None,
         shown_as_inviter: true,
+        erasing: false,
     }
 }
 

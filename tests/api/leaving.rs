@@ -1,0 +1,330 @@
+//! Leaving: asking for the account's deletion, changing one's mind, and what is left afterwards: nothing of the person in
+//! any table, file or topic.
+
+use crate::offer::join;
+use crate::rooms::titled;
+use anyhow::{Context as _, Result};
+use mitalk::wire::export::{EXPORT_VERSION, Export};
+use mitalk::wire::invites::InviteRequest;
+use mitalk::wire::people::{PersonBrief, ProfilePatch};
+use mitalk_tests::scan::{self, Cell};
+use mitalk_tests::server::{Person, Server, code, until};
+use reqwest::Method;
+use reqwest::header::{ACCEPT_LANGUAGE, CACHE_CONTROL, CONTENT_TYPE};
+use std::io::{Cursor, Read as _};
+use std::path::{Path, PathBuf};
+
+const NUMBER: &str = "+4915198765432";
+const NAME: &str = "Zebulonia Quartermain";
+const TEXTS: [&str; 5] = [
+    "paints lighthouses upside down",
+    "Lighthouse keeper emerita",
+    "Quartermain and Daughters",
+    "an attic full of fresnel lenses",
+    "Why foghorns hum",
+];
+const HANDLE: &str = "zebu_quart";
+/// Nobody waits for a second code.
+const AGAIN_AT_ONCE: &str = "limits.codes.resend_after_s=0";
+/// Below the directory in which the service runs.
+const DATABASE: &str = "data/mitalk.db";
+
+#[tokio::test]
+async fn there_is_time_to_change_ones_mind() -> Result<()> {
+    let server = Server::open(&[AGAIN_AT_ONCE]).await?;
+    let ann = server.person(NUMBER, NAME).await?;
+    assert_eq!(ann.client.me().await?.deletion_at_ms, None);
+    let me = ann.client.delete_account().await?;
+    let at = me.deletion_at_ms.context("a date")?;
+    let fortnight_ms = 14 * 24 * 60 * 60 * 1_000;
+    let now_ms = u64::try_from(std::time::UNIX_EPOCH.elapsed()?.as_millis())?;
+    assert!(at.abs_diff(now_ms + fortnight_ms) < 60_000, "{at}");
+    assert_eq!(
+        ann.client.delete_account().await?.deletion_at_ms,
+        Some(at),
+        "said again"
+    );
+
+    let again = server.sign_in(NUMBER).await?;
+    assert_eq!(again.id, ann.id);
+    assert_eq!(
+        again.client.me().await?.deletion_at_ms,
+        Some(at),
+        "signing in alone keeps nothing"
+    );
+    let account = server.admin.account(NUMBER).await?;
+    assert_eq!(account.me.deletion_at_ms, Some(at), "operators see it");
+    assert_eq!(again.client.keep_account().await?.deletion_at_ms, None);
+    assert_eq!(again.client.keep_account().await?.profile.name, NAME);
+    assert_eq!(code(server.client.delete_account().await), "token_missing");
+    server.stop().await?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn everybody_can_take_along_all_that_is_theirs() -> Result<()> {
+    let server = Server::open(&[
+        "limits.leaving.exports_per_day=2",
+        "limits.notices.page=2",
+        AGAIN_AT_ONCE,
+    ])
+    .await?;
+    let ben = server.person("+4915112347701", "Ben <script>").await?;
+    let ann = lives(&server, &ben).await?;
+    let request = ann.client.request(Method::GET, &["v1", "me", "export"]);
+    let response = request
+        .header(ACCEPT_LANGUAGE, "zh")
+        .send()
+        .await?
+        .error_for_status()?;
+    assert_eq!(response.headers()[CACHE_CONTROL], "no-store");
+    assert_eq!(response.headers()[CONTENT_TYPE], "application/zip");
+    let archive = response.bytes().await?;
+    let index = unpacked(&archive, "index.html")?;
+    for (what, there) in [
+        ("lang=\"zh\"", true),
+        (NAME, true),
+        (TEXTS[0], true),
+        (NUMBER, true),
+        (HANDLE, true),
+    ]
+    .into_iter()
+    .chain([("Ben &lt;script&gt;", true), ("<script", false), ("http", false)])
+    {
+        assert_eq!(index.contains(what), there, "{what}: {index}");
+    }
+    let export: Export = serde_json::from_str(&unpacked(&archive, "data.json")?)?;
+    let account = &export.account;
+    assert_eq!(
+        (account.version, account.phone.as_str()),
+        (EXPORT_VERSION, NUMBER)
+    );
+    assert_eq!(account.me.profile.bio, TEXTS[0]);
+    assert_eq!((account.devices.len(), account.invites.invites.len()), (2, 2));
+    assert_eq!(
+        account.rooms.first().map(|room| room.title.as_str()),
+        Some(TEXTS[4])
+    );
+    let names = |people: &[PersonBrief]| people.iter().map(|person| person.id.clone()).collect::<Vec<_>>();
+    assert_eq!(names(&export.following), [ben.id.as_str()]);
+    assert_eq!(export.followers.len(), 2, "all pages");
+    let seqs: Vec<_> = export.notices.iter().map(|notice| notice.seq).collect();
+    assert_eq!(seqs, (1..=seqs.len() as u64).rev().collect::<Vec<_>>());
+    assert_eq!(seqs.len() as u64, account.me.notice_seq);
+
+    let again = unpacked(&ann.client.export().await?, "index.html")?;
+    assert!(again.contains("Your data on Mi Talk"));
+    assert_eq!(code(ann.client.export().await), "export_rate_limited");
+    assert_eq!(code(server.client.export().await), "token_missing");
+    server.stop().await?;
+    Ok(())
+}
+
+fn unpacked(archive: &[u8], name: &str) -> Result<String> {
+    let mut archive = zip::ZipArchive::new(Cursor::new(archive))?;
+    let mut text = String::new();
+    archive.by_name(name)?.read_to_string(&mut text)?;
+    Ok(text)
+}
+
+/// Where the id of somebody who left may still stand, and why; ARCHITECTURE.md says the same.
+const LEFT: [(&str, &str); 19] = [
+    ("entity[user].key", "rule 7: rows are emptied and never removed"),
+    ("profile.user", "the row that says that there is nobody"),
+    ("profile.change", "the same"),
+    ("follow.follower", "rows that say that nobody follows"),
+    ("follow.followee", "the same"),
+    ("follow_count.user", "zeros"),
+    ("notice.user", "the row that says that there are none"),
+    ("notice.change", "others were told of them: an id without a name"),
+    ("entity[user].blob", "the same, the newest ones"),
+    (
+        "entity[handle].blob",
+        "whose newest row was obeyed, or a late repeat would count",
+    ),
+    ("entity[invite].blob", "ended: who gave it, who came in by it"),
+    ("entity[room].blob", "ended: who opened it"),
+    (
+        "event.key",
+        "the audit, and topics until they are trimmed: opaque ids only",
+    ),
+    ("event.payload", "the same"),
+    (
+        "consumed.key",
+        "what consumers dealt with, or late repeats would count",
+    ),
+    ("shut_out.user", "tokens that may still be valid: two hours"),
+    ("shut_out.change", "the same"),
+    ("open_list.key", "keys of entities that owed something lately"),
+    ("timer.key", "timers that fired, until their hour is over"),
+];
+
+#[tokio::test]
+async fn of_somebody_who_left_nothing_is_found() -> Result<()> {
+    let soon = [
+        "limits.leaving.change_of_mind_s=1",
+        "limits.rooms.empty_stage_s=1",
+        AGAIN_AT_ONCE,
+    ];
+    let server = Server::open(&soon).await?;
+    let ben = server.person("+4915112347702", "Ben").await?;
+    let before = phones(&server)?;
+    let number = InviteRequest::Phone {
+        phone: NUMBER.to_owned(),
+    };
+    ben.client.invite(&number, "for-ann").await?;
+    let ann = lives(&server, &ben).await?;
+    let hash = phones(&server)?.into_iter().find(|key| !before.contains(key));
+    let hash = hash.context("the number's hash")?;
+
+    ann.client.delete_account().await?;
+    until("the account to be gone", async || ann.client.me().await.err()).await;
+    until(
+        "the room, on whose stage nobody is any more, to end",
+        async || {
+            let hallway = ben.client.hallway(None, None).await.ok()?;
+            hallway.items.is_empty().then_some(())
+        },
+    )
+    .await;
+    until("its deletion to be done", async || {
+        let cells = scan::sqlite(&database(&server)).ok()?;
+        let is = |place: &str, text: &str| {
+            cells
+                .iter()
+                .any(|c| c.place == place && scan::contains(&c.bytes, text))
+        };
+        let owed = cells.iter().any(|cell| cell.place.starts_with("outbox."));
+        (is("event.payload", "account_erased") && !owed).then_some(())
+    })
+    .await;
+    assert_eq!(code(ben.client.profile(&ann.id).await), "person_not_found");
+    assert_eq!(
+        code(ben.client.profile_by_handle(HANDLE).await),
+        "person_not_found"
+    );
+    assert_eq!(code(ben.client.follow(&ann.id).await), "person_not_found");
+    assert_eq!(
+        code(server.client.refresh(&ann.tokens.refresh_token).await),
+        "refresh_invalid"
+    );
+    let view = ben.client.profile(&ben.id).await?;
+    assert_eq!((view.followers, view.following), (0, 0));
+
+    let (directory, log) = server.stopped().await?;
+    let mut files = files(directory.path())?;
+    files.push(("the log".to_owned(), log.join("\n").into_bytes()));
+    let cells = scan::sqlite(&directory.path().join(DATABASE))?;
+    let words = TEXTS
+        .into_iter()
+        .chain([NAME, &NUMBER[1..], &NUMBER[3..], "+49 ... 432"]);
+    for word in words {
+        let places = scan::places(&cells, word);
+        assert!(places.is_empty(), "{word} is left in {places:?}");
+        // Byte for byte: also what a database does not show any more.
+        let found = files.iter().find(|(_, bytes)| scan::contains(bytes, word));
+        assert!(
+            found.is_none(),
+            "{word} is left in the file {:?}",
+            found.map(|(name, _)| name)
+        );
+    }
+    // Keys of rows that are emptied and never removed: nothing is said of whose they were.
+    only_in(&cells, &hash, &["entity[phone].key", "open_list.key"]);
+    only_in(
+        &cells,
+        HANDLE,
+        &["entity[handle].key", "handle.handle", "open_list.key"],
+    );
+    only_in(&cells, &ann.id, &LEFT.map(|(place, _why)| place));
+    Ok(())
+}
+
+/// Signs Ann up by her invite, and has her do all that leaves something behind.
+async fn lives(server: &Server, ben: &Person) -> Result<Person> {
+    let ann = server.person(NUMBER, NAME).await?;
+    let [bio, headline, company, offering, title] = TEXTS;
+    let patch = ProfilePatch {
+        bio: Some(bio.to_owned()),
+        headline: Some(headline.to_owned()),
+        company: Some(company.to_owned()),
+        offering: Some(offering.to_owned()),
+        ..ProfilePatch::default()
+    };
+    ann.client.patch_profile(&patch).await?;
+    ann.client.set_handle(HANDLE).await?;
+    let link = ann.client.invite(&InviteRequest::Link, "link").await?.link;
+    let link = link
+        .as_deref()
+        .and_then(|link| link.strip_prefix("/i/"))
+        .context("a link")?;
+    let cy = server.sign_in_by("+4915112347703", Some(link)).await?;
+    let other = InviteRequest::Phone {
+        phone: "+4915112347704".to_owned(),
+    };
+    ann.client.invite(&other, "other").await?;
+    until("Cy to show who invited him", async || {
+        cy.client.me().await.ok()?.profile.invited_by
+    })
+    .await;
+    for (one, another) in [(&ann, ben), (ben, &ann), (&cy, &ann)] {
+        let follow = async || one.client.follow(&another.id).await.ok();
+        until("one to follow another", follow).await;
+    }
+    until("the follows to be listed", async || {
+        (ben.client.profile(&ann.id).await.ok()?.followers == 2).then_some(())
+    })
+    .await;
+    let room = ann.client.create_room(&titled(title), "room").await?.id;
+    ann.client.join(&room, &join()).await?;
+    ann.client.ping_into(&room, &ben.id).await?;
+    for person in [ben, &cy] {
+        until("others to be told of the room", async || {
+            let notices = person.client.notices(None, None).await.ok()?;
+            let text = serde_json::to_string(&notices.items).ok()?;
+            text.contains("room_started").then_some(())
+        })
+        .await;
+    }
+    // The device of her sign-up is not the only one, and she is on stage when her time comes.
+    server.sign_in(NUMBER).await?;
+    Ok(ann)
+}
+
+fn database(server: &Server) -> PathBuf {
+    server.directory.path().join(DATABASE)
+}
+
+/// The hashes of all numbers that anybody ever used.
+fn phones(server: &Server) -> Result<Vec<String>> {
+    let cells: Vec<Cell> = scan::sqlite(&database(server))?;
+    let keys = cells.into_iter().filter(|cell| cell.place == "entity[phone].key");
+    Ok(keys
+        .map(|cell| String::from_utf8_lossy(&cell.bytes).into_owned())
+        .collect())
+}
+
+/// All files below a directory, with their names.
+fn files(directory: &Path) -> Result<Vec<(String, Vec<u8>)>> {
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(directory)? {
+        let path = entry?.path();
+        if path.is_dir() {
+            found.extend(files(&path)?);
+        } else {
+            found.push((path.display().to_string(), std::fs::read(&path)?));
+        }
+    }
+    Ok(found)
+}
+
+/// It is there, and nowhere else.
+fn only_in(cells: &[Cell], text: &str, allowed: &[&str]) {
+    let places = scan::places(cells, text);
+    let elsewhere: Vec<_> = places
+        .iter()
+        .filter(|place| !allowed.contains(&place.as_str()))
+        .collect();
+    assert!(elsewhere.is_empty(), "{text} is left in {elsewhere:?}");
+    assert!(!places.is_empty(), "{text} was looked for at all");
+}
