@@ -58,7 +58,7 @@ impl Store {
         let session = connect::session(config).await?;
         schema::check(config, &session).await?;
         let client = Client::new(session, config, metrics);
-        let statements = Statements::prepare(&client).await?;
+        let statements = Box::pin(Statements::prepare(&client)).await?;
         Ok(Self {
             client,
             statements: Arc::new(statements),

@@ -203,7 +203,9 @@ async fn becomes_active(world: &mut World, account: &Account) -> Result<()> {
         match me.standing {
             Standing::Active => return Ok(()),
             Standing::Waiting => sleep(LOOK_AGAIN).await,
-            Standing::Suspended => bail!("nobody suspended {}", account.user),
+            Standing::Suspended | Standing::Deleted => {
+                bail!("nobody suspended or deleted {}", account.user)
+            }
         }
     }
     bail!("{} still waits", account.user);

@@ -86,7 +86,7 @@ impl Client {
         statement.set_is_idempotent(true);
         statement.set_retry_policy(Some(Arc::new(DefaultRetryPolicy::new())));
         statement.set_page_size(PAGE_ROWS);
-        self.0.session.prepare(statement).await
+        Box::pin(self.0.session.prepare(statement)).await
     }
 
     /// A read at LOCAL_SERIAL: it finishes conditional writes that were left half done.
@@ -98,7 +98,8 @@ impl Client {
 
     /// A write, conditional or not. Never repeated by the driver.
     pub(super) async fn prepare_write(&self, text: &str) -> Result<PreparedStatement, PrepareError> {
-        self.0.session.prepare(qualified(&self.0.config, text)).await
+        let text = qualified(&self.0.config, text);
+        Box::pin(self.0.session.prepare(text)).await
     }
 
     /// All rows of a read that has a limit, or is known to be small: one page.
@@ -107,7 +108,7 @@ impl Client {
         statement: &PreparedStatement,
         values: Values,
     ) -> Result<Vec<R>, StoreError> {
-        let call = self.0.session.execute_unpaged(statement, values);
+        let call = self.execute(statement, values);
         decode(self.call(Kind::Read, call).await?)
     }
 
@@ -127,7 +128,7 @@ impl Client {
         values: Values,
     ) -> Result<Vec<R>, StoreError> {
         let read = async {
-            let pager = self.0.session.execute_iter(statement.clone(), values);
+            let pager = Box::pin(self.0.session.execute_iter(statement.clone(), values));
             let rows = pager.await.map_err(unread)?.rows_stream::<R>().map_err(corrupt)?;
             rows.try_collect().await.map_err(unread)
         };
@@ -140,7 +141,7 @@ impl Client {
         statement: &PreparedStatement,
         values: Values,
     ) -> Result<(), StoreError> {
-        let call = self.0.session.execute_unpaged(statement, values);
+        let call = self.execute(statement, values);
         self.call(Kind::Write, call).await?;
         Ok(())
     }
@@ -152,7 +153,7 @@ impl Client {
         rows: Vec<Values>,
     ) -> Result<(), StoreError> {
         let (batch, values) = batch(rows.into_iter().map(|row| (statement, row)).collect());
-        self.call(Kind::Write, self.0.session.batch(&batch, values))
+        self.call(Kind::Write, Box::pin(self.0.session.batch(&batch, values)))
             .await?;
         Ok(())
     }
@@ -163,7 +164,7 @@ impl Client {
         statement: &PreparedStatement,
         values: Values,
     ) -> Result<bool, StoreError> {
-        let call = self.0.session.execute_unpaged(statement, values);
+        let call = self.execute(statement, values);
         applied(self.call(Kind::Conditional, call).await?)
     }
 
@@ -173,8 +174,17 @@ impl Client {
         writes: Vec<(&PreparedStatement, Values)>,
     ) -> Result<bool, StoreError> {
         let (batch, values) = batch(writes);
-        let call = self.0.session.batch(&batch, values);
+        let call = Box::pin(self.0.session.batch(&batch, values));
         applied(self.call(Kind::Conditional, call).await?)
+    }
+
+    /// The driver's futures are some 20 KiB: they are not to lie in those of everybody who waits for them.
+    fn execute(
+        &self,
+        statement: &PreparedStatement,
+        values: Values,
+    ) -> impl Future<Output = Result<QueryResult, ExecutionError>> {
+        Box::pin(self.0.session.execute_unpaged(statement, values))
     }
 
     async fn call(

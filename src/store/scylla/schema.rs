@@ -8,6 +8,8 @@
 //! then make the same table twice, with different ids, and lose rows. So one row is a lock with a time to live, taken and
 //! renewed by compare-and-set, and all schema changes go to the same node, the lowest of those that are up, which makes the
 //! lock's own table safe as well.
+//!
+//! The driver's futures are some 20 KiB, so they are boxed.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -115,9 +117,8 @@ async fn apply(config: &Config, session: &Session, lock: &Lock<'_>) -> Result<Ve
             change(config, session, statement).await?;
         }
         let note = "INSERT INTO @schema_migration (only, number, name) VALUES (0, ?, ?) IF NOT EXISTS";
-        session
-            .query_unpaged(qualified(config, note), (migration.number, migration.name))
-            .await?;
+        let values = (migration.number, migration.name);
+        Box::pin(session.query_unpaged(qualified(config, note), values)).await?;
         tracing::info!(
             number = migration.number,
             name = migration.name,
@@ -174,8 +175,7 @@ async fn found(config: &Config, session: &Session) -> Result<i32, OpenError> {
     let numbers = qualified(config, "SELECT number FROM @schema_migration WHERE only = 0");
     let mut read = Statement::new(numbers);
     read.set_consistency(Consistency::LocalSerial);
-    let rows = session
-        .query_unpaged(read, ())
+    let rows = Box::pin(session.query_unpaged(read, ()))
         .await?
         .into_rows_result()
         .map_err(refused)?;
@@ -215,8 +215,7 @@ async fn has_keyspace(config: &Config, session: &Session) -> Result<bool, OpenEr
 async fn exists(session: &Session, query: &str, values: &[&str]) -> Result<bool, OpenError> {
     let mut query = Statement::new(query);
     query.set_consistency(Consistency::LocalOne);
-    let rows = session
-        .query_unpaged(query, values)
+    let rows = Box::pin(session.query_unpaged(query, values))
         .await?
         .into_rows_result()
         .map_err(refused)?;
@@ -243,7 +242,7 @@ async fn change(config: &Config, session: &Session, statement: &str) -> Result<(
         .build();
     let mut statement = Statement::new(statement);
     statement.set_execution_profile_handle(Some(profile.into_handle()));
-    session.query_unpaged(statement, ()).await?;
+    Box::pin(session.query_unpaged(statement, ())).await?;
     session.await_schema_agreement().await.map_err(refused)?;
     Ok(())
 }
@@ -307,7 +306,7 @@ impl<'s> Lock<'s> {
     async fn applied(&self, statement: &str, owners: usize) -> Result<bool, OpenError> {
         let values = vec![&*self.owner; owners];
         let statement = qualified(self.config, statement);
-        let result = self.session.query_unpaged(statement, values).await?;
+        let result = Box::pin(self.session.query_unpaged(statement, values)).await?;
         super::call::applied(result).map_err(refused)
     }
 }
