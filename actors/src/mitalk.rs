@@ -14,6 +14,7 @@ pub mod people;
 mod shown;
 pub mod sockets;
 mod start;
+mod sunset;
 mod waiting;
 
 pub use start::{Parts, StartError};
@@ -63,6 +64,7 @@ pub struct Core {
     /// Archives of their data per person and day.
     exports: Budget<UserId>,
     phase: waiting::PhaseCache,
+    sunset: sunset::SunsetCache,
     jobs: OnceLock<Jobs>,
 }
 

@@ -19,3 +19,4 @@ mod people;
 mod process;
 mod rooms;
 mod sign_in;
+mod sunset;

@@ -1,6 +1,7 @@
 //! What operators can do, and how the answers look.
 
 mod allow_list;
+mod sunset;
 
 use super::super::table::{facts, table};
 use super::super::when;
@@ -10,6 +11,7 @@ use crate::wire::admin::{Admit, Phase};
 use allow_list::AllowListCommand;
 use anyhow::bail;
 use clap::{Args, Subcommand, ValueEnum};
+use sunset::SunsetCommand;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Action {
@@ -17,6 +19,11 @@ pub(super) enum Action {
     Phase {
         #[command(subcommand)]
         what: PhaseCommand,
+    },
+    /// When the service ends: everybody is told, and deleted from that hour on
+    Sunset {
+        #[command(subcommand)]
+        what: SunsetCommand,
     },
     /// Numbers that may come in before the service is open
     AllowList {
@@ -143,6 +150,7 @@ impl Action {
     pub(super) async fn run(self, client: &AdminClient) -> anyhow::Result<Answer> {
         match self {
             Self::Phase { what } => what.run(client).await,
+            Self::Sunset { what } => what.run(client).await,
             Self::AllowList { what } => what.run(client).await,
             Self::Waitlist { what } => what.run(client).await,
             Self::User { what } => what.run(client).await,
