@@ -13,6 +13,7 @@ pub mod live;
 pub mod people;
 pub mod problem;
 pub mod rooms;
+pub mod service;
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;

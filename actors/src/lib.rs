@@ -37,6 +37,7 @@ pub mod rooms;
 pub mod secrets;
 #[cfg(test)]
 mod stored;
+pub mod sunset;
 pub mod supervise;
 pub mod tables;
 #[cfg(any(test, feature = "testing"))]

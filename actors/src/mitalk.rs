@@ -14,6 +14,7 @@ pub mod people;
 mod shown;
 pub mod sockets;
 mod start;
+mod sunset;
 mod waiting;
 
 pub use start::{Parts, StartError};
@@ -65,6 +66,7 @@ pub struct Core {
     phase: waiting::PhaseCache,
     source: Arc<dyn EventSource>,
     letters: Arc<dyn DeadLetters>,
+    sunset: sunset::SunsetCache,
     jobs: OnceLock<Jobs>,
 }
 

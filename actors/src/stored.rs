@@ -14,6 +14,7 @@ use crate::invite::Invite;
 use crate::phase::Phase;
 use crate::phone::Phone;
 use crate::room::Room;
+use crate::sunset::Sunset;
 use crate::tables;
 use crate::testing::pure::Model;
 use crate::user::User;
@@ -81,6 +82,7 @@ fn read_row(target: &str, payload: &[u8]) -> Result<(), DecodeError> {
         Ticket::KIND => wire::decode::<<Ticket as Entity>::Command>(payload).map(drop),
         Phase::KIND => wire::decode::<<Phase as Entity>::Command>(payload).map(drop),
         Room::KIND => wire::decode::<<Room as Entity>::Command>(payload).map(drop),
+        Sunset::KIND => wire::decode::<<Sunset as Entity>::Command>(payload).map(drop),
         Fanout::KIND => wire::decode::<<Fanout as Entity>::Command>(payload).map(drop),
         other => Err(DecodeError(format!("no entity is called {other}"))),
     };

@@ -64,6 +64,11 @@ pub struct Profile {
 }
 
 impl Profile {
+    /// Whether not even follows of theirs are left.
+    pub fn is_erased(&self) -> bool {
+        self.is_deleted() && !self.erasing
+    }
+
     /// Whether nobody is there any more: only the row is left.
     pub fn is_deleted(&self) -> bool {
         self.standing == Standing::Deleted

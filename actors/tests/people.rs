@@ -17,6 +17,8 @@ mod ports;
 mod profiles;
 #[path = "people/sign_in.rs"]
 mod sign_in;
+#[path = "people/sunset.rs"]
+mod sunset;
 #[path = "people/told.rs"]
 mod told;
 #[path = "people/world.rs"]

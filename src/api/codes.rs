@@ -105,6 +105,11 @@ table! {
     CURSOR_INVALID: "cursor_invalid", UNPROCESSABLE_ENTITY, "The list has changed its pages. Start again",
         "列表分页已变化，请重新开始";
 
+    // the service's end
+    SUNSET: "sunset", GONE, "Mi Talk has ended", "Mi Talk 已停止服务";
+    SUNSET_PAST: "sunset_past", UNPROCESSABLE_ENTITY, "The sunset must be in the future", "停止服务的时间必须在将来";
+    SUNSET_BEGUN: "sunset_begun", CONFLICT, "The sunset has come: the deletion has begun", "停止服务的时间已到，删除已经开始";
+
     // invites
     INVITE_QUOTA_USED_UP: "invite_quota_used_up", CONFLICT, "No invites are left", "邀请名额已用完";
     INVITE_NOT_FOUND: "invite_not_found", NOT_FOUND, "There is no such invite", "没有此邀请";

@@ -11,6 +11,7 @@ mod leaving;
 mod notices;
 mod people;
 mod rooms;
+mod service;
 mod stage;
 
 use super::problem::Error;
@@ -39,6 +40,7 @@ pub(super) fn all() -> OpenApiRouter<Api> {
         .merge(rooms::routes())
         .merge(stage::routes())
         .merge(notices::routes())
+        .merge(service::routes())
 }
 
 /// Which page of a list.

@@ -4,6 +4,7 @@ use super::{Client, Error};
 use crate::wire::Page;
 use crate::wire::auth::Devices;
 use crate::wire::people::{HandleRequest, Me, Notice, NoticesRead, ProfilePatch};
+use crate::wire::service::Service;
 use reqwest::Method;
 
 impl Client {
@@ -57,6 +58,14 @@ impl Client {
     pub async fn export(&self) -> Result<Vec<u8>, Error> {
         let response = self.request(Method::GET, &["v1", "me", "export"]).send().await?;
         Ok(super::checked(response).await?.bytes().await?.into())
+    }
+
+    /// What the service says of itself.
+    ///
+    /// # Errors
+    /// [`Error`].
+    pub async fn service(&self) -> Result<Service, Error> {
+        self.get(&["v1", "service"]).await
     }
 
     /// Asks for the account's deletion.

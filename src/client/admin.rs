@@ -3,8 +3,8 @@
 use super::{Client, Error};
 use crate::wire::admin::{
     Account, Admit, AllowCount, AllowEntry, AllowImport, AuditPage, Grant, Granted, Health, InvitesOf,
-    LetterShown, Letters, LiveRooms, Phase, PhaseIs, Readiness, Suspend, TestAccount, TestAccounts,
-    TestAccountsMade, Waitlist,
+    LetterShown, Letters, LiveRooms, Phase, PhaseIs, Readiness, SetSunset, Sunset, Suspend, TestAccount,
+    TestAccounts, TestAccountsMade, Waitlist,
 };
 use reqwest::{Method, StatusCode};
 
@@ -37,6 +37,32 @@ impl AdminClient {
         self.0
             .act_with(Method::PUT, &["admin", "v1", "phase"], &PhaseIs { phase })
             .await
+    }
+
+    /// The service's end.
+    ///
+    /// # Errors
+    /// [`Error`].
+    pub async fn sunset(&self) -> Result<Sunset, Error> {
+        self.0.get(&["admin", "v1", "sunset"]).await
+    }
+
+    /// Announces it.
+    ///
+    /// # Errors
+    /// [`Error`].
+    pub async fn set_sunset(&self, at_ms: u64) -> Result<Sunset, Error> {
+        self.0
+            .send(Method::PUT, &["admin", "v1", "sunset"], &SetSunset { at_ms })
+            .await
+    }
+
+    /// Takes it back.
+    ///
+    /// # Errors
+    /// [`Error`].
+    pub async fn cancel_sunset(&self) -> Result<Sunset, Error> {
+        super::answer(self.0.request(Method::DELETE, &["admin", "v1", "sunset"])).await
     }
 
     /// Registers numbers.

@@ -6,7 +6,7 @@ use super::Operations;
 use crate::api::{Context, Error, Json, Path, Query, codes, request_id};
 use crate::wire::admin::{
     Account, Admit, AllowCount, AllowImport, Grant, Granted, InvitesOf, LiveRoom, LiveRooms, Phase, PhaseIs,
-    Suspend, TestAccount, TestAccounts, TestAccountsMade, Waitlist,
+    Purge, SetSunset, Sunset, Suspend, TestAccount, TestAccounts, TestAccountsMade, Waitlist,
 };
 use crate::wire::auth::Tokens;
 use axum::Router;
@@ -18,7 +18,8 @@ use mitalk_actors::id::{Home, RoomId, UserId};
 use mitalk_actors::operator::{self, AllowedNumber, Person};
 use mitalk_actors::phase::Admits;
 use mitalk_actors::rooms::Card;
-use mitalk_cluster::Call;
+use mitalk_actors::sunset;
+use mitalk_cluster::{Call, Timestamp};
 use serde::Deserialize;
 
 /// Stands for the caller in request ids: all operators share one token.
@@ -30,6 +31,10 @@ pub(super) fn routes(test_admission: bool) -> Router<Operations> {
         .route("/admin/v1/phase", get(phase).put(set_phase))
         .route("/admin/v1/allow-list", get(count_allowed).post(import_allowed))
         .route("/admin/v1/allow-list/{phone}", delete(remove_allowed))
+        .route(
+            "/admin/v1/sunset",
+            get(sunset).put(set_sunset).delete(cancel_sunset),
+        )
         .route("/admin/v1/waitlist", get(waitlist))
         .route("/admin/v1/waitlist/admit", post(admit))
         .route("/admin/v1/users/{who}", get(account))
@@ -98,6 +103,38 @@ async fn set_phase(
     };
     operations.0.mitalk.set_phase(call, admits).await?;
     Ok(Json(wanted))
+}
+
+async fn sunset(State(operations): State<Operations>, Action(call): Action) -> Result<Json<Sunset>, Error> {
+    Ok(Json(shown(operations.0.mitalk.sunset(call).await?)))
+}
+
+async fn set_sunset(
+    State(operations): State<Operations>,
+    Action(call): Action,
+    Json(wanted): Json<SetSunset>,
+) -> Result<Json<Sunset>, Error> {
+    let at = Timestamp(wanted.at_ms);
+    Ok(Json(shown(operations.0.mitalk.set_sunset(call, at).await?)))
+}
+
+async fn cancel_sunset(
+    State(operations): State<Operations>,
+    Action(call): Action,
+) -> Result<Json<Sunset>, Error> {
+    Ok(Json(shown(operations.0.mitalk.cancel_sunset(call).await?)))
+}
+
+fn shown(sunset: sunset::Reply) -> Sunset {
+    Sunset {
+        at_ms: sunset.at.map(|at| at.0),
+        purge: sunset.purge.map(|purge| Purge {
+            pass: purge.pass,
+            deleted: purge.deleted,
+            left: purge.left,
+            done_at_ms: purge.done_at.map(|at| at.0),
+        }),
+    }
 }
 
 async fn count_allowed(State(operations): State<Operations>) -> Result<Json<AllowCount>, Error> {

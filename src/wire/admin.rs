@@ -86,6 +86,39 @@ pub enum Admit {
     PerHour(u32),
 }
 
+/// Announces the service's end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SetSunset {
+    /// In the future, milliseconds since 1970.
+    pub at_ms: u64,
+}
+
+/// The service's end.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Sunset {
+    /// Milliseconds since 1970; absent: none is announced.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub at_ms: Option<u64>,
+    /// How far the deletion of everybody is, once the hour has come.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub purge: Option<Purge>,
+}
+
+/// The deletion of everybody: passes over all profiles, until two in a row find nobody.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Purge {
+    /// The pass under way, or the last one.
+    pub pass: u32,
+    /// Accounts that were deleted.
+    pub deleted: u64,
+    /// People whom this pass has found so far with anything left of them.
+    pub left: u64,
+    /// When it was found that nobody is left, milliseconds since 1970.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub done_at_ms: Option<u64>,
+}
+
 /// A live room, as operators see it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct LiveRoom {

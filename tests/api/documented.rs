@@ -7,7 +7,7 @@ use serde_json::Value;
 use std::collections::BTreeSet;
 
 /// Every route of `/v1`, as agreed.
-const ROUTES: [(&str, &str); 45] = [
+const ROUTES: [(&str, &str); 46] = [
     ("post", "/v1/auth/code"),
     ("post", "/v1/auth/verify"),
     ("post", "/v1/auth/refresh"),
@@ -52,6 +52,7 @@ const ROUTES: [(&str, &str); 45] = [
     ("get", "/v1/notices"),
     ("put", "/v1/notices/read"),
     ("get", "/v1/live"),
+    ("get", "/v1/service"),
     ("get", "/openapi.json"),
 ];
 

@@ -20,3 +20,4 @@ mod people;
 mod process;
 mod rooms;
 mod sign_in;
+mod sunset;

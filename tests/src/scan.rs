@@ -31,7 +31,7 @@ pub fn sqlite(path: &Path) -> Result<Vec<Cell>> {
     let mut cells = Vec::new();
     for table in tables {
         let mut rows = database.prepare(&format!("SELECT * FROM \"{table}\""))?;
-        let columns: Vec<String> = rows.column_names().into_iter().map(str::to_owned).collect();
+        let columns: Vec<String> = rows.column_names().map(str::to_owned).collect();
         let mut rows = rows.query([])?;
         while let Some(row) = rows.next()? {
             let kind = match table.as_str() {

@@ -36,6 +36,9 @@ pub enum Error {
         /// When the next one may be had.
         retry_after: Duration,
     },
+    /// The service has ended.
+    #[error("Mi Talk has ended")]
+    Sunset,
     /// The account is gone: its token outlived it.
     #[error("no such account")]
     NotFound,
@@ -55,6 +58,7 @@ impl Error {
             Self::HandleInvalid => "handle_invalid",
             Self::HandleTaken => "handle_taken",
             Self::ExportRateLimited { .. } => "export_rate_limited",
+            Self::Sunset => "sunset",
             Self::NotFound => "person_not_found",
             Self::Suspended => "suspended",
             Self::Trouble(trouble) => trouble.code(),

@@ -47,6 +47,9 @@ pub enum Error {
     /// The account of this number was deleted a moment ago. Nobody outside is told so.
     #[error("that code has expired: ask for a new one")]
     Gone,
+    /// The service has ended: nobody comes in any more.
+    #[error("Mi Talk has ended")]
+    Sunset,
     /// Not a refresh token, or of a device that was signed out.
     #[error("sign in again")]
     RefreshInvalid,
@@ -71,6 +74,7 @@ impl Error {
             Self::CodeExpired | Self::Gone => "code_expired",
             Self::CodeTriesUsedUp => "code_tries_used_up",
             Self::Suspended => "suspended",
+            Self::Sunset => "sunset",
             Self::RefreshInvalid => "refresh_invalid",
             Self::RefreshReused => "refresh_reused",
             Self::DeviceNotFound => "device_not_found",
@@ -157,9 +161,12 @@ impl Mitalk {
     /// Sends a one-time code, at most once.
     ///
     /// # Errors
-    /// [`Error::PhoneInvalid`], [`Error::CodeRateLimited`].
+    /// [`Error::PhoneInvalid`], [`Error::CodeRateLimited`], [`Error::Sunset`].
     pub async fn send_code(&self, stranger: &Stranger, phone: &str) -> Result<CodeSent, Error> {
         let number = PhoneNumber::parse(phone).map_err(|_| Error::PhoneInvalid)?;
+        if self.is_over(stranger.call()).await? {
+            return Err(Error::Sunset);
+        }
         let limits = &self.limits.codes;
         let spent = self.spend_code(stranger, &number)?;
         let key = self.secrets.phone_key(&number);
@@ -224,11 +231,14 @@ impl Mitalk {
     ///
     /// # Errors
     /// [`Error::PhoneInvalid`], [`Error::CodeWrong`], [`Error::CodeExpired`], [`Error::CodeTriesUsedUp`],
-    /// [`Error::Suspended`].
+    /// [`Error::Suspended`], [`Error::Sunset`].
     pub async fn verify(&self, stranger: &Stranger, verify: Verify) -> Result<SignedIn, Error> {
         let until = self.clock.boot() + stranger.deadline;
         let call = || stranger.call_until(until, self.clock.boot());
         let number = PhoneNumber::parse(&verify.phone).map_err(|_| Error::PhoneInvalid)?;
+        if self.is_over(call()).await? {
+            return Err(Error::Sunset);
+        }
         let key = self.secrets.phone_key(&number);
         let command = phone::Command::Verify {
             hashes: self.secrets.code_hashes(&key, verify.code.trim()),

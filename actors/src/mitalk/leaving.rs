@@ -47,8 +47,11 @@ impl Mitalk {
     /// Everything that is the caller's, but for whom they follow, who follows them and their notices, which come in pages.
     ///
     /// # Errors
-    /// [`Error::NotFound`], [`Error::ExportRateLimited`].
+    /// [`Error::NotFound`], [`Error::ExportRateLimited`], [`Error::Sunset`].
     pub async fn mine(&self, caller: &Caller) -> Result<Mine, Error> {
+        if self.is_over(caller.plain_call()).await? {
+            return Err(Error::Sunset);
+        }
         let now = self.clock.boot();
         let most = self.limits.leaving.exports_per_day;
         let taken = self

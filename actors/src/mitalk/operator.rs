@@ -44,6 +44,12 @@ pub enum Error {
         "in the phase employees only the allow-list comes in: set the phase closed_test (or put the number on the list)"
     )]
     PhaseEmployees,
+    /// Nobody would have time to take anything along.
+    #[error("the sunset must be in the future")]
+    SunsetPast,
+    /// What is deleted does not come back.
+    #[error("the sunset has come: the deletion has begun")]
+    SunsetBegun,
     /// An operator stopped the account.
     #[error("this account is suspended: restore it first")]
     Suspended,
@@ -63,6 +69,8 @@ impl Error {
             Self::PersonNotFound => "person_not_found",
             Self::TooMany { .. } => "too_many",
             Self::PhaseEmployees => "phase_employees",
+            Self::SunsetPast => "sunset_past",
+            Self::SunsetBegun => "sunset_begun",
             Self::Suspended => "suspended",
             Self::LetterNotFound => "not_found",
             Self::Trouble(trouble) => trouble.code(),

@@ -1,6 +1,6 @@
 //! Putting the domain together: entities, their effects, services and background jobs.
 
-use super::{Core, Mitalk, Positions, leaving, sockets, waiting::PhaseCache};
+use super::{Core, Mitalk, Positions, leaving, sockets, sunset, waiting::PhaseCache};
 use crate::budgets::{Budget, DAY, HOUR};
 use crate::effects::{Codes, LIVE, Late, Nothing, People};
 use crate::fanout::Fanout;
@@ -16,6 +16,7 @@ use crate::phone::Phone;
 use crate::ports::{AllowList, DeadLetters, EventSource, Reads, Sms};
 use crate::rooms::{self, Rooms};
 use crate::secrets::Secrets;
+use crate::sunset::Sunset;
 use crate::supervise::{Job, Jobs};
 use crate::user::User;
 use crate::waitlist::{Waitlist, block::Block, ticket::Ticket};
@@ -88,6 +89,7 @@ impl Mitalk {
         let (pages, told) = mpsc::channel(notices::PAGES);
         let sms = Arc::new(Witness::new(parts.sms));
         let (wanted, asked) = mpsc::channel(leaving::PAGES);
+        let (purge, purged) = mpsc::channel(sunset::PAGES);
         let (media, events) = parts.media;
         let rooms = rooms::Parts {
             media,
@@ -118,6 +120,7 @@ impl Mitalk {
             .entity::<Ticket>(Arc::new(Nothing))
             .entity::<Phase>(Arc::new(Nothing))
             .entity::<Fanout>(Arc::new(Pages(pages)))
+            .entity::<Sunset>(Arc::new(sunset::Pages(purge)))
             .service(LIVE, pump.clone())
             .on_shard(Arc::new(sockets::Moved(moved.clone())))
             .start()
@@ -146,6 +149,7 @@ impl Mitalk {
             phase: PhaseCache::default(),
             source: parts.source.clone(),
             letters: parts.letters.clone(),
+            sunset: sunset::SunsetCache::default(),
             jobs: OnceLock::new(),
         }));
         mitalk.learn_shut_out().await?;
@@ -161,6 +165,7 @@ impl Mitalk {
             moved,
             Arc::new(Mutex::new(told)),
             Arc::new(Mutex::new(asked)),
+            Arc::new(Mutex::new(purged)),
         ))
         .await?;
         let _ = mitalk.jobs.set(jobs);
@@ -174,9 +179,10 @@ fn jobs(
     moved: Arc<Notify>,
     pages: Arc<Mutex<mpsc::Receiver<crate::fanout::Walk>>>,
     wanted: Arc<Mutex<mpsc::Receiver<leaving::Wanted>>>,
+    purge: Arc<Mutex<mpsc::Receiver<crate::sunset::Effect>>>,
 ) -> Vec<Job> {
     let (pump, places, reattach) = (mitalk.clone(), mitalk.clone(), mitalk.clone());
-    let (shut_out, erasing) = (mitalk.clone(), mitalk.clone());
+    let (shut_out, erasing, purging) = (mitalk.clone(), mitalk.clone(), mitalk.clone());
     let followers = consumer.clone();
     let topics = notices::CONSUMED.into_iter().map(|(group, topic)| {
         let consumer = consumer.clone();
@@ -190,6 +196,7 @@ fn jobs(
             Job::new("reattach", move || reattach.clone().run_reattach(moved.clone())),
             Job::new("followers", move || followers.clone().run_pages(pages.clone())),
             Job::new("erasing", move || erasing.clone().run_erasing(wanted.clone())),
+            Job::new("purge", move || purging.clone().run_purge(purge.clone())),
         ])
         .collect()
 }

@@ -33,6 +33,9 @@ pub struct BlockCount {
 pub trait Reads: Send + Sync + 'static {
     /// The profiles of these people, in any order; who has none is left out. At most 100.
     async fn profiles(&self, users: &[UserId]) -> Result<Vec<Profile>, StoreError>;
+    /// People of whom there is anything left, also if they are being erased, in an order of the store's own, after `after`. An
+    /// empty page is the end.
+    async fn people(&self, after: Option<UserId>, limit: usize) -> Result<Vec<UserId>, StoreError>;
     /// Whose the handle is.
     async fn handle(&self, handle: &str) -> Result<Option<UserId>, StoreError>;
     /// Who follows `user`, by id, after `after`.

@@ -59,6 +59,9 @@ pub enum Error {
         /// When they may open the next one.
         retry_after: Duration,
     },
+    /// The service has ended: no room is opened any more.
+    #[error("Mi Talk has ended")]
+    Sunset,
     /// Not a cursor of this list.
     #[error("the cursor is not one of this list")]
     CursorInvalid,
@@ -91,6 +94,7 @@ impl Error {
             Self::Full => "overloaded",
             Self::NoHome { .. } => "no_home",
             Self::OpenedTooMany { .. } => "rooms_rate_limited",
+            Self::Sunset => "sunset",
             Self::CursorInvalid => "cursor_invalid",
             Self::Trouble(trouble) => trouble.code(),
         }

@@ -3,7 +3,7 @@
 use super::{Error, JoinRequest, Joined, Rooms, Settings, Snapshot};
 use crate::budgets::Taken;
 use crate::caller::Caller;
-use crate::error::Trouble;
+use crate::error::{Trouble, refusal};
 use crate::forwarder::{Answer, Arrival, Join, Request, Shown, Verdict, admit};
 use crate::id::{RoomId, SessionId, SocketId, UserId};
 use crate::live::LiveSink;
@@ -11,14 +11,16 @@ use crate::people::briefs;
 use crate::person::Brief;
 use crate::room::{Command, Limits, Reply, View};
 use crate::secrets;
+use crate::sunset::{self, Sunset};
 use mitalk_cluster::NodeId;
 
 impl Rooms {
     /// Opens a room, moderated by the caller, who then joins it. A repeat with the same request id gets the same room.
     ///
     /// # Errors
-    /// Not active; a setting that is not acceptable; too many rooms within the hour.
+    /// Not active; a setting that is not acceptable; too many rooms within the hour; the service has ended.
     pub async fn create(&self, caller: &Caller, settings: Settings) -> Result<Snapshot, Error> {
+        self.goes_on(caller).await?;
         self.active_now(caller).await?;
         let bits = match caller.request {
             Some(request) => {
@@ -47,6 +49,22 @@ impl Rooms {
                 }
                 Err(error)
             }
+        }
+    }
+
+    /// Whether the service's hour has not come.
+    async fn goes_on(&self, caller: &Caller) -> Result<(), Error> {
+        let read = sunset::Command::Read;
+        let asked = self
+            .0
+            .cluster
+            .ask::<Sunset>(sunset::KEY, read, caller.plain_call())
+            .await;
+        match asked {
+            Ok(sunset) if sunset.is_over(self.0.clock.wall()) => Err(Error::Sunset),
+            Ok(_) => Ok(()),
+            // Reading is refused to nobody.
+            Err(error) => Err(refusal(error).err().unwrap_or(Trouble::Corrupt).into()),
         }
     }
 

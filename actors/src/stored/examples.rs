@@ -13,7 +13,7 @@ use crate::room::{self, HandRaising, Limits, Room, Settings, Visibility};
 use crate::testing::pure::Model;
 use crate::user::{self, Origin, User};
 use crate::waitlist::{self, block, ticket};
-use crate::{fanout, handle};
+use crate::{fanout, handle, sunset};
 use mitalk_cluster::{Entity, Timestamp};
 use std::time::Duration;
 
@@ -26,6 +26,7 @@ pub(super) fn all() -> Vec<Example> {
     let (waitlist, block, ticket) = (waitlist(), block(), ticket());
     let forgotten = forgotten_ticket();
     let (phase, fanout, room) = (phase(), fanout(), room());
+    let sunset = sunset();
     vec![
         Example::of("user_waiting", &waiting),
         Example::sent("user_waiting_sent", &waiting.sent),
@@ -49,6 +50,8 @@ pub(super) fn all() -> Vec<Example> {
         Example::of("ticket_forgotten", &forgotten),
         Example::of("phase", &phase),
         Example::sent("phase_sent", &phase.sent),
+        Example::of("sunset", &sunset),
+        Example::sent("sunset_sent", &sunset.sent),
         Example::of("fanout", &fanout),
         Example::of("room", &room),
         Example::sent("room_sent", &room.sent),
@@ -402,6 +405,32 @@ fn fanout() -> Model<fanout::Fanout> {
         },
     ];
     after(&room_id().to_string(), commands)
+}
+
+fn sunset() -> Model<sunset::Sunset> {
+    use sunset::Command as C;
+    let mut model = Model::new(sunset::KEY);
+    let at = model.now() + HOUR;
+    let ask = |model: &mut Model<sunset::Sunset>, command| {
+        model.ask(command).expect("nothing is refused here");
+    };
+    ask(&mut model, C::Set { at });
+    ask(&mut model, C::Cancel);
+    ask(&mut model, C::Set { at });
+    model.advance(HOUR);
+    ask(&mut model, C::Begin);
+    let (pass, after, last) = (1, None, Some(user(2)));
+    ask(
+        &mut model,
+        C::Purged {
+            pass,
+            after,
+            last,
+            deleted: 1,
+            left: 1,
+        },
+    );
+    model
 }
 
 fn room() -> Model<Room> {

@@ -76,6 +76,11 @@ impl<P: Reads> Reads for Faulty<P> {
         .await
     }
 
+    async fn people(&self, after: Option<UserId>, limit: usize) -> Result<Vec<UserId>, StoreError> {
+        self.read(move |port| async move { port.people(after, limit).await })
+            .await
+    }
+
     async fn handle(&self, handle: &str) -> Result<Option<UserId>, StoreError> {
         let handle = handle.to_owned();
         self.read(move |port| {

@@ -143,6 +143,12 @@ impl Reads for Tables {
             .collect())
     }
 
+    async fn people(&self, after: Option<UserId>, limit: usize) -> Result<Vec<UserId>, StoreError> {
+        let content = lock(&self.0);
+        let there = content.profiles.values().filter(|(_, row)| !row.is_erased());
+        Ok(page(there.map(|(_, row)| row.user).collect(), after, limit))
+    }
+
     async fn handle(&self, handle: &str) -> Result<Option<UserId>, StoreError> {
         Ok(lock(&self.0).handles.get(handle).and_then(|(_, user)| *user))
     }

@@ -25,7 +25,7 @@ pub(super) fn routes() -> OpenApiRouter<Api> {
 #[utoipa::path(
     post, path = "/v1/auth/code", tag = "auth", security(()),
     request_body = CodeRequest, responses((status = 202, body = CodeSent, description = "A code is on its way")),
-    extensions(("x-problems" = json!(["phone_invalid", "code_rate_limited"]))),
+    extensions(("x-problems" = json!(["phone_invalid", "code_rate_limited", "sunset"]))),
 )]
 async fn send_code(
     State(api): State<Api>,
@@ -45,7 +45,7 @@ async fn send_code(
     post, path = "/v1/auth/verify", tag = "auth", security(()),
     request_body = VerifyRequest, responses((status = 200, body = SignedIn, description = "Signed in")),
     extensions(("x-problems" = json!([
-        "phone_invalid", "code_wrong", "code_expired", "code_tries_used_up", "suspended"
+        "phone_invalid", "code_wrong", "code_expired", "code_tries_used_up", "suspended", "sunset"
     ]))),
 )]
 async fn verify(

@@ -2,6 +2,7 @@
 
 mod allow_list;
 mod dlq;
+mod sunset;
 
 use super::super::table::{facts, table};
 use super::super::when;
@@ -12,6 +13,7 @@ use allow_list::AllowListCommand;
 use anyhow::bail;
 use clap::{Args, Subcommand, ValueEnum};
 use dlq::{AuditCommand, DlqCommand};
+use sunset::SunsetCommand;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Action {
@@ -19,6 +21,11 @@ pub(super) enum Action {
     Phase {
         #[command(subcommand)]
         what: PhaseCommand,
+    },
+    /// When the service ends: everybody is told, and deleted from that hour on
+    Sunset {
+        #[command(subcommand)]
+        what: SunsetCommand,
     },
     /// Numbers that may come in before the service is open
     AllowList {
@@ -155,6 +162,7 @@ impl Action {
     pub(super) async fn run(self, client: &AdminClient) -> anyhow::Result<Answer> {
         match self {
             Self::Phase { what } => what.run(client).await,
+            Self::Sunset { what } => what.run(client).await,
             Self::AllowList { what } => what.run(client).await,
             Self::Waitlist { what } => what.run(client).await,
             Self::User { what } => what.run(client).await,

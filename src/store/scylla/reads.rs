@@ -31,6 +31,8 @@ const KEYS: usize = 100;
 statements! {
     profile: prepare_read "SELECT change FROM @profile WHERE user = ?";
     handle: prepare_read "SELECT user FROM @handle WHERE handle = ?";
+    first_profiles: prepare_read "SELECT user, change FROM @profile LIMIT ?";
+    next_profiles: prepare_read "SELECT user, change FROM @profile WHERE token(user) > token(?) LIMIT ?";
     followers: prepare_read
         "SELECT follower AS person, follows FROM @follower WHERE followee = ? AND slice = ? AND follower > ? LIMIT ?";
     following: prepare_read
@@ -50,6 +52,12 @@ statements! {
 
 #[derive(DeserializeRow)]
 struct StoredChange {
+    change: Option<Vec<u8>>,
+}
+
+#[derive(DeserializeRow)]
+struct StoredProfile {
+    user: String,
     change: Option<Vec<u8>>,
 }
 
@@ -89,6 +97,29 @@ impl Reads for Store {
         let reads = users.iter().map(|user| self.profile(*user)).collect::<Vec<_>>();
         let found = stream::iter(reads).buffer_unordered(AT_ONCE);
         found.try_filter_map(async |found| Ok(found)).try_collect().await
+    }
+
+    /// In the order of their tokens: over all partitions there is no other.
+    async fn people(&self, after: Option<UserId>, rows: usize) -> Result<Vec<UserId>, StoreError> {
+        let mut behind = after.map(|user| user.to_string());
+        let mut found = Vec::new();
+        while found.len() < rows {
+            let left = rows - found.len();
+            let page = self.profiles_behind(behind.as_deref(), left).await?;
+            let is_last = page.len() < left;
+            behind = page.last().map(|row| row.user.clone()).or(behind);
+            for row in page {
+                match read(row.change.as_deref().unwrap_or_default())? {
+                    Change::Profile(profile) if profile.is_erased() => {}
+                    Change::Profile(profile) => found.push(profile.user),
+                    other => return Err(misplaced(&other)),
+                }
+            }
+            if is_last {
+                break;
+            }
+        }
+        Ok(found)
     }
 
     async fn handle(&self, handle: &str) -> Result<Option<UserId>, StoreError> {
@@ -290,6 +321,22 @@ impl Store {
             None => Ok(None),
             Some(Change::Profile(profile)) => Ok(Some(profile)),
             Some(other) => Err(misplaced(&other)),
+        }
+    }
+
+    async fn profiles_behind(
+        &self,
+        behind: Option<&str>,
+        rows: usize,
+    ) -> Result<Vec<StoredProfile>, StoreError> {
+        let own = &self.statements.reads;
+        match behind {
+            None => self.client.rows(&own.first_profiles, bind![limit(rows)]).await,
+            Some(user) => {
+                self.client
+                    .rows(&own.next_profiles, bind![user, limit(rows)])
+                    .await
+            }
         }
     }
 

@@ -23,6 +23,10 @@ impl Reads for Store {
         self.read(move |connection| profiles(connection, &users)).await
     }
 
+    async fn people(&self, after: Option<UserId>, rows: usize) -> Result<Vec<UserId>, StoreError> {
+        self.read(move |connection| people(connection, after, rows)).await
+    }
+
     async fn handle(&self, handle: &str) -> Result<Option<UserId>, StoreError> {
         let handle = handle.to_owned();
         self.read(move |connection| {
@@ -190,6 +194,21 @@ fn profiles(connection: &Connection, users: &[UserId]) -> Result<Vec<Profile>, F
             other => Err(misplaced(&other)),
         })?;
         found.extend(profile);
+    }
+    Ok(found)
+}
+
+fn people(connection: &Connection, after: Option<UserId>, rows: usize) -> Result<Vec<UserId>, Fault> {
+    let mut query = connection.prepare_cached("SELECT change FROM profile WHERE user > ?1 ORDER BY user")?;
+    let mut profiles = query.query([behind(after)])?;
+    let mut found = Vec::new();
+    while found.len() < rows {
+        let Some(row) = profiles.next()? else { break };
+        match change(row, 0)? {
+            Change::Profile(profile) if profile.is_erased() => {}
+            Change::Profile(profile) => found.push(profile.user),
+            other => return Err(misplaced(&other)),
+        }
     }
     Ok(found)
 }

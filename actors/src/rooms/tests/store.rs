@@ -147,6 +147,9 @@ impl Reads for Library {
         Ok(vec![])
     }
 
+    async fn people(&self, _after: Option<UserId>, _limit: usize) -> Result<Vec<UserId>, StoreError> {
+        Ok(vec![])
+    }
     async fn handle(&self, _: &str) -> Result<Option<UserId>, StoreError> {
         Ok(None)
     }

@@ -8,14 +8,15 @@ use crate::id::{DeviceId, Home, RoomId, SocketId, UserId};
 use crate::limits;
 use crate::live::{LiveMessage, LiveSink, LiveStream, Sockets};
 use crate::person::Standing;
-use crate::phone::{self, Phone};
+use crate::phone::Phone;
 use crate::rooms::{Error, JoinRequest, Joined, LeftWhy, Metrics, Parts, Rooms, Settings, Snapshot};
 use crate::secrets::{KEY_BYTES, Master};
+use crate::sunset::Sunset;
 use crate::user::{self, User};
 use crate::{Secrets, number};
 use mitalk_cluster::testing::Memory;
 use mitalk_cluster::{
-    Builder, Call, Cluster, Config, Effects, EntityId, RequestId, Stamp, SystemClock, Trace,
+    Builder, Call, Cluster, Config, Effects, Entity, EntityId, RequestId, Stamp, SystemClock, Trace,
 };
 use mitalk_media::Engine;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -52,8 +53,8 @@ pub(super) async fn look_again() {
 /// No numbers are told to anybody here.
 struct Deaf;
 
-impl Effects<Phone> for Deaf {
-    fn run(&self, _: &EntityId, _: Stamp, _: Vec<phone::Effect>) {}
+impl<E: Entity> Effects<E> for Deaf {
+    fn run(&self, _: &EntityId, _: Stamp, _: Vec<E::Effect>) {}
 }
 
 /// One node and all its people.
@@ -144,6 +145,7 @@ impl World {
                 // Nobody's account is erased here.
                 wanted: tokio::sync::mpsc::channel(1).0,
             }))
+            .entity::<Sunset>(Arc::new(Deaf))
             .entity::<Phone>(Arc::new(Deaf));
         let (builder, pending) = Rooms::install(builder, parts).unwrap();
         let cluster = builder.start().await.unwrap();

@@ -20,6 +20,7 @@ const ALL: usize = 1_000;
 /// The whole suite, over empty tables.
 pub async fn tables(tables: &(impl ReadTables + Reads)) {
     profiles(tables).await;
+    people(tables).await;
     handles(tables).await;
     follows(tables).await;
     follow_pages(tables).await;
@@ -44,6 +45,42 @@ async fn profiles(tables: &(impl ReadTables + Reads)) {
         [profile(1, "Third"), profile(2, "Other")],
         "the newest of each; unknown people are left out"
     );
+}
+
+/// Each once, in whatever order; nobody of whom nothing is left.
+async fn people(tables: &(impl ReadTables + Reads)) {
+    let gone = |n, erasing| {
+        Change::Profile(Profile {
+            standing: Standing::Deleted,
+            erasing,
+            ..profile(n, "")
+        })
+    };
+    for n in 201..=230 {
+        put(tables, 1, &Change::Profile(profile(n, "Here"))).await;
+    }
+    put(tables, 2, &gone(203, true)).await;
+    for n in 205..=215 {
+        put(tables, 3, &gone(n, false)).await;
+    }
+    put(tables, 1, &Change::Profile(profile(205, "Late"))).await;
+    let mut found: Vec<UserId> = Vec::new();
+    loop {
+        let after = found.last().copied();
+        let page = ask(async || tables.people(after, 4).await).await;
+        assert!(page.len() <= 4, "a page is not larger than asked for");
+        if page.is_empty() {
+            break;
+        }
+        found.extend(page);
+    }
+    found.sort_unstable();
+    let expected: Vec<_> = (201..=230)
+        .filter(|n| !(205..=215).contains(n))
+        .map(user)
+        .collect();
+    found.retain(|user| expected[0] <= *user);
+    assert_eq!(found, expected);
 }
 
 async fn handles(tables: &(impl ReadTables + Reads)) {
