@@ -94,7 +94,7 @@ async fn two_may_migrate_at_once() {
     let Some(config) = fresh() else { return };
     let planned = scylla::plan(&config).await.expect("a cluster that answers");
     assert_eq!(planned.first().map(|planned| planned.name), Some("keyspace"));
-    let both = async { tokio::join!(scylla::migrate(&config), scylla::migrate(&config)) };
+    let both = Box::pin(async { tokio::join!(scylla::migrate(&config), scylla::migrate(&config)) });
     let (one, other) = tokio::time::timeout(PATIENCE, both)
         .await
         .expect("neither waits for ever");
