@@ -142,6 +142,19 @@ async fn file_environment_and_flags_win_in_this_order() -> Result<()> {
     Ok(())
 }
 
+/// What is deployed is read by the service itself.
+#[tokio::test]
+async fn the_configuration_of_the_containers_can_be_used() -> Result<()> {
+    let directory = tempfile::tempdir()?;
+    let file = concat!(env!("CARGO_MANIFEST_DIR"), "/../deploy/compose/mitalk.toml");
+    let (status, text) = run(directory.path(), &["config", "print", "--config", file], &[]).await?;
+    assert_eq!(status, Some(0), "{text}");
+    for line in ["store = \"scylla\"", "events = \"kafka\"", "min_isr = 1"] {
+        assert!(text.contains(line), "{line}: {text}");
+    }
+    Ok(())
+}
+
 #[tokio::test]
 async fn a_busy_port_is_named() -> Result<()> {
     let taken = std::net::TcpListener::bind("127.0.0.1:0")?;
