@@ -9,6 +9,7 @@ pub mod account;
 pub mod auth;
 pub mod invites;
 pub(crate) mod leaving;
+mod number;
 pub mod operator;
 pub mod people;
 mod shown;

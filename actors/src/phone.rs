@@ -89,6 +89,15 @@ pub enum Command {
         /// The limits.
         limits: Codes,
     },
+    /// The owner says what the code was, to prove that the number is still theirs. The code stays good.
+    Prove {
+        /// Its hashes under all valid keys.
+        hashes: Vec<[u8; 32]>,
+        /// The owner.
+        by: UserId,
+        /// The limits.
+        limits: Codes,
+    },
     /// The account exists.
     Confirm {
         /// Whose.
@@ -241,6 +250,7 @@ impl Entity for Phone {
                     Decision::reply(Reply::Wrong { left }).event(Event::CodeWrong { at: cx.now })
                 }
             }),
+            Command::Prove { hashes, by, limits } => prove(state, &hashes, by, &limits, cx),
             Command::Confirm { by } => Ok(owner::confirm(state, by, cx)),
             Command::Release { by } => Ok(owner::release(state, by, cx)),
             Command::CameIn { user, by } => Ok(invites::came_in(state, user, by)),
@@ -291,6 +301,25 @@ impl Entity for Phone {
             }
         }
     }
+}
+
+fn prove(
+    state: &State,
+    hashes: &[[u8; 32]],
+    by: UserId,
+    limits: &Codes,
+    cx: &Context,
+) -> Result<Decision<Phone>, Refusal> {
+    let is_theirs = |owner: &owner::Owner| owner.user == by && owner.until.is_none();
+    if !state.owner.as_ref().is_some_and(is_theirs) {
+        return Err(Refusal::Expired);
+    }
+    Ok(match codes::check(state, hashes, limits, cx)? {
+        codes::Checked::Fits => Decision::reply(Reply::Done),
+        codes::Checked::Wrong { left } => {
+            Decision::reply(Reply::Wrong { left }).event(Event::CodeWrong { at: cx.now })
+        }
+    })
 }
 
 #[cfg(test)]

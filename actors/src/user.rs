@@ -18,6 +18,7 @@ mod follows;
 mod invites;
 mod leaving;
 mod notices;
+mod number;
 mod presence;
 mod profile;
 mod state;
@@ -56,6 +57,8 @@ pub enum Event {
     Notice(notices::Change),
     /// Whom they followed lately.
     Follow(follows::Change),
+    /// Another number.
+    Number(number::Change),
     /// Leaving.
     Leaving(leaving::Change),
     /// Sockets and room: memory only.
@@ -133,6 +136,13 @@ impl Entity for User {
             C::Redeem { invite, inviter } => Ok(access::redeem(state, invite, inviter, cx)),
             C::Suspend { suspended } => access::suspend(state, suspended, cx),
             C::LoseNumber => Ok(access::lose_number(state, cx)),
+            C::NumberTaken { phone } => Ok(access::number_taken(state, &phone, cx)),
+            C::ChangeNumber {
+                phone,
+                sealed,
+                hint,
+                until,
+            } => number::change(state, access::Number { phone, sealed, hint }, until, cx),
 
             C::OpenDevice {
                 device,
@@ -213,6 +223,7 @@ impl Entity for User {
             (Event::Live(change), _) => change.fold(&mut state.live),
             (Event::Leaving(_), _) | (_, None) => {}
             (Event::Access(change), Some(account)) => change.fold(account),
+            (Event::Number(change), Some(account)) => change.fold(account),
             (Event::Device(change), Some(account)) => change.fold(account),
             (Event::Profile(change), Some(account)) => change.fold(account),
             (Event::Invite(change), Some(account)) => change.fold(account),

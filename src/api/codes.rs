@@ -84,6 +84,7 @@ table! {
     CODE_EXPIRED: "code_expired", UNAUTHORIZED, "That code has expired. Get a new one", "验证码已过期，请重新获取";
     CODE_TRIES_USED_UP: "code_tries_used_up", UNAUTHORIZED, "Too many tries. Get a new code",
         "尝试次数过多，请重新获取验证码";
+    NUMBER_TAKEN: "number_taken", CONFLICT, "That number belongs to another account", "该号码属于另一个账号";
     REFRESH_INVALID: "refresh_invalid", UNAUTHORIZED, "This device is signed out. Sign in again",
         "此设备已退出登录，请重新登录";
     REFRESH_REUSED: "refresh_reused", UNAUTHORIZED, "An old token was used again, so this device was signed out",

@@ -9,6 +9,7 @@ mod in_room;
 mod invites;
 mod leaving;
 mod notices;
+mod number;
 mod people;
 mod rooms;
 mod service;
@@ -35,6 +36,7 @@ pub(super) fn all() -> OpenApiRouter<Api> {
         .merge(auth::routes())
         .merge(account::routes())
         .merge(leaving::routes())
+        .merge(number::routes())
         .merge(people::routes())
         .merge(invites::routes())
         .merge(rooms::routes())

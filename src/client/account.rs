@@ -2,7 +2,7 @@
 
 use super::{Client, Error};
 use crate::wire::Page;
-use crate::wire::auth::Devices;
+use crate::wire::auth::{CodeSent, Devices, NumberCodeRequest, NumberRequest};
 use crate::wire::people::{HandleRequest, Me, Notice, NoticesRead, ProfilePatch};
 use crate::wire::service::Service;
 use reqwest::Method;
@@ -66,6 +66,26 @@ impl Client {
     /// [`Error`].
     pub async fn service(&self) -> Result<Service, Error> {
         self.get(&["v1", "service"]).await
+    }
+
+    /// Asks for one of the two codes that a change of number needs; absent: to the number that the account has.
+    ///
+    /// # Errors
+    /// [`Error`].
+    pub async fn send_number_code(&self, phone: Option<&str>) -> Result<CodeSent, Error> {
+        let request = NumberCodeRequest {
+            phone: phone.map(str::to_owned),
+        };
+        self.send(Method::POST, &["v1", "me", "number", "code"], &request)
+            .await
+    }
+
+    /// Moves the account to another number.
+    ///
+    /// # Errors
+    /// [`Error`].
+    pub async fn change_number(&self, request: &NumberRequest) -> Result<Me, Error> {
+        self.send(Method::PUT, &["v1", "me", "number"], request).await
     }
 
     /// Asks for the account's deletion.

@@ -87,3 +87,24 @@ pub struct Devices {
     /// Newest first; at most 10.
     pub devices: Vec<Device>,
 }
+
+/// Asks for one of the two codes that a change of number needs.
+#[derive(Clone, Debug, Default, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NumberCodeRequest {
+    /// The new number, E.164; absent: the one that the account has.
+    #[serde(default)]
+    pub phone: Option<String>,
+}
+
+/// Moves the account to another number.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NumberRequest {
+    /// The new number, E.164.
+    pub phone: String,
+    /// The code that was sent there.
+    pub code: String,
+    /// The code that was sent to the number that the account has.
+    pub current_code: String,
+}

@@ -7,7 +7,7 @@ use serde_json::Value;
 use std::collections::BTreeSet;
 
 /// Every route of `/v1`, as agreed.
-const ROUTES: [(&str, &str); 46] = [
+const ROUTES: [(&str, &str); 48] = [
     ("post", "/v1/auth/code"),
     ("post", "/v1/auth/verify"),
     ("post", "/v1/auth/refresh"),
@@ -15,6 +15,8 @@ const ROUTES: [(&str, &str); 46] = [
     ("get", "/v1/me"),
     ("patch", "/v1/me/profile"),
     ("put", "/v1/me/handle"),
+    ("post", "/v1/me/number/code"),
+    ("put", "/v1/me/number"),
     ("get", "/v1/me/export"),
     ("put", "/v1/me/deletion"),
     ("delete", "/v1/me/deletion"),

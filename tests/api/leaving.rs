@@ -4,6 +4,7 @@
 use crate::offer::join;
 use crate::rooms::titled;
 use anyhow::{Context as _, Result};
+use mitalk::wire::auth::NumberRequest;
 use mitalk::wire::export::{EXPORT_VERSION, Export};
 use mitalk::wire::invites::InviteRequest;
 use mitalk::wire::people::{PersonBrief, ProfilePatch};
@@ -327,4 +328,73 @@ fn only_in(cells: &[Cell], text: &str, allowed: &[&str]) {
         .collect();
     assert!(elsewhere.is_empty(), "{text} is left in {elsewhere:?}");
     assert!(!places.is_empty(), "{text} was looked for at all");
+}
+
+/// Another number, proven by a code as the one before is.
+fn to_number(phone: &str, code: String, current_code: String) -> NumberRequest {
+    NumberRequest {
+        phone: phone.to_owned(),
+        code,
+        current_code,
+    }
+}
+
+#[tokio::test]
+async fn an_account_moves_to_another_number_and_the_old_one_is_free() -> Result<()> {
+    const OTHER: &str = "+4915198765433";
+    let server = Server::open(&[AGAIN_AT_ONCE]).await?;
+    let ann = server.person(NUMBER, NAME).await?;
+    let ben = server.person("+4915112347701", "Ben").await?;
+
+    let before = server.code(NUMBER).await?;
+    ann.client.send_number_code(None).await?;
+    let own = until("a code to the own number", async || {
+        server.code(NUMBER).await.ok().filter(|code| *code != before)
+    })
+    .await;
+    ann.client.send_number_code(Some(OTHER)).await?;
+    let new = server.code(OTHER).await?;
+    let wrong = to_number(OTHER, new.clone(), "000000".to_owned());
+    assert_eq!(code(ann.client.change_number(&wrong).await), "code_wrong");
+    let wrong = to_number(OTHER, "000000".to_owned(), own.clone());
+    assert_eq!(code(ann.client.change_number(&wrong).await), "code_wrong");
+    let me = ann.client.change_number(&to_number(OTHER, new, own)).await?;
+    assert_eq!(
+        me.id, ann.id,
+        "the code of the old number was good for a second try"
+    );
+
+    until("operators to find her by the new number", async || {
+        let account = server.admin.account(OTHER).await.ok()?;
+        (account.me.id == ann.id && account.phone_hint.ends_with("433")).then_some(())
+    })
+    .await;
+    assert_eq!(server.sign_in(OTHER).await?.id, ann.id);
+    until("the old number to be free", async || {
+        let account = server.admin.account(NUMBER).await;
+        account.is_err().then_some(())
+    })
+    .await;
+    let next = server.sign_in(NUMBER).await?;
+    assert_ne!(next.id, ann.id, "whoever has it now is somebody else");
+    assert_eq!(next.client.me().await?.profile.name, "");
+
+    let own = server.code(OTHER).await?;
+    ann.client.send_number_code(None).await?;
+    let own = until("another code", async || {
+        server.code(OTHER).await.ok().filter(|code| *code != own)
+    })
+    .await;
+    let of_ben = server.code("+4915112347701").await?;
+    ann.client.send_number_code(Some("+4915112347701")).await?;
+    let of_ben = until("a code to Ben's number", async || {
+        let code = server.code("+4915112347701").await.ok();
+        code.filter(|code| *code != of_ben)
+    })
+    .await;
+    let taken = to_number("+4915112347701", of_ben, own);
+    assert_eq!(code(ann.client.change_number(&taken).await), "number_taken");
+    assert_eq!(server.sign_in("+4915112347701").await?.id, ben.id);
+    server.stop().await?;
+    Ok(())
 }

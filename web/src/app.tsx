@@ -4,6 +4,7 @@
  */
 import { useEffect, useRef } from 'preact/hooks';
 import { t } from './i18n';
+import { Banners } from './screens/banners';
 import { EditProfile, Setup } from './screens/edit-profile';
 import { Hallway } from './screens/hallway';
 import { InviteLink } from './screens/invite-link';
@@ -37,6 +38,7 @@ export function App() {
   return (
     <>
       <Connection />
+      <Banners />
       <Inside />
       <Toasts />
     </>

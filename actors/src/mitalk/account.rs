@@ -3,6 +3,7 @@
 mod patch;
 
 pub use super::leaving::Mine;
+pub use super::number::NewNumber;
 pub use crate::person::Patch;
 
 use super::Mitalk;

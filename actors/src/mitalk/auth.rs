@@ -44,6 +44,9 @@ pub enum Error {
     /// An operator stopped the account.
     #[error("this account was stopped by an operator")]
     Suspended,
+    /// Of somebody else, as whoever has its code may know.
+    #[error("this number belongs to another account")]
+    NumberTaken,
     /// The account of this number was deleted a moment ago. Nobody outside is told so.
     #[error("that code has expired: ask for a new one")]
     Gone,
@@ -73,6 +76,7 @@ impl Error {
             Self::CodeWrong { .. } => "code_wrong",
             Self::CodeExpired | Self::Gone => "code_expired",
             Self::CodeTriesUsedUp => "code_tries_used_up",
+            Self::NumberTaken => "number_taken",
             Self::Suspended => "suspended",
             Self::Sunset => "sunset",
             Self::RefreshInvalid => "refresh_invalid",
@@ -411,7 +415,7 @@ impl Mitalk {
         }
     }
 
-    async fn ask_phone(
+    pub(super) async fn ask_phone(
         &self,
         key: &PhoneKey,
         command: phone::Command,
@@ -434,6 +438,7 @@ impl From<user::Refusal> for Error {
             user::Refusal::Suspended => Self::Suspended,
             user::Refusal::NoDevice => Self::DeviceNotFound,
             user::Refusal::Gone => Self::Gone,
+            user::Refusal::ClaimOver => Self::Trouble(Trouble::TimedOut),
             // An account that is gone has no valid tokens; nothing else is asked of it here.
             _ => Self::RefreshInvalid,
         }

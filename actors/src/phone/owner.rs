@@ -60,8 +60,11 @@ pub(super) fn confirm(state: &State, by: UserId, cx: &Context) -> Decision<Phone
             user, until: None, ..
         }) if *user == by => Decision::reply(Reply::Done),
         // Too late: the number is another account's by now.
-        Some(owner) if owner.user != by => Decision::reply(Reply::Done)
-            .send(Outgoing::to::<User>(&by.to_string(), &user::Command::LoseNumber)),
+        Some(owner) if owner.user != by => {
+            let phone = PhoneKey::from(&*cx.id.key);
+            let taken = user::Command::NumberTaken { phone };
+            Decision::reply(Reply::Done).send(Outgoing::to::<User>(&by.to_string(), &taken))
+        }
         _ => {
             let mut confirmed = Decision::reply(Reply::Done).event(Event::Owned(Owner {
                 user: by,

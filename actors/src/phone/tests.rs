@@ -322,3 +322,27 @@ fn told(phone: &mut Model<Phone>, by: u128, sequence: u64, command: Command) {
     };
     phone.ask_from(source, command).unwrap();
 }
+
+#[test]
+fn the_owner_proves_the_number_without_using_the_code_up() {
+    let mut phone = phone();
+    let prove = |code: u8, by| Command::Prove {
+        hashes: vec![[code; 32]],
+        by: user(by),
+        limits: Codes::default(),
+    };
+    phone.ask(send(1)).unwrap();
+    phone.ask(verify(1, 1)).unwrap();
+    phone.advance(Duration::from_secs(60));
+    phone.ask(send(2)).unwrap();
+    assert_eq!(
+        phone.ask(prove(2, 1)),
+        Err(Refusal::Expired),
+        "only held for them"
+    );
+    told(&mut phone, 1, 5, Command::Confirm { by: user(1) });
+    assert_eq!(phone.ask(prove(2, 2)), Err(Refusal::Expired), "another's");
+    assert_eq!(phone.ask(prove(9, 1)), Ok(Reply::Wrong { left: 4 }));
+    assert_eq!(phone.ask(prove(2, 1)), Ok(Reply::Done));
+    assert_eq!(phone.ask(prove(2, 1)), Ok(Reply::Done));
+}

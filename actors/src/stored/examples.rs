@@ -22,6 +22,7 @@ const HOUR: Duration = Duration::from_secs(60 * 60);
 pub(super) fn all() -> Vec<Example> {
     let (waiting, active) = (waiting_user(), active_user());
     let (leaving, gone) = (leaving_user(), gone_user());
+    let moved = moved_user();
     let (phone, handle, invite) = (phone(), handle(), invite());
     let (waitlist, block, ticket) = (waitlist(), block(), ticket());
     let forgotten = forgotten_ticket();
@@ -32,6 +33,7 @@ pub(super) fn all() -> Vec<Example> {
         Example::sent("user_waiting_sent", &waiting.sent),
         Example::of("user", &active),
         Example::sent("user_sent", &active.sent),
+        Example::sent("user_moved_sent", &moved.sent),
         Example::of("user_leaving", &leaving),
         Example::of("user_gone", &gone),
         Example::sent("user_gone_sent", &gone.sent),
@@ -219,6 +221,19 @@ fn active_user() -> Model<User> {
         origin: Origin(n),
     }));
     after(&user(0).to_string(), commands)
+}
+
+fn moved_user() -> Model<User> {
+    let change = user::Command::ChangeNumber {
+        phone: key(2),
+        sealed: sealed(),
+        hint: "+49 ... 679".into(),
+        until: Timestamp(u64::MAX),
+    };
+    let admit = user::Command::Admit {
+        how: user::Admitted::Open,
+    };
+    after(&user(0).to_string(), vec![sign_up(), admit, change])
 }
 
 fn leaving_user() -> Model<User> {

@@ -18,6 +18,7 @@ use std::collections::VecDeque;
 const OFFERED: usize = 16;
 
 /// A proven number.
+#[derive(Clone, Debug)]
 pub(super) struct Number {
     pub(super) phone: PhoneKey,
     pub(super) sealed: SealedNumber,
@@ -319,6 +320,14 @@ fn shut_out_all(decision: Decision<User>, state: &State, account: &Account, cx: 
         decision.send(devices::token_row(device, true, cx))
     })
     .effect(Effect::ShutOutAll(devices))
+}
+
+/// Of a number that they have no more, or not yet again, they need not hear.
+pub(super) fn number_taken(state: &State, phone: &PhoneKey, cx: &Context) -> Decision<User> {
+    match &state.account {
+        Some(account) if account.phone == *phone => lose_number(state, cx),
+        _ => Decision::reply(Reply::Done),
+    }
 }
 
 /// The number is another account's, so nobody can sign in to this one again: it is stopped, and its handle free.

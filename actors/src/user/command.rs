@@ -78,8 +78,24 @@ pub enum Command {
         /// Stops it.
         suspended: bool,
     },
-    /// The number is another account's: this one lost a race that its claim was too late for.
+    /// As `NumberTaken`, from before accounts could have another number by then.
     LoseNumber,
+    /// The number is another account's: this one lost a race that its claim was too late for.
+    NumberTaken {
+        /// Which: an account that has another one by now has lost nothing.
+        phone: PhoneKey,
+    },
+    /// Another number was proven theirs, and is held for them.
+    ChangeNumber {
+        /// Its key.
+        phone: PhoneKey,
+        /// For messages.
+        sealed: SealedNumber,
+        /// Its last digits.
+        hint: String,
+        /// The claim ends then: not to be taken later.
+        until: Timestamp,
+    },
 
     /// A device signed in.
     OpenDevice {

@@ -33,11 +33,15 @@ async fn send_code(
     Json(request): Json<CodeRequest>,
 ) -> Result<(StatusCode, Json<CodeSent>), Error> {
     let sent = api.0.mitalk.send_code(&stranger, &request.phone).await?;
+    Ok(code_sent(sent))
+}
+
+pub(super) fn code_sent(sent: mitalk_actors::auth::CodeSent) -> (StatusCode, Json<CodeSent>) {
     let answer = CodeSent {
         expires_in_s: sent.expires_in.as_secs(),
         resend_after_s: sent.resend_after.as_secs(),
     };
-    Ok((StatusCode::ACCEPTED, Json(answer)))
+    (StatusCode::ACCEPTED, Json(answer))
 }
 
 /// Trades a code for tokens; a first sign-in creates the account.

@@ -15,11 +15,13 @@ export interface Call {
   key?: string;
   /** The key of a shared link, sent as `Link-Key`: addresses are written into logs. */
   linkKey?: string;
+  /** The answer is a file, as long as it takes. */
+  file?: boolean;
   /** A repeat changes nothing: reads and `PUT`/`DELETE` always, a `POST` when it says so or has a key. */
   repeatable?: boolean;
 }
 
-/** The answer's JSON; `undefined` for 204. Throws `ApiError`. */
+/** The answer's JSON, or a file; `undefined` for 204. Throws `ApiError`. */
 export async function call<Answer>(method: string, path: string, options: Call = {}): Promise<Answer> {
   const repeatable = options.repeatable ?? (method !== 'POST' || options.key !== undefined);
   for (let tries = 1; ; tries++) {
@@ -41,7 +43,8 @@ async function authorised<Answer>(method: string, path: string, options: Call): 
   try {
     return await send<Answer>(method, path, options, token);
   } catch (error) {
-    if (!(error instanceof ApiError) || error.problem.status !== 401) throw error;
+    // Not what else is unauthorised: a wrong code is no reason to try it once more.
+    if (!(error instanceof ApiError) || !error.code.startsWith('token_')) throw error;
     return send<Answer>(method, path, options, await refresh(token));
   }
 }
@@ -56,7 +59,7 @@ async function send<Answer>(method: string, path: string, options: Call, token?:
     method,
     headers,
     body: options.body === undefined ? undefined : JSON.stringify(options.body),
-    signal: AbortSignal.timeout(DEADLINE_MS),
+    signal: options.file ? undefined : AbortSignal.timeout(DEADLINE_MS),
   }).catch(() => {
     throw networkError();
   });
@@ -64,7 +67,7 @@ async function send<Answer>(method: string, path: string, options: Call, token?:
   if (!response.ok) throw await problemOf(response);
   if (response.status === 204 || (response.status === 202 && response.headers.get('content-length') === '0'))
     return undefined as Answer;
-  return (await response.json()) as Answer;
+  return (await (options.file ? response.blob() : response.json())) as Answer;
 }
 
 /**

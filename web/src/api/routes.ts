@@ -17,12 +17,22 @@ export const auth = {
   signOut: () => call<void>('POST', '/v1/auth/sign-out', { repeatable: true }),
 };
 
+export const service = {
+  get: () => call<wire.Service>('GET', '/v1/service', { open: true }),
+};
+
 export const me = {
   get: () => call<wire.Me>('GET', '/v1/me'),
   patch: (patch: wire.ProfilePatch) => call<wire.Me>('PATCH', '/v1/me/profile', { body: patch }),
   handle: (handle: string) => call<wire.Me>('PUT', '/v1/me/handle', { body: { handle } }),
   devices: () => call<{ devices: wire.Device[] }>('GET', '/v1/me/devices'),
   revoke: (device: string) => call<void>('DELETE', `/v1/me/devices/${enc(device)}`),
+  numberCode: (phone?: string) => call<wire.CodeSent>('POST', '/v1/me/number/code', { body: { phone } }),
+  number: (phone: string, code: string, current_code: string) =>
+    call<wire.Me>('PUT', '/v1/me/number', { body: { phone, code, current_code } }),
+  export: () => call<Blob>('GET', '/v1/me/export', { file: true }),
+  leave: () => call<wire.Me>('PUT', '/v1/me/deletion'),
+  stay: () => call<wire.Me>('DELETE', '/v1/me/deletion'),
 };
 
 export const people = {

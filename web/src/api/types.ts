@@ -13,6 +13,7 @@ export type Tokens = Schemas['Tokens'];
 export type SignedIn = Schemas['SignedIn'];
 export type Device = Schemas['Device'];
 
+export type Service = Schemas['Service'];
 export type Me = Schemas['Me'];
 export type Profile = Schemas['Profile'];
 export type ProfileView = Schemas['ProfileView'];

@@ -9,6 +9,7 @@ export interface Plural {
 export const en = {
   'app.name': 'Mi Talk',
   'app.places': 'Places',
+  'app.banners': 'Important',
   'app.reconnecting': 'Reconnecting',
   'app.elsewhere': 'Open in another window',
   'app.elsewhere_note': 'Mi Talk runs in one window per device.',
@@ -327,6 +328,26 @@ export const en = {
   'settings.revoke': 'Sign out',
   'settings.sign_out': 'Sign out',
 
+  'leaving.title': 'Your data and account',
+  'leaving.export': 'Export my data',
+  'leaving.number': 'Change number',
+  'leaving.number_note': 'Both numbers get a code, so keep both at hand.',
+  'leaving.number_new': 'New number',
+  'leaving.number_send': 'Send both codes',
+  'leaving.number_codes': 'Enter both codes.',
+  'leaving.number_code': 'Code sent to {phone}',
+  'leaving.number_own_code': 'Code sent to your current number',
+  'leaving.number_confirm': 'Change number',
+  'leaving.number_changed': 'Your number is changed.',
+  'leaving.delete': 'Delete account',
+  'leaving.delete_note':
+    'You have 14 days to change your mind. Then everything that is yours is gone everywhere, and nobody can bring it back.',
+  'leaving.delete_sure': 'Delete my account',
+  'leaving.deleted_on': 'Your account will be deleted on {date}.',
+  'leaving.keep': 'Keep it',
+  'leaving.sunset': 'Mi Talk ends on {date}. Take along what is yours until then: afterwards all data is deleted.',
+  'leaving.sunset_over': 'Mi Talk ended on {date}. All data is being deleted.',
+
   'problem.unknown': 'That did not work. Try again in a moment.',
   'problem.internal': 'Something went wrong on our side. Try again in a moment.',
   'problem.request_too_slow': 'The network is very slow. Try again.',
@@ -353,6 +374,9 @@ export const en = {
   'problem.code_wrong': 'That code is not right. Check it and try again.',
   'problem.code_expired': 'That code has expired. Get a new one.',
   'problem.code_tries_used_up': 'That code was tried too often. Get a new one.',
+  'problem.number_taken': 'That number belongs to another account.',
+  'problem.export_rate_limited': 'You have taken your data along often today. Try again tomorrow.',
+  'problem.sunset': 'Mi Talk has ended.',
   'problem.handle_taken': 'That handle is taken. Try another one.',
   'problem.handle_invalid': 'Use 3 to 20 letters, digits or _, starting with a letter.',
   'problem.person_not_found': 'Nobody here has that handle.',
@@ -407,6 +431,8 @@ type Internal =
   | 'idempotency_key_invalid'
   | 'idempotency_key_reused'
   | 'phase_employees'
+  | 'sunset_past'
+  | 'sunset_begun'
   | 'too_many';
 type Wordless = Exclude<`problem.${Exclude<Problem['code'], Internal>}`, Key>;
 /** Does not compile while a code of the server has no words. */

@@ -63,6 +63,10 @@ export function date(at_ms: number): string {
   return new Intl.DateTimeFormat(locale.value, { dateStyle: 'medium' }).format(at_ms);
 }
 
+export function dateAndTime(at_ms: number): string {
+  return new Intl.DateTimeFormat(locale.value, { dateStyle: 'long', timeStyle: 'short' }).format(at_ms);
+}
+
 /** The name of a BCP 47 tag, in the person's language. */
 export function languageName(tag: string): string {
   try {

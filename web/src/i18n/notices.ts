@@ -1,6 +1,7 @@
 /** A notice in one sentence. */
 import type { Notice, PersonBrief } from '../api/types';
 import { t } from '.';
+import type { Key } from './en';
 
 export function noticeText({ what }: Notice): string {
   switch (what.kind) {
@@ -11,20 +12,17 @@ export function noticeText({ what }: Notice): string {
     case 'new_follower':
       return t('notice.new_follower', { name: nameOf(what.person) });
     case 'stage_invitation':
-      return about('notice.stage_invitation', what);
+      return about(what, 'notice.stage_invitation', 'notice.stage_invitation_over');
     case 'pinged':
-      return about('notice.pinged', what);
+      return about(what, 'notice.pinged', 'notice.pinged_over');
     case 'room_started':
-      return about('notice.room_started', what);
+      return about(what, 'notice.room_started', 'notice.room_started_over');
   }
 }
 
 /** A room's title goes with the room: nobody keeps it. */
-function about(
-  key: 'notice.stage_invitation' | 'notice.pinged' | 'notice.room_started',
-  { by, title }: { by: PersonBrief; title: string },
-): string {
-  return title ? t(key, { name: nameOf(by), title }) : t(`${key}_over`, { name: nameOf(by) });
+function about({ by, title }: { by: PersonBrief; title: string }, named: Key, over: Key): string {
+  return title ? t(named, { name: nameOf(by), title }) : t(over, { name: nameOf(by) });
 }
 
 /** Who has just come in may not have said their name yet. */

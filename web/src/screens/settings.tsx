@@ -12,6 +12,7 @@ import { Button } from '../ui/button';
 import { Choice, Switch } from '../ui/field';
 import { Icon } from '../ui/icon';
 import { Page } from '../ui/page';
+import { YourAccount } from './leaving';
 import { Sound } from './sound-settings';
 
 export function SettingsScreen() {
@@ -45,6 +46,7 @@ export function SettingsScreen() {
         />
         <Sound />
         <Devices />
+        <YourAccount />
         <Button icon="sign_out" wide onPress={signOut}>
           {t('settings.sign_out')}
         </Button>

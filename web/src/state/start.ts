@@ -13,6 +13,7 @@ import { toggleMute } from './room-actions';
 import { keepKey } from './room-link';
 import { memberOf } from './room-reducer';
 import { go, place, roomPath, route } from './route';
+import { watchService } from './service';
 import { settings } from './settings';
 import { toast } from './toasts';
 import { wide } from './viewport';
@@ -46,6 +47,7 @@ export function start(): void {
     chosen.value;
     untracked(() => void current.microphoneChosen());
   });
+  watchService();
   void load();
 }
 

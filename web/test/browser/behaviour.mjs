@@ -449,6 +449,50 @@ const tests = {
     await page.waitForFunction(() => window.__tracks?.length === 1 && window.__tracks[0].readyState === 'ended');
   },
 
+  async 'what is yours is taken along as a file'(page, service) {
+    await page.goto('/settings');
+    const [file] = await Promise.all([
+      page.waitForEvent('download'),
+      page.locator('.button', { hasText: 'Export my data' }).click(),
+    ]);
+    assert.equal(file.suggestedFilename(), 'mitalk-data.zip');
+    assert.ok(service.requests.includes('GET /v1/me/export'));
+  },
+
+  async 'an account is deleted only when that was confirmed, and can be kept from any screen'(page, service) {
+    await page.goto('/settings');
+    const ask = page.locator('.form .button', { hasText: 'Delete account' });
+    await ask.click();
+    await page.locator('dialog .button', { hasText: 'Cancel' }).click();
+    await gone(page, 'dialog');
+    assert.ok(!service.requests.some((request) => /deletion/.test(request)));
+    await ask.click();
+    await page.locator('dialog .button.danger').click();
+    await gone(page, 'dialog');
+    await page.locator('.banners', { hasText: 'Jan 15, 2027' }).waitFor();
+    await page.locator('.tabs a[href="/"]').click();
+    await sees(page, '.card');
+    await page.locator('.banners .button').click();
+    await gone(page, '.banners');
+    assert.ok(service.requests.includes('DELETE /v1/me/deletion'));
+  },
+
+  async 'a number is changed by both codes, and a wrong one can be mended'(page, service) {
+    await page.goto('/settings');
+    await page.locator('.form .button', { hasText: 'Change number' }).click();
+    await page.locator('dialog input').fill('+49 151 2345678');
+    await page.locator('dialog [type=submit]').click();
+    await service.asked('POST /v1/me/number/code', 2);
+    service.answer('PUT /v1/me/number', problem(401, 'code_wrong'));
+    await page.locator('dialog input').first().fill('123456');
+    await page.locator('dialog input').nth(1).fill('654321');
+    await page.locator('dialog [type=submit]').click();
+    await sees(page, 'dialog [role=alert]');
+    service.answer('PUT /v1/me/number', { body: me() });
+    await page.locator('dialog [type=submit]').click();
+    await gone(page, 'dialog');
+  },
+
   async 'a real connection: slots play, the microphone is sent and stopped without renegotiation'(page, service) {
     const answer = async (request) => ({
       body: { ...joined, sdp: await page.evaluate(answerOffer, request.postDataJSON().sdp) },

@@ -24,6 +24,8 @@ export const person = (handle) => by[handle];
 export const ME = person('priya');
 
 const HOUR = 3_600_000;
+/** Two weeks from the day of the pictures. */
+export const LATER = Date.UTC(2027, 0, 15, 12);
 
 export const profile = (who, more = {}) => ({
   ...who,

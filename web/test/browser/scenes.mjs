@@ -1,7 +1,7 @@
 // Every screen and state that a person can come to, and how to come there.
 
 import { problem } from './mock.mjs';
-import { cards, hands, ME, me, person, room } from './people.mjs';
+import { cards, hands, LATER, ME, me, person, room } from './people.mjs';
 
 const inRoom = async (page) => {
   await page.goto('/r/eur1');
@@ -227,5 +227,28 @@ export const scenes = {
   invites: { go: at('/invites', '.invite-row') },
   notices: { go: at('/notices', '.person-row') },
   settings: { go: at('/settings', '.invite-row') },
+  'delete-account': {
+    go: async (page) => {
+      await at('/settings', '.invite-row')(page);
+      await page.locator('.form .danger').click();
+      await page.locator('dialog .danger').waitFor();
+    },
+  },
+  'change-number': {
+    go: async (page) => {
+      await at('/settings', '.invite-row')(page);
+      await page.locator('.form section .button', { hasText: /number|号码/ }).click();
+      await page.locator('dialog input').first().fill('+49 151 2345678');
+      await page.locator('dialog [type=submit]').click();
+      await page.locator('dialog input').nth(1).waitFor();
+    },
+  },
+  'settings-leaving': { me: me({ deletion_at_ms: LATER }), go: at('/settings', '.form .banner') },
+  sunset: { service: { sunset_at_ms: Date.UTC(2099, 5, 30, 10) }, go: at('/', '.banners .banner') },
+  'sunset-signed-out': {
+    signedIn: false,
+    service: { sunset_at_ms: Date.UTC(2099, 5, 30, 10) },
+    go: at('/', '.banners .banner'),
+  },
   missing: { go: at('/nothing/here', '.empty') },
 };

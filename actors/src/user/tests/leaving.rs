@@ -302,3 +302,47 @@ fn an_account_that_holds_its_number_says_nothing() {
         .unwrap();
     assert_eq!(account.sent.len(), sent);
 }
+
+fn to_number(n: u32, account: &Model<User>) -> Command {
+    let (secrets, number) = (secrets(), number(n));
+    Command::ChangeNumber {
+        phone: secrets.phone_key(&number),
+        sealed: secrets.seal_number(&number),
+        hint: number.hint(),
+        until: account.now() + DAYS,
+    }
+}
+
+#[test]
+fn a_new_number_is_confirmed_before_the_old_one_is_let_go() {
+    let mut account = active();
+    let before = account.commands::<Phone>().len();
+    let change = to_number(2, &account);
+    account.ask(change.clone()).unwrap();
+    account.ask(change).unwrap();
+    let (old, new) = (sign_up_number(), secrets().phone_key(&number(2)));
+    let sent = account.commands::<Phone>().split_off(before);
+    assert!(
+        matches!(
+            &sent[..],
+            [
+                (confirmed, phone::Command::Confirm { .. }),
+                (_, phone::Command::CameIn { by: None, .. }),
+                (released, phone::Command::Release { .. }),
+            ] if confirmed == new.as_str() && released == old.as_str()
+        ),
+        "once, in this order: {sent:?}"
+    );
+    assert_eq!(audits(&account), ["number_changed"]);
+
+    account.ask(Command::NumberTaken { phone: old }).unwrap();
+    assert!(
+        account.ask(open(1, 1)).is_ok(),
+        "that it is another's by now is no loss"
+    );
+    account.advance(DAYS);
+    let late = to_number(3, &waiting());
+    assert_eq!(account.ask(late), Err(Refusal::ClaimOver));
+    account.ask(Command::NumberTaken { phone: new }).unwrap();
+    assert_eq!(account.ask(open(2, 1)), Err(Refusal::Suspended));
+}
