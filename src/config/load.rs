@@ -228,7 +228,10 @@ mod tests {
         let error = set(&["limits.rooms.stge=3"]).unwrap_err().to_string();
         assert!(error.ends_with("did you mean `limits.rooms.stage`?"), "{error}");
         let error = set(&["qqqq=1"]).unwrap_err().to_string();
-        assert!(error.contains("known here: storage, scylla, kafka, http, "), "{error}");
+        assert!(
+            error.contains("known here: storage, scylla, kafka, http, "),
+            "{error}"
+        );
     }
 
     #[test]

@@ -311,11 +311,12 @@ pub(super) fn suspend(state: &State, suspended: bool, cx: &Context) -> Result<De
     })
 }
 
-/// Each device by itself too: when the account is let in again, its tokens of before still do not count.
+/// Each device by itself too: when the account is let in again, its tokens of before still do not count. Their rows go first:
+/// who has learnt of the account, after a crash in the middle, knows of its devices.
 fn shut_out_all(decision: Decision<User>, state: &State, account: &Account, cx: &Context) -> Decision<User> {
     let decision = presence::put_out(decision, state, None);
     let devices: Vec<_> = account.devices.iter().map(|device| device.id).collect();
-    let rows = std::iter::once(None).chain(devices.iter().copied().map(Some));
+    let rows = devices.iter().copied().map(Some).chain([None]);
     rows.fold(decision, |decision, device| {
         decision.send(devices::token_row(device, true, cx))
     })

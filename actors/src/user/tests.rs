@@ -8,6 +8,7 @@ use crate::events::Notices;
 use crate::id::{Home, InviteId, RoomId, SessionId, SocketId};
 use crate::invite::{Invite, Invitee, Status};
 use crate::person::{NoticeKind, Patch, Standing};
+use crate::tables;
 use crate::testing::pure::Model;
 use crate::testing::{number, secrets};
 use crate::waitlist::{
@@ -226,6 +227,18 @@ fn a_suspended_account_does_nothing_and_has_no_devices() {
         account.effects.last(),
         Some(&Effect::ShutOutAll(vec![device(1)])),
         "the device by itself too: its tokens stay worthless when the account is let in again"
+    );
+    let shut_out = account
+        .sent
+        .iter()
+        .filter_map(|row| match tables::Change::read(&row.payload) {
+            Ok(tables::Change::ShutOut(row)) => Some(row.device),
+            _ => None,
+        });
+    assert_eq!(
+        shut_out.collect::<Vec<_>>(),
+        [Some(device(1)), None],
+        "who has read of the account, after a crash in between, has read of its devices"
     );
     for command in [
         open(2, 2),
