@@ -173,10 +173,14 @@ async fn a_node_that_stops_says_so_before_it_turns_anybody_away() -> Result<()> 
     let mut slow = TcpStream::connect(address(&server.app)).await?;
     let head = format!(
         "POST /v1/rooms HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {}\r\ncontent-type: application/json\r\n\
-         content-length: 100\r\n\r\n{{",
+         expect: 100-continue\r\ncontent-length: 100\r\n\r\n",
         person.tokens.access_token
     );
     slow.write_all(head.as_bytes()).await?;
+    // Said once somebody waits for the body: now the stop finds the request.
+    let mut answer = [0; 12];
+    slow.read_exact(&mut answer).await?;
+    assert_eq!(&answer, b"HTTP/1.1 100");
     server.signal(libc::SIGTERM)?;
     until("the listener to be closed", async || {
         TcpStream::connect(address(&server.app)).await.err()
