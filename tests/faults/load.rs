@@ -49,7 +49,12 @@ pub(crate) struct Load {
 
 impl Load {
     pub(crate) async fn start(server: &Server, count: usize) -> Result<Self> {
-        let people = people::make(&server.admin, &server.client, count, |_| ()).await?;
+        let make = async || {
+            people::make(&server.admin, &server.client, count, |_| ())
+                .await
+                .ok()
+        };
+        let people = until("people to work", make).await;
         // Profiles are projections: whoever is not shown yet cannot be followed.
         for person in &people {
             until("everybody's profile", async || {

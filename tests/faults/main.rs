@@ -15,7 +15,8 @@ mod report;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
-use mitalk_tests::server::Server;
+use mitalk::wire::admin::Phase;
+use mitalk_tests::server::{Server, until};
 use tokio::sync::Mutex;
 
 use load::Load;
@@ -166,7 +167,12 @@ async fn scenario(name: &str, damage: impl AsyncFnOnce(&mut Service, &Parts) -> 
 async fn run(parts: &Parts, damage: impl AsyncFnOnce(&mut Service, &Parts) -> Result<()>) -> Result<Report> {
     let settings = parts.fresh().await?;
     let words: Vec<&str> = settings.iter().map(String::as_str).collect();
-    let server = Server::open(&words).await?;
+    let server = Server::start(&words).await?;
+    // Three nodes on one machine take a while to give a node its shards.
+    until("everybody to be let in", async || {
+        server.admin.set_phase(Phase::Open).await.ok()
+    })
+    .await;
     let load = Load::start(&server, PEOPLE).await?;
     let mut service = Service {
         server: Some(server),
