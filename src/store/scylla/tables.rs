@@ -40,7 +40,7 @@ statements! {
     ended_room: prepare_write
         "INSERT INTO @live_room (slice, room, change) VALUES (?, ?, ?) USING TIMESTAMP ? AND TTL ?";
     shut_out: prepare_write
-        "INSERT INTO @shut_out (slice, user, device, sequence, change) VALUES (?, ?, ?, ?, ?)
+        "INSERT INTO @shut_out (slice, user, device, change) VALUES (?, ?, ?, ?)
          USING TIMESTAMP ? AND TTL ?";
 }
 
@@ -131,14 +131,8 @@ impl Store {
     async fn put_shut_out(&self, row: &ShutOut, sequence: u64, payload: &[u8]) -> Result<(), StoreError> {
         let device = row.device.map(|device| device.to_string()).unwrap_or_default();
         let kept = i32::try_from(SHUT_OUT_KEPT.as_secs()).unwrap_or(i32::MAX);
-        let mut values = bind![
-            shut_out_slice(row.user),
-            row.user.to_string(),
-            device,
-            sequence,
-            payload
-        ];
-        values.extend(bind![sequence, kept]);
+        let slice = shut_out_slice(row.user);
+        let values = bind![slice, row.user.to_string(), device, payload, sequence, kept];
         self.client.write(&self.statements.tables.shut_out, values).await
     }
 }
