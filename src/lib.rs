@@ -9,6 +9,7 @@ pub mod events;
 pub mod failpoints;
 pub mod node;
 mod ops;
+pub mod outbound;
 pub mod secrets;
 pub mod server;
 pub mod sms;
