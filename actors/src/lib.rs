@@ -47,5 +47,5 @@ pub mod waitlist;
 
 pub use caller::{Caller, Stranger};
 pub use limits::Limits;
-pub use mitalk::{Mitalk, account, auth, invites, operator, people, sockets};
+pub use mitalk::{Mitalk, account, auth, invites, operator, people, push, sockets};
 pub use secrets::Secrets;

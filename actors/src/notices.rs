@@ -1,7 +1,7 @@
-//! The consumer of the event log that tells people: text messages, in-app notices, and the walk over followers.
+//! The consumer of the event log that tells people: text messages, in-app notices, the walk over followers, and pushes.
 //!
 //! Two consumer groups, [`INVITER`] for text messages and [`NOTIFIER`] for the rest: a provider that does not answer holds up
-//! text messages only. One background job per group and topic (`consume`): events of one source in order, those of different
+//! text messages only, and pushes have a topic of their own. One background job per group and topic (`consume`): events of one source in order, those of different
 //! sources side by side. What is sent outside carries the event's id as its key: a crash between sending and recording repeats
 //! it recognisably. An event that nobody can read goes to the dead letters, which operators retry or drop.
 //!
@@ -12,6 +12,7 @@ mod consume;
 mod done;
 mod followers;
 mod lanes;
+mod push;
 mod witness;
 
 pub(crate) use followers::Pages;
@@ -26,7 +27,7 @@ use crate::mitalk::Mitalk;
 use crate::number::{PhoneKey, SealedNumber};
 use crate::person::NoticeKind;
 use crate::phone::{self, Phone};
-use crate::ports::{DeadLetters, EventKey, EventSource, Message, Sms, SmsError, SmsMessage};
+use crate::ports::{DeadLetters, EventKey, EventSource, Message, Push, Sms, SmsError, SmsMessage};
 use crate::room::{self, Room, Scene};
 use crate::user::{self, Origin, User};
 use mitalk_cluster::store::Event;
@@ -39,10 +40,11 @@ pub const INVITER: &str = "inviter";
 /// The consumer group that writes in-app notices and begins walks over followers.
 pub const NOTIFIER: &str = "notifier";
 /// Which group consumes which topics.
-pub const CONSUMED: [(&str, &str); 3] = [
+pub const CONSUMED: [(&str, &str); 4] = [
     (INVITER, events::INVITES),
     (INVITER, events::NOTICES),
     (NOTIFIER, events::NOTICES),
+    (NOTIFIER, events::PUSHES),
 ];
 const DEADLINE: Duration = Duration::from_secs(10);
 /// A provider that has not answered after so long is asked again, with the same key.
@@ -56,6 +58,7 @@ pub(crate) struct Consumer {
     pub(crate) source: Arc<dyn EventSource>,
     pub(crate) letters: Arc<dyn DeadLetters>,
     pub(crate) sms: Arc<Witness>,
+    pub(crate) push: Arc<dyn Push>,
 }
 
 /// Why an event was not dealt with.
@@ -106,6 +109,10 @@ impl Consumer {
                 } => self.invited(invite, event).await,
                 _ => Ok(()),
             };
+        }
+        if topic == events::PUSHES {
+            let pushes = events::Pushes::read(&event.payload).map_err(poison)?;
+            return self.push(pushes, event).await;
         }
         let notice = events::Notices::read(&event.payload).map_err(poison)?;
         match (notice, group == INVITER) {
