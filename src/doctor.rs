@@ -7,6 +7,7 @@ mod clock;
 mod cql;
 mod http;
 mod media;
+mod push;
 mod storage;
 
 use crate::config::Config;
@@ -67,6 +68,7 @@ pub fn examine(config: &Config) -> Vec<Finding> {
     findings.extend(cql::examine(config));
     findings.extend(http::examine(config, running));
     findings.extend(media::examine(config, running));
+    findings.extend(push::examine(config));
     findings.extend(clock::examine(config));
     findings
 }

@@ -10,6 +10,7 @@ pub mod failpoints;
 pub mod node;
 mod ops;
 pub mod outbound;
+pub mod push;
 pub mod secrets;
 pub mod server;
 pub mod sms;

@@ -3,6 +3,7 @@
 mod allow_list;
 mod dlq;
 mod sunset;
+mod vapid;
 
 use super::super::table::{facts, table};
 use super::super::when;
@@ -14,6 +15,7 @@ use anyhow::bail;
 use clap::{Args, Subcommand, ValueEnum};
 use dlq::{AuditCommand, DlqCommand};
 use sunset::SunsetCommand;
+use vapid::VapidCommand;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Action {
@@ -61,6 +63,11 @@ pub(super) enum Action {
     Audit {
         #[command(subcommand)]
         what: AuditCommand,
+    },
+    /// Web Push: the keys of this data directory, which push services know the service by
+    Vapid {
+        #[command(subcommand)]
+        what: VapidCommand,
     },
 }
 
@@ -170,6 +177,7 @@ impl Action {
             Self::Rooms { what } => what.run(client).await,
             Self::Dlq { what } => what.run(client).await,
             Self::Audit { what } => what.run(client).await,
+            Self::Vapid { .. } => bail!("this is done here, without asking a service"),
         }
     }
 }
