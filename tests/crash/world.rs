@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail, ensure};
 use mitalk::client::{AdminClient, Client, Error};
 use mitalk::wire::problem::Problem;
+use mitalk_tests::push::PushService;
 use rusqlite::{Connection, params};
 use tokio::time::sleep;
 
@@ -70,6 +71,8 @@ pub(crate) struct World {
     log: LogTail,
     /// What the outside got.
     pub(crate) texts: Texts,
+    /// It outlives all servers.
+    pub(crate) push: PushService,
     /// What the script was told, and what must therefore hold.
     pub(crate) ledger: Ledger,
 }
@@ -94,7 +97,12 @@ impl World {
     /// the first acknowledgement on, or else the next after half a round.
     pub(crate) async fn new(point: &str, spared: u32) -> Result<World> {
         let home = tempfile::tempdir()?;
-        std::fs::write(home.path().join("mitalk.toml"), CONFIGURATION)?;
+        let push = PushService::start().await?;
+        let services = format!("[push]\nservices = [\"{}\"]\n", push.origin);
+        std::fs::write(
+            home.path().join("mitalk.toml"),
+            format!("{CONFIGURATION}{services}"),
+        )?;
         let texts = Texts {
             path: home.path().join("sms.jsonl"),
         };
@@ -124,6 +132,7 @@ impl World {
             kills_that_count: 0,
             log,
             texts,
+            push,
             ledger,
         };
         world.poison()?;
