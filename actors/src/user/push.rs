@@ -2,7 +2,7 @@
 //!
 //! A notice that no live socket is there for is due at once, a while after the last push, or when the quiet hours are over;
 //! all that wait by then are one push. Due means a row of the outbox with ids: the consumer of [`PUSHES`](crate::events::PUSHES)
-//! looks up what it needs ([`push`]) and sends. What a push service does not take is tried again by this account's timer
+//! asks what to say by now (`Push`) and sends. What a push service does not take is tried again by this account's timer
 //! (`Later`, per device), with the same tag, for as long as it is of use: nothing waits in the consumer.
 //!
 //! Invariants: notices up to `up_to` are never pushed by themselves again; a push is of unread notices whose kind is on; at
@@ -103,28 +103,7 @@ pub enum Change {
 impl Change {
     pub(super) fn fold(&self, account: &mut Account) {
         match self {
-            Self::Subscribed { device, to } => {
-                if account.devices.iter().all(|device| device.push.is_none()) {
-                    // What was there before is no news.
-                    account.push.up_to = account.notice_seq;
-                }
-                for other in &mut account.devices {
-                    // A browser that signed in again.
-                    let is_same = |known: &Subscribed| known.to.endpoint == to.endpoint;
-                    other.push.take_if(|known| is_same(known));
-                }
-                let others = account.devices.iter_mut().filter(|other| other.id != *device);
-                let mut others: Vec<_> = others.filter(|other| other.push.is_some()).collect();
-                if others.len() >= SUBSCRIBED {
-                    others[0].push = None;
-                }
-                if let Some(device) = find_mut(account, *device) {
-                    device.push = Some(Box::new(Subscribed {
-                        to: to.clone(),
-                        later: None,
-                    }));
-                }
-            }
+            Self::Subscribed { device, to } => subscribe_in(account, *device, to),
             Self::Unsubscribed(device) => {
                 if let Some(device) = find_mut(account, *device) {
                     device.push = None;
@@ -142,6 +121,28 @@ impl Change {
                 }
             }
         }
+    }
+}
+
+fn subscribe_in(account: &mut Account, device: DeviceId, to: &Subscription) {
+    if account.devices.iter().all(|known| known.push.is_none()) {
+        // What was there before is no news.
+        account.push.up_to = account.notice_seq;
+    }
+    for other in &mut account.devices {
+        // A browser that signed in again.
+        other.push.take_if(|known| known.to.endpoint == to.endpoint);
+    }
+    let others = account.devices.iter_mut().filter(|other| other.id != device);
+    let mut others: Vec<_> = others.filter(|other| other.push.is_some()).collect();
+    if others.len() >= SUBSCRIBED {
+        others[0].push = None;
+    }
+    if let Some(device) = find_mut(account, device) {
+        device.push = Some(Box::new(Subscribed {
+            to: to.clone(),
+            later: None,
+        }));
     }
 }
 
