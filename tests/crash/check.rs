@@ -7,14 +7,14 @@ use anyhow::{Result, bail, ensure};
 use mitalk::client::{Client, Error};
 use mitalk::wire::invites::InviteStatus;
 use mitalk::wire::people::{NoticeKind, Standing};
-use rusqlite::{Connection, OpenFlags};
 use tokio::time::sleep;
 
 use crate::world::World;
 
 /// Until then everything owed has been delivered, also on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(90);
-/// Between two looks at everything that is owed: each opens the database, and a dozen runs do so at a time.
+/// Between two looks at everything that is owed: each opens the database or reads the topics, and a dozen runs do so at a
+/// time.
 const LOOK_AT_ALL: Duration = Duration::from_millis(100);
 /// More than anybody has.
 const ALL: usize = 100;
@@ -77,7 +77,7 @@ pub(crate) async fn settled(world: &mut World) -> Result<()> {
             .insist("rooms", async |to| to.admin.rooms().await)
             .await?
             .rooms;
-        let owed = owed(world)?;
+        let owed = world.owed().await?;
         if rooms.is_empty() && owed.is_none() {
             return Ok(());
         }
@@ -89,18 +89,6 @@ pub(crate) async fn settled(world: &mut World) -> Result<()> {
         }
         sleep(LOOK_AT_ALL).await;
     }
-}
-
-/// What the database still has to deliver, if anything.
-fn owed(world: &World) -> Result<Option<String>> {
-    let database = Connection::open_with_flags(world.database(), OpenFlags::SQLITE_OPEN_READ_ONLY)?;
-    let count = |sql| database.query_row(sql, [], |row| row.get::<_, i64>(0));
-    let outbox = count("SELECT count(*) FROM outbox")?;
-    let behind = count(
-        "SELECT count(*) FROM consumer JOIN topic ON topic.name = consumer.topic
-         WHERE consumer.position < topic.next - 1",
-    )?;
-    Ok((outbox + behind > 0).then(|| format!("{outbox} outbox rows, {behind} consumers behind")))
 }
 
 /// Every line of the ledger against what the service shows now.

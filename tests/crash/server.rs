@@ -52,9 +52,11 @@ struct Ready {
 }
 
 impl Server {
-    /// Starts the binary over `home` with these fail points, and others to come in the file `arms`; `None` if it was killed before it was ready.
+    /// Starts the binary in `home` with these settings and fail points, and others to come in the file `arms`; `None` if it
+    /// was killed before it was ready.
     pub(crate) async fn start(
         home: &Path,
+        settings: &[String],
         points: &str,
         arms: &Path,
         log: &LogTail,
@@ -63,6 +65,7 @@ impl Server {
         // Nothing else from here: the service takes MITALK_* for configuration.
         command
             .arg("serve")
+            .args(settings.iter().flat_map(|setting| ["--set", setting]))
             .env_clear()
             .env("FAILPOINTS", points)
             .env("FAILPOINTS_FILE", arms)
