@@ -84,8 +84,10 @@ test-all: test test-stores ## the heavy checks as well: run by hand before a rel
 	loadtest/prove.sh
 
 bench: web/dist/index.html ## benchmarks: ratios against a baseline of the same run
-	@$(NEED) rust
-	cargo bench --workspace
+	@$(NEED) rust java
+	cargo build --release --workspace --bins
+	cargo bench --workspace --exclude mitalk-tests
+	deploy/local/with-stores.sh cargo bench --package mitalk-tests
 
 stores-up: ## start a real Kafka and a real Cassandra on loopback, for work on their adapters
 	@$(NEED) java

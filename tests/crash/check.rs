@@ -263,13 +263,17 @@ async fn handles_and_follows(world: &mut World) -> Result<()> {
     Ok(())
 }
 
-/// Rooms ended by their timers, and stay so.
+/// Rooms end by their timers, and stay so. A service that has just started may not list them yet, so each is asked for.
 async fn rooms(world: &mut World) -> Result<()> {
     for (room, token) in world.ledger.rooms.clone() {
         let look = async |app: &Client| -> Result<_, Error> { app.signed_in(&token).room(&room).await };
-        match world.ask("room", async |to| look(&to.app).await).await? {
-            Err(problem) if problem.code == "room_ended" => {}
-            other => bail!("room {room} should have ended: {other:?}"),
+        let begun = Instant::now();
+        loop {
+            match world.ask("room", async |to| look(&to.app).await).await? {
+                Err(problem) if problem.code == "room_ended" => break,
+                Ok(_) if begun.elapsed() < PATIENCE => sleep(LOOK_AT_ALL).await,
+                other => bail!("room {room} should have ended: {other:?}"),
+            }
         }
     }
     Ok(())

@@ -61,6 +61,7 @@ async fn every_fail_point_loses_nothing_on_real_parts() {
 }
 
 /// Dies at every point of these acts, several at a time.
+#[allow(clippy::print_stdout, reason = "the figures and the seed are for people")]
 async fn walk(at_once: usize, acts: impl Fn(&Act) -> bool, parts: impl AsyncFn() -> Result<Parts>) {
     let seed: u64 = std::env::var("MITALK_CRASH_SEED")
         .map_or_else(|_| rand::random(), |text| text.parse().expect("a number"));

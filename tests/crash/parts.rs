@@ -15,7 +15,7 @@ pub(crate) enum Parts {
     /// The embedded store, with the event log in it.
     File,
     /// A CQL cluster and Kafka.
-    Clusters(Fresh, Box<Look>),
+    Clusters(Box<(Fresh, Look)>),
 }
 
 impl Parts {
@@ -23,14 +23,14 @@ impl Parts {
     pub(crate) async fn of(clusters: &Clusters) -> Result<Self> {
         let fresh = Box::pin(clusters.fresh()).await?;
         let look = Box::pin(fresh.look()).await?;
-        Ok(Self::Clusters(fresh, Box::new(look)))
+        Ok(Self::Clusters(Box::new((fresh, look))))
     }
 
     /// What the service is told, as `key=value`.
     pub(crate) fn settings(&self) -> Vec<String> {
         match self {
             Self::File => vec![],
-            Self::Clusters(fresh, _) => fresh.settings(),
+            Self::Clusters(both) => both.0.settings(),
         }
     }
 
@@ -38,9 +38,9 @@ impl Parts {
     pub(crate) async fn poison(&self, home: &Path, nth: u64) -> Result<()> {
         match self {
             Self::File => poison_file(home),
-            Self::Clusters(_, look) => {
+            Self::Clusters(both) => {
                 for topic in [NOTICES, INVITES] {
-                    look.poison(topic, nth).await?;
+                    both.1.poison(topic, nth).await?;
                 }
                 Ok(())
             }
@@ -51,9 +51,9 @@ impl Parts {
     pub(crate) async fn owed(&self, home: &Path) -> Result<Option<String>> {
         let (outbox, behind) = match self {
             Self::File => owed_by_file(home)?,
-            Self::Clusters(_, look) => match look.outbox_rows().await? {
+            Self::Clusters(both) => match both.1.outbox_rows().await? {
                 // The topics are only read once everything is in them.
-                0 => (0, look.not_dealt_with().await?),
+                0 => (0, both.1.not_dealt_with().await?),
                 outbox => (outbox, 0),
             },
         };
@@ -70,7 +70,7 @@ impl Parts {
                 let count = |sql| database.query_row(sql, [], |row| row.get::<_, u32>(0));
                 Ok((count(events)? - count(once)?) as usize)
             }
-            Self::Clusters(_, look) => look.repeats().await,
+            Self::Clusters(both) => both.1.repeats().await,
         }
     }
 
@@ -78,10 +78,7 @@ impl Parts {
     pub(crate) async fn remove(self) -> Result<()> {
         match self {
             Self::File => Ok(()),
-            Self::Clusters(fresh, look) => {
-                drop(look);
-                fresh.remove().await
-            }
+            Self::Clusters(both) => both.0.remove().await,
         }
     }
 }

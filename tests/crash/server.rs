@@ -17,6 +17,9 @@ const START: Duration = Duration::from_secs(60);
 /// Lines of the log kept for the story of a failure.
 const KEPT_LINES: usize = 60;
 
+/// Lines of requests say nothing that the test does not know.
+const REQUEST: &str = "\"message\":\"request\"";
+
 /// A running server.
 pub(crate) struct Server {
     child: Child,
@@ -132,7 +135,9 @@ async fn follow(output: impl AsyncRead + Unpin, log: LogTail, mut tell: Option<o
             // Nobody waits any more if the test gave up.
             let _ = tell.send(ready);
         }
-        log.push(line);
+        if !line.contains(REQUEST) {
+            log.push(line);
+        }
     }
 }
 

@@ -165,7 +165,7 @@ impl Worker {
     where
         F: Future<Output = Result<T, Error>>,
     {
-        Ok(self.ask(command).await?.context("refused for good")?)
+        self.ask(command).await?.context("refused for good")
     }
 
     /// Repeats a command until it is answered; `Err` inside is a refusal for good.

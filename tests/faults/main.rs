@@ -12,6 +12,7 @@ mod load;
 mod parts;
 mod races;
 mod report;
+mod world;
 
 use std::time::Duration;
 

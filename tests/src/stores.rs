@@ -99,6 +99,21 @@ impl Fresh {
         ]
     }
 
+    /// How the keyspace is reached.
+    pub fn cql(&self) -> &Config {
+        &self.cql
+    }
+
+    /// How the topics are reached.
+    pub fn topics(&self) -> &Topics {
+        &self.topics
+    }
+
+    /// A topic's name at the brokers.
+    pub fn topic(&self, name: &str) -> String {
+        format!("{}{name}", self.topics.prefix)
+    }
+
     /// Looks into them, beside a service.
     ///
     /// # Errors
@@ -141,6 +156,11 @@ pub struct Look {
 }
 
 impl Look {
+    /// The store's ports.
+    pub fn store(&self) -> &Store {
+        &self.store
+    }
+
     /// Rows of outboxes that are not delivered.
     ///
     /// # Errors

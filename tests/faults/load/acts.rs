@@ -108,7 +108,8 @@ impl Worker {
         while begun.elapsed() < PATIENCE {
             match self.ask(async |client| client.send_code(&phone).await).await? {
                 Err(Error::Problem(problem)) if problem.code == "code_rate_limited" => {}
-                sent => drop(sent?),
+                Err(error) => return Err(error.into()),
+                Ok(_) => {}
             }
             let Some(code) = self.newest_code(&phone, &mut used)? else {
                 tokio::time::sleep(AGAIN).await;
