@@ -3,7 +3,8 @@
 //! Invariants:
 //! - what the client has handed over and the group has not got yet is kept: a call that is dropped loses nothing;
 //! - a partition that is full is paused at the client, so that it fetches no more of it, and still asks in time for the
-//!   others: whoever does not ask is put out of the group;
+//!   others: whoever does not ask is put out of the group. What is wanted is written down before the client is asked, and
+//!   whoever asks it, however late, asks for what is wanted by then;
 //! - marks are in the ledger before the place is committed; neither goes back, and what belongs to partitions that this member
 //!   has lost is forgotten.
 
@@ -41,6 +42,7 @@ pub(super) struct Member {
     ledger: Arc<dyn Ledger>,
     /// One poll at a time.
     kept: tokio::sync::Mutex<Kept>,
+    pauses: Arc<Pauses>,
     /// The newest offset that was committed, by partition.
     committed: Mutex<HashMap<u32, u64>>,
 }
@@ -48,7 +50,36 @@ pub(super) struct Member {
 #[derive(Default)]
 struct Kept {
     waiting: VecDeque<Delivered>,
-    paused: BTreeSet<u32>,
+    /// Certainly paused at the client, and nothing else; not known while a call, perhaps a dropped one, changes that.
+    paused: Option<BTreeSet<u32>>,
+}
+
+/// Partitions that are paused. The client keeps a pause even while another member has the partition.
+#[derive(Default)]
+struct Pauses {
+    wanted: Mutex<BTreeSet<u32>>,
+    /// Whatever may be paused at the client; locked while it is asked to change that.
+    paused: Mutex<BTreeSet<u32>>,
+}
+
+impl Pauses {
+    fn want(&self, full: &BTreeSet<u32>) {
+        full.clone_into(&mut self.wanted.lock().unwrap_or_else(PoisonError::into_inner));
+    }
+
+    /// Makes the client do what is wanted now. Blocks.
+    fn apply(&self, consumer: &StreamConsumer<Context>, topic: &str) -> Result<(), KafkaError> {
+        let mut paused = self.paused.lock().unwrap_or_else(PoisonError::into_inner);
+        let wanted = self
+            .wanted
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone();
+        consumer.resume(&list(topic, &(&*paused - &wanted)))?;
+        let more = &wanted - &*paused;
+        *paused = wanted;
+        consumer.pause(&list(topic, &more))
+    }
 }
 
 impl Member {
@@ -68,6 +99,7 @@ impl Member {
             wire_topic,
             ledger,
             kept: tokio::sync::Mutex::default(),
+            pauses: Arc::default(),
             committed: Mutex::default(),
         })
     }
@@ -111,7 +143,6 @@ impl Member {
         }
         kept.waiting
             .retain(|delivered| !lost.contains(&delivered.place.partition));
-        kept.paused.retain(|partition| !lost.contains(partition));
         let mut committed = self.committed.lock().unwrap_or_else(PoisonError::into_inner);
         committed.retain(|partition, _| !lost.contains(partition));
     }
@@ -119,21 +150,16 @@ impl Member {
     /// Stops fetching what is full, goes on with what is not any more. Dropped in the middle, it is done again.
     async fn pause(&self, kept: &mut Kept, full: &[u32]) -> Result<(), StoreError> {
         let full: BTreeSet<u32> = full.iter().copied().collect();
-        if full == kept.paused {
+        if kept.paused.as_ref() == Some(&full) {
             return Ok(());
         }
-        let (topic, before) = (self.wire_topic.clone(), kept.paused.clone());
-        kept.paused = self
-            .aside(move |consumer| {
-                let assigned = assigned(consumer)?;
-                let ours = |partitions: BTreeSet<u32>| partitions.intersection(&assigned).copied().collect();
-                let full: BTreeSet<u32> = ours(full);
-                consumer.resume(&list(&topic, &ours(before)))?;
-                consumer.pause(&list(&topic, &full))?;
-                Ok(full)
-            })
+        kept.paused = None;
+        self.pauses.want(&full);
+        let (pauses, topic) = (self.pauses.clone(), self.wire_topic.clone());
+        self.aside(move |consumer| pauses.apply(consumer, &topic))
             .await?
             .map_err(to_store_error)?;
+        kept.paused = Some(full);
         Ok(())
     }
 
