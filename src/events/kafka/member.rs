@@ -5,8 +5,8 @@
 //! - a partition that is full is paused at the client, so that it fetches no more of it, and still asks in time for the
 //!   others: whoever does not ask is put out of the group. What is wanted is written down before the client is asked, and
 //!   whoever asks it, however late, asks for what is wanted by then;
-//! - marks are in the ledger before the place is committed; neither goes back, and what belongs to partitions that this member
-//!   has lost is forgotten.
+//! - marks are in the ledger before the place is committed; neither goes back. What belongs to partitions that this member has
+//!   lost is forgotten: if one comes back, only what was handed out since then moves its place. The brokers would take any.
 
 use super::client::Context;
 use super::record;
@@ -21,7 +21,7 @@ use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::{Offset, TopicPartitionList};
 use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::mem;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 /// A poll waits so long for the first event.
@@ -43,8 +43,9 @@ pub(super) struct Member {
     /// One poll at a time.
     kept: tokio::sync::Mutex<Kept>,
     pauses: Arc<Pauses>,
-    /// The newest offset that was committed, by partition.
-    committed: Mutex<HashMap<u32, u64>>,
+    /// The first offset that a commit may pass, by partition: what was handed out first since the partition is ours, and then
+    /// what lies behind the newest commit.
+    next: Mutex<HashMap<u32, u64>>,
 }
 
 #[derive(Default)]
@@ -100,7 +101,7 @@ impl Member {
             ledger,
             kept: tokio::sync::Mutex::default(),
             pauses: Arc::default(),
-            committed: Mutex::default(),
+            next: Mutex::default(),
         })
     }
 
@@ -143,8 +144,7 @@ impl Member {
         }
         kept.waiting
             .retain(|delivered| !lost.contains(&delivered.place.partition));
-        let mut committed = self.committed.lock().unwrap_or_else(PoisonError::into_inner);
-        committed.retain(|partition, _| !lost.contains(partition));
+        self.next().retain(|partition, _| !lost.contains(partition));
     }
 
     /// Stops fetching what is full, goes on with what is not any more. Dropped in the middle, it is done again.
@@ -174,14 +174,18 @@ impl Member {
             .map_err(|error| StoreError::Unknown(error.to_string()))
     }
 
-    /// Those that are not behind what was committed.
+    /// Those that lie in what was handed out since their partitions are ours, behind what was committed.
     fn moves(&self, places: &[Place]) -> Vec<Place> {
-        let committed = self.committed.lock().unwrap_or_else(PoisonError::into_inner);
+        let next = self.next();
         let is_new = |place: &&Place| {
-            let before = committed.get(&place.partition);
-            before.is_none_or(|before| *before < place.offset)
+            let next = next.get(&place.partition);
+            next.is_some_and(|next| *next <= place.offset)
         };
         places.iter().filter(is_new).copied().collect()
+    }
+
+    fn next(&self) -> MutexGuard<'_, HashMap<u32, u64>> {
+        self.next.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -218,6 +222,8 @@ fn commit(consumer: &StreamConsumer<Context>, topic: &str, places: &[Place]) -> 
 impl Subscription for Member {
     async fn poll(&self, max: usize, full: &[u32]) -> Result<Batch, StoreError> {
         let mut kept = self.kept.lock().await;
+        // A call that was dropped may have heard of it.
+        self.forget_lost(&mut kept);
         self.pause(&mut kept, full).await?;
         let is_free = |delivered: &Delivered| !full.contains(&delivered.place.partition);
         if !kept.waiting.iter().any(is_free) {
@@ -241,6 +247,8 @@ impl Subscription for Member {
         for (index, mut delivered) in mem::take(&mut kept.waiting).into_iter().enumerate() {
             if given.binary_search(&index).is_ok() {
                 delivered.recorded = recorded.next().unwrap_or_default();
+                let Place { partition, offset } = delivered.place;
+                self.next().entry(partition).or_insert(offset);
                 batch.push(delivered);
             } else {
                 rest.push_back(delivered);
@@ -262,6 +270,7 @@ impl Subscription for Member {
             .buffer_unordered(AT_ONCE)
             .try_collect::<()>()
             .await?;
+        self.forget_lost(&mut *self.kept.lock().await);
         let moves = self.moves(places);
         if moves.is_empty() {
             return Ok(());
@@ -276,8 +285,10 @@ impl Subscription for Member {
             Err(error) if is_lost(&error) => return Ok(()),
             Err(error) => return Err(to_store_error(error)),
         }
-        let mut committed = self.committed.lock().unwrap_or_else(PoisonError::into_inner);
-        committed.extend(moves.into_iter().map(|place| (place.partition, place.offset)));
+        let behind = moves
+            .into_iter()
+            .map(|place| (place.partition, place.offset + 1));
+        self.next().extend(behind);
         Ok(())
     }
 }
