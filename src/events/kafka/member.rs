@@ -71,11 +71,7 @@ impl Pauses {
     /// Makes the client do what is wanted now. Blocks.
     fn apply(&self, consumer: &StreamConsumer<Context>, topic: &str) -> Result<(), KafkaError> {
         let mut paused = self.paused.lock().unwrap_or_else(PoisonError::into_inner);
-        let wanted = self
-            .wanted
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone();
+        let wanted = self.wanted.lock().unwrap_or_else(PoisonError::into_inner).clone();
         consumer.resume(&list(topic, &(&*paused - &wanted)))?;
         let more = &wanted - &*paused;
         *paused = wanted;
@@ -285,9 +281,7 @@ impl Subscription for Member {
             Err(error) if is_lost(&error) => return Ok(()),
             Err(error) => return Err(to_store_error(error)),
         }
-        let behind = moves
-            .into_iter()
-            .map(|place| (place.partition, place.offset + 1));
+        let behind = moves.into_iter().map(|place| (place.partition, place.offset + 1));
         self.next().extend(behind);
         Ok(())
     }
