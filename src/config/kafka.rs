@@ -36,6 +36,8 @@ pub struct Kafka {
     pub min_isr: u32,
     /// How long events are kept, in hours. Dead letters stay until somebody retries or drops them.
     pub retention_hours: u64,
+    /// How long the audit is kept, in hours; 0: for ever.
+    pub audit_retention_hours: u64,
     /// How long an event may take until enough brokers have it, in milliseconds; then it is sent again. At least 1,100 less than
     /// `cluster.store_timeout_ms`: the client looks once a second, and the node stops listening then. Raise both for brokers
     /// that are slow.
@@ -65,6 +67,7 @@ impl Default for Kafka {
             replication: 3,
             min_isr: 2,
             retention_hours: 7 * 24,
+            audit_retention_hours: 0,
             message_timeout_ms: 1_800,
             security: Security::Plaintext,
             ca_file: None,
@@ -85,12 +88,19 @@ const NAME_BYTES: usize = 128;
 const LATE_MS: u64 = 1_100;
 /// A broker on another continent answers within this.
 const LEAST_TIMEOUT_MS: u64 = 200;
+/// Ten years.
+const MOST_HOURS: u64 = 24 * 366 * 10;
 const MECHANISMS: [&str; 3] = ["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"];
 
 impl Kafka {
     /// How long events are kept.
     pub fn retention(&self) -> Duration {
-        Duration::from_secs(self.retention_hours.saturating_mul(3_600))
+        hours(self.retention_hours)
+    }
+
+    /// How long the audit is kept, if not for ever.
+    pub fn audit_retention(&self) -> Option<Duration> {
+        (self.audit_retention_hours > 0).then(|| hours(self.audit_retention_hours))
     }
 
     /// How long an event may take until enough brokers have it.
@@ -123,8 +133,14 @@ impl Kafka {
                 "must be 1 to kafka.replication, and that at least 1",
             );
         }
-        if !(1..=24 * 366 * 10).contains(&self.retention_hours) {
+        if !(1..=MOST_HOURS).contains(&self.retention_hours) {
             return wrong("kafka.retention_hours", "must be 1 hour to 10 years");
+        }
+        if self.audit_retention_hours > MOST_HOURS {
+            return wrong(
+                "kafka.audit_retention_hours",
+                "must be at most 10 years; 0 is for ever",
+            );
         }
         if self.message_timeout_ms < LEAST_TIMEOUT_MS {
             return wrong("kafka.message_timeout_ms", "must be at least 200");
@@ -173,6 +189,10 @@ impl Kafka {
     }
 }
 
+fn hours(hours: u64) -> Duration {
+    Duration::from_secs(hours.saturating_mul(3_600))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -183,7 +203,7 @@ mod tests {
     fn what_can_never_work_is_refused_by_its_key() {
         let store_timeout = Duration::from_millis(mitalk_cluster::Config::default().store_timeout_ms);
         Kafka::default().validate(store_timeout).unwrap();
-        let broken: [(&str, Spoil); 9] = [
+        let broken: [(&str, Spoil); 10] = [
             ("brokers", |kafka| kafka.brokers.clear()),
             ("brokers", |kafka| kafka.brokers = vec!["localhost".into()]),
             ("prefix", |kafka| kafka.prefix = "a b".into()),
@@ -191,6 +211,9 @@ mod tests {
             ("min_isr", |kafka| kafka.min_isr = 4),
             ("retention_hours", |kafka| kafka.retention_hours = 0),
             ("message_timeout_ms", |kafka| kafka.message_timeout_ms = 0),
+            ("audit_retention_hours", |kafka| {
+                kafka.audit_retention_hours = u64::MAX;
+            }),
             // The node would not hear how an append ended, and send again what had arrived.
             ("message_timeout_ms", |kafka| kafka.message_timeout_ms = 2_000),
             (

@@ -2,7 +2,7 @@
 //! only an operator can know which of the two is right.
 
 use crate::config::Kafka as Config;
-use mitalk_actors::events::DEAD_LETTERS;
+use mitalk_actors::events::{AUDIT, DEAD_LETTERS};
 use rdkafka::admin::{
     AdminClient, AdminOptions, ConfigResource, NewTopic, ResourceSpecifier, TopicReplication,
 };
@@ -18,6 +18,9 @@ pub(super) const ANSWER: Duration = Duration::from_secs(5);
 /// Making topics takes longer.
 const MAKING: Duration = Duration::from_secs(15);
 const RETENTION: &str = "retention.ms";
+const RETENTION_BYTES: &str = "retention.bytes";
+/// Of both.
+const FOR_EVER: &str = "-1";
 const MIN_ISR: &str = "min.insync.replicas";
 const CLEANUP: &str = "cleanup.policy";
 
@@ -36,11 +39,13 @@ pub(super) fn wanted(config: &Config, topics: &[&str]) -> Vec<Wanted> {
         name: format!("{}{topic}", config.prefix),
         partitions: config.partitions,
         replication: config.replication,
-        settings: vec![
+        settings: [
             (CLEANUP, "delete".to_owned()),
-            (RETENTION, config.retention().as_millis().to_string()),
             (MIN_ISR, config.min_isr.to_string()),
-        ],
+        ]
+        .into_iter()
+        .chain(retention(config, topic))
+        .collect(),
     };
     // Compacted by their names: a letter stays until it is removed.
     let letters = |topic: &&str| Wanted {
@@ -57,6 +62,21 @@ pub(super) fn wanted(config: &Config, topics: &[&str]) -> Vec<Wanted> {
         .map(topic)
         .chain(topics.iter().map(letters))
         .collect()
+}
+
+/// How long a topic's events are kept. The audit stays, unless the configuration says otherwise.
+fn retention(config: &Config, topic: &str) -> Vec<(&'static str, String)> {
+    let kept = match topic {
+        AUDIT => config.audit_retention(),
+        _ => Some(config.retention()),
+    };
+    match kept {
+        Some(kept) => vec![(RETENTION, kept.as_millis().to_string())],
+        None => vec![
+            (RETENTION, FOR_EVER.to_owned()),
+            (RETENTION_BYTES, FOR_EVER.to_owned()),
+        ],
+    }
 }
 
 /// The name of a topic's dead letters.
@@ -194,6 +214,7 @@ fn compare(topic: &Wanted, found: Option<&HashMap<String, String>>, mismatches: 
         if found.is_some_and(|found| found != wanted) {
             let found = found.unwrap_or_default();
             let ours = match *key {
+                RETENTION if topic.name.ends_with(AUDIT) => ", or set kafka.audit_retention_hours",
                 RETENTION => ", or set kafka.retention_hours",
                 MIN_ISR => ", or set kafka.min_isr",
                 _ => "",
@@ -203,5 +224,42 @@ fn compare(topic: &Wanted, found: Option<&HashMap<String, String>>, mismatches: 
                 topic.name
             ));
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use mitalk_actors::events::TOPICS;
+
+    /// What is asked for, by topic and key.
+    fn asked(config: &Config, topic: &str, key: &str) -> Option<String> {
+        let wanted = wanted(config, &TOPICS);
+        let topic = wanted
+            .into_iter()
+            .find(|wanted| wanted.name == topic)
+            .expect("a topic of ours");
+        let found = topic.settings.into_iter().find(|(name, _)| *name == key);
+        found.map(|(_, value)| value)
+    }
+
+    #[test]
+    fn the_audit_stays_and_other_events_go() {
+        let config = Config::default();
+        let week = Some((7 * 24 * 3_600_000_u64).to_string());
+        for topic in TOPICS {
+            let expected = if topic == AUDIT {
+                Some(FOR_EVER.to_owned())
+            } else {
+                week.clone()
+            };
+            assert_eq!(asked(&config, topic, RETENTION), expected, "{topic}");
+        }
+        assert_eq!(asked(&config, AUDIT, RETENTION_BYTES).as_deref(), Some(FOR_EVER));
+        let trimmed = Config {
+            audit_retention_hours: 1,
+            ..config
+        };
+        assert_eq!(asked(&trimmed, AUDIT, RETENTION).as_deref(), Some("3600000"));
     }
 }
