@@ -26,6 +26,7 @@ mod record;
 mod topics;
 
 pub use client::ConfigError;
+pub use letters::LETTERS;
 pub use link::State;
 pub use metrics::Metrics;
 

@@ -24,6 +24,11 @@ const FOR_EVER: &str = "-1";
 const MIN_ISR: &str = "min.insync.replicas";
 const CLEANUP: &str = "cleanup.policy";
 
+/// Dead letters that ended go when their segment is closed and a part of the topic that is not compacted: small topics would
+/// otherwise keep them for a week.
+const SEGMENT: (&str, &str) = ("segment.ms", "86400000");
+const DIRTY: (&str, &str) = ("min.cleanable.dirty.ratio", "0.1");
+
 /// A topic as it should be.
 #[derive(Clone, Debug)]
 pub(super) struct Wanted {
@@ -55,6 +60,8 @@ pub(super) fn wanted(config: &Config, topics: &[&str]) -> Vec<Wanted> {
         settings: vec![
             (CLEANUP, "compact".to_owned()),
             (MIN_ISR, config.min_isr.to_string()),
+            (SEGMENT.0, SEGMENT.1.to_owned()),
+            (DIRTY.0, DIRTY.1.to_owned()),
         ],
     };
     topics
