@@ -177,18 +177,16 @@ async fn settings<C: ClientContext>(admin: &AdminClient<C>, wanted: &[Wanted]) -
         .describe_configs(&asked, &options)
         .await
         .map_err(|error| format!("settings of topics cannot be read: {error}"))?;
-    let known = answers
-        .into_iter()
-        .filter_map(Result::ok)
-        .map(|resource: ConfigResource| {
-            let name = match resource.specifier {
-                rdkafka::admin::OwnedResourceSpecifier::Topic(name) => name,
-                _ => String::new(),
-            };
-            let entries = resource.entries.into_iter();
-            let entries = entries.filter_map(|entry| Some((entry.name, entry.value?)));
-            (name, entries.collect())
-        });
+    // What was not told is missed by whoever compares.
+    let known = answers.into_iter().flatten().map(|resource: ConfigResource| {
+        let name = match resource.specifier {
+            rdkafka::admin::OwnedResourceSpecifier::Topic(name) => name,
+            _ => String::new(),
+        };
+        let entries = resource.entries.into_iter();
+        let entries = entries.filter_map(|entry| Some((entry.name, entry.value?)));
+        (name, entries.collect())
+    });
     Ok(known.collect())
 }
 
@@ -216,10 +214,18 @@ fn shape(topic: &Wanted, found: &MetadataTopic, mismatches: &mut Vec<String>) {
 }
 
 fn compare(topic: &Wanted, found: Option<&HashMap<String, String>>, mismatches: &mut Vec<String>) {
+    // To a client that may not ask the brokers tell nothing, and the library no error.
+    let Some(found) = found.filter(|found| !found.is_empty()) else {
+        mismatches.push(format!(
+            "the settings of the topic {} cannot be read, so nobody knows whether they are as configured: allow this client \
+             DescribeConfigs on it",
+            topic.name
+        ));
+        return;
+    };
     for (key, wanted) in &topic.settings {
-        let found = found.and_then(|found| found.get(*key)).map(String::as_str);
-        if found.is_some_and(|found| found != wanted) {
-            let found = found.unwrap_or_default();
+        let found = found.get(*key).map_or("nothing", String::as_str);
+        if found != wanted {
             let ours = match *key {
                 RETENTION if topic.name.ends_with(AUDIT) => ", or set kafka.audit_retention_hours",
                 RETENTION => ", or set kafka.retention_hours",
@@ -248,6 +254,26 @@ mod tests {
             .expect("a topic of ours");
         let found = topic.settings.into_iter().find(|(name, _)| *name == key);
         found.map(|(_, value)| value)
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_not_taken_for_what_was_asked_for() {
+        let wanted = wanted(&Config::default(), &[AUDIT]);
+        let told = |found: Option<HashMap<String, String>>| {
+            let mut mismatches = vec![];
+            compare(&wanted[0], found.as_ref(), &mut mismatches);
+            mismatches
+        };
+        let as_asked = wanted[0].settings.iter().cloned();
+        let as_asked: HashMap<String, String> =
+            as_asked.map(|(key, value)| (key.to_owned(), value)).collect();
+        assert_eq!(told(Some(as_asked.clone())), Vec::<String>::new());
+        for silent in [None, Some(HashMap::new())] {
+            assert!(told(silent)[0].contains("cannot be read"));
+        }
+        let mut lacking = as_asked;
+        lacking.remove(RETENTION);
+        assert!(told(Some(lacking))[0].contains("retention.ms=nothing"));
     }
 
     #[test]
