@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Runs a command with a real Kafka and a real Cassandra beside it, of their own: fresh data, own ports, gone at the end.
-# The command finds them by MITALK_TEST_KAFKA and MITALK_TEST_CQL.
+# Runs a command with a real Kafka and a real Cassandra beside it, of their own: fresh data, own ports, gone at the end; one
+# node of each, or KAFKA_NODES and CASSANDRA_NODES. The command finds them by MITALK_TEST_KAFKA and MITALK_TEST_CQL.
 #   with-stores.sh COMMAND...
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
@@ -9,6 +9,7 @@ test=$(realpath -m "${CARGO_TARGET_DIR:-$root/target}/stores/test")
 export KAFKA_DIR=$test/kafka KAFKA_PORT=${KAFKA_PORT:-19292}
 export CASSANDRA_DIR=$test/cassandra CASSANDRA_PORT=${CASSANDRA_PORT:-19142}
 export CASSANDRA_STORAGE_PORT=${CASSANDRA_STORAGE_PORT:-17100}
+export KAFKA_NODES=${KAFKA_NODES:-1} CASSANDRA_NODES=${CASSANDRA_NODES:-1}
 
 wipe() {
   "$here/kafka.sh" wipe

@@ -224,3 +224,27 @@ async fn entities_append_side_by_side() {
     }
     assert_eq!(read, all + 1);
 }
+
+/// Needs no broker: what was three nodes is one again once it is wiped, as whoever sets nothing expects.
+#[test]
+fn a_wiped_cluster_forgets_its_size() {
+    let directory = tempfile::tempdir().expect("a temporary directory");
+    let run = |command: &str| {
+        let script = concat!(env!("CARGO_MANIFEST_DIR"), "/../deploy/local/kafka.sh");
+        let mut run = std::process::Command::new(script);
+        run.arg(command)
+            .env("KAFKA_DIR", directory.path())
+            .env_remove("KAFKA_NODES");
+        let output = run.output().expect("bash is here");
+        assert!(output.status.success(), "{output:?}");
+        String::from_utf8(output.stdout).expect("text").lines().count()
+    };
+    for node in ["1", "2", "3"] {
+        std::fs::create_dir(directory.path().join(node)).expect("an empty directory");
+    }
+    std::fs::write(directory.path().join("nodes"), "3").expect("writable");
+    assert_eq!(run("status"), 3);
+    run("wipe");
+    assert_eq!(run("status"), 1);
+    assert!(!directory.path().join("2").exists(), "nothing is left of it");
+}
