@@ -134,8 +134,8 @@ async fn an_append_to_a_broker_that_stands_still_ends_by_itself() -> Result<()> 
     tokio::time::timeout(PATIENCE, kafka.connected()).await?;
     broker.run("pause").await?;
     let began = Instant::now();
-    let append = kafka.append(contract::TOPIC, &event(1, 1));
-    let ended = tokio::time::timeout(PATIENCE, append).await?;
+    let event = event(1, 1);
+    let ended = tokio::time::timeout(PATIENCE, kafka.append(contract::TOPIC, &event)).await?;
     ensure!(matches!(ended, Err(StoreError::Unknown(_))), "{ended:?}");
     println!(
         "kafka: an append that must end within {:?} ended after {:?}",
@@ -148,7 +148,7 @@ async fn an_append_to_a_broker_that_stands_still_ends_by_itself() -> Result<()> 
     .await?;
     broker.run("resume").await?;
     tokio::time::timeout(PATIENCE, kafka.connected()).await?;
-    kafka.append(contract::TOPIC, &event(1, 1)).await?;
+    kafka.append(contract::TOPIC, &event).await?;
     Ok(())
 }
 
