@@ -107,7 +107,7 @@ wipe_all() {
   made=$(find "$dir" -mindepth 1 -maxdepth 1 -type d -name '[1-9]*' -printf '%f\n' 2>/dev/null) || true
   # shellcheck disable=SC2086 # one word each
   end_nodes KILL $made
-  for node in $made nodes; do rm -rf "${dir:?}/$node"; done
+  for node in $made nodes tls; do rm -rf "${dir:?}/$node"; done
 }
 
 # main COMMAND [NODE...]: the cluster's size is kept beside its data until all of it is wiped, so later calls need not
