@@ -196,6 +196,7 @@ async fn scenario(name: &str, damage: impl AsyncFnOnce(&mut Service, &Parts) -> 
         return report::left_out(name);
     };
     let _alone = PARTS.lock().await;
+    let _whole = parts.whole_again();
     let report = over_parts(&parts, damage).await;
     verdict(name, report);
 }
@@ -228,7 +229,7 @@ async fn over_parts(
     .await?;
     report::nothing_owed(&server).await?;
     let look = Box::pin(fresh.look()).await?;
-    report::in_order(&look, &mut report).await?;
+    report::all_told(&look, &mut report).await?;
     server.stop().await?;
     Ok(report)
 }

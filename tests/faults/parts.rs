@@ -34,6 +34,11 @@ impl Parts {
         })
     }
 
+    /// Holds them together for a scenario.
+    pub(crate) fn whole_again(&self) -> WholeAgain<'_> {
+        WholeAgain(self)
+    }
+
     /// A keyspace and topics that nobody else has.
     pub(crate) async fn fresh(&self) -> Result<Fresh> {
         Box::pin(self.clusters.fresh()).await
@@ -50,15 +55,33 @@ impl Cluster {
         rand::random_range(1..=self.nodes)
     }
 
+    fn path(&self) -> PathBuf {
+        let scripts = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../deploy/local");
+        scripts.join(self.script)
+    }
+
     /// `kill`, `start`, `pause` or `resume`, of one node or of all.
     pub(crate) async fn run(&self, command: &str, node: Option<u32>) -> Result<()> {
-        let script = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../deploy/local");
-        let mut run = Command::new(script.join(self.script));
+        let mut run = Command::new(self.path());
         run.arg(command).args(node.map(|node| node.to_string()));
         let status = run.status().await?;
         if !status.success() {
             bail!("{} {command} {node:?} ended with {status}", self.script);
         }
         Ok(())
+    }
+}
+
+/// Brings all nodes back when it is dropped, however the scenario ended: else one failure would be everybody's.
+pub(crate) struct WholeAgain<'a>(&'a Parts);
+
+impl Drop for WholeAgain<'_> {
+    fn drop(&mut self) {
+        for cluster in [&self.0.store, &self.0.broker] {
+            for command in ["resume", "start"] {
+                // What does not come back fails the next scenario by its own words.
+                let _ = std::process::Command::new(cluster.path()).arg(command).status();
+            }
+        }
     }
 }

@@ -27,6 +27,9 @@ pub(crate) struct Report {
     refused: usize,
     longest: Duration,
     hands: usize,
+    /// Each of these is an event, too.
+    invites: BTreeSet<String>,
+    rooms: BTreeSet<String>,
     /// Repeats that their keys make recognisable: texts, and events in their topics.
     texts_again: usize,
     events_again: Option<usize>,
@@ -71,6 +74,8 @@ pub(crate) async fn examine(server: &Server, worked: Vec<Worked>) -> Result<Repo
         report.refused += person.refused;
         report.longest = report.longest.max(person.longest);
         report.hands += person.hands;
+        report.invites.extend(ids(&person.invites));
+        report.rooms.extend(ids(&person.rooms));
         for whom in &person.follows {
             *followers.entry(whom).or_default() += 1;
         }
@@ -172,6 +177,10 @@ fn of_invites(lines: &[Line]) -> impl Iterator<Item = &Line> {
     lines.iter().filter(|line| line.kind == "invited")
 }
 
+fn ids(done: &[(String, String)]) -> impl Iterator<Item = String> {
+    done.iter().map(|(_, id)| id.clone())
+}
+
 /// What was done under each key.
 fn by_key(done: &[(String, String)]) -> BTreeMap<&str, BTreeSet<&str>> {
     let mut by_key = BTreeMap::<&str, BTreeSet<&str>>::new();
@@ -255,17 +264,33 @@ async fn rooms(client: &Client, person: &Worked, report: &mut Report) -> Result<
 pub(crate) async fn nothing_owed(server: &Server) -> Result<()> {
     until("empty outboxes", async || {
         let metrics = server.admin.metrics().await.ok()?;
-        let mut rows = metrics
-            .lines()
-            .filter(|line| line.starts_with("mitalk_cluster_outbox_rows{"));
-        rows.all(|line| line.ends_with(" 0")).then_some(())
+        let lines = metrics.lines();
+        let rows: Vec<&str> = lines
+            .filter(|line| line.starts_with("mitalk_cluster_outbox_rows{"))
+            .collect();
+        // A metric that is not there says nothing.
+        let is_empty = |line: &&str| line.ends_with(" 0");
+        (!rows.is_empty() && rows.iter().all(is_empty)).then_some(())
     })
     .await;
     Ok(())
 }
 
-/// The topics as the outages left them: an entity's events lie in their order, whatever was sent again.
-pub(crate) async fn in_order(look: &Look, report: &mut Report) -> Result<()> {
+/// The topics as the outages left them: they tell of everything that was acknowledged, and an entity's events lie in their
+/// order, whatever was sent again.
+pub(crate) async fn all_told(look: &Look, report: &mut Report) -> Result<()> {
+    let told = look.told().await?;
+    let untold = |of: &str, done: &BTreeSet<String>, told: &BTreeSet<String>| -> Vec<String> {
+        let missing = done.difference(told);
+        missing.map(|id| format!("the event of {of} {id}")).collect()
+    };
+    report
+        .lost
+        .extend(untold("invite", &report.invites, &told.invites));
+    report.lost.extend(untold("room", &report.rooms, &told.rooms));
+    report
+        .lost
+        .extend(untold("the opening of room", &report.rooms, &told.audited));
     report.lost.extend(look.out_of_order().await?);
     report.events_again = Some(look.repeats().await?);
     Ok(())

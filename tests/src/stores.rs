@@ -9,7 +9,7 @@ use anyhow::{Context as _, Result};
 use mitalk::config::Kafka as Topics;
 use mitalk::events::kafka::{self, Kafka};
 use mitalk::store::scylla::{self, Config, Store};
-use mitalk_actors::events::TOPICS;
+use mitalk_actors::events::{AUDIT, Audit, INVITES, Invites, Message as _, NOTICES, Notices, TOPICS};
 use mitalk_actors::notices::CONSUMED;
 use mitalk_actors::ports::{EventSource as _, Ledger as _};
 use mitalk_cluster::store::{Event, EventLog as _};
@@ -21,6 +21,9 @@ use std::sync::Arc;
 const PARTITIONS: u32 = 2;
 /// More than any run sends to a topic.
 const ALL_EVENTS: usize = 100_000;
+
+/// As the audit calls it.
+const ROOM_OPENED: &str = "room_opened";
 
 /// Where the clusters are, and of how many nodes.
 #[derive(Clone, Debug)]
@@ -148,6 +151,17 @@ impl Fresh {
     }
 }
 
+/// What topics tell of, to be held against what was acknowledged.
+#[derive(Debug, Default)]
+pub struct Told {
+    /// Invites that were created.
+    pub invites: BTreeSet<String>,
+    /// Rooms that were started.
+    pub rooms: BTreeSet<String>,
+    /// Rooms whose opening is in the audit.
+    pub audited: BTreeSet<String>,
+}
+
 /// Handles to a keyspace and topics.
 pub struct Look {
     session: Session,
@@ -231,6 +245,34 @@ impl Look {
             }
         }
         Ok(late)
+    }
+
+    /// What the topics tell of.
+    ///
+    /// # Errors
+    /// The brokers do not answer, or an event is none.
+    pub async fn told(&self) -> Result<Told> {
+        let mut told = Told::default();
+        for event in self.events(INVITES).await? {
+            if let Invites::Created { invite, .. } = Invites::read(&event.payload)? {
+                told.invites.insert(invite.to_string());
+            }
+        }
+        for event in self.events(NOTICES).await? {
+            if let Notices::RoomStarted { room, .. } = Notices::read(&event.payload)? {
+                told.rooms.insert(room.to_string());
+            }
+        }
+        for event in self.events(AUDIT).await? {
+            let audit = Audit::read(&event.payload)?;
+            told.audited.extend(
+                audit
+                    .room
+                    .filter(|_| audit.action == ROOM_OPENED)
+                    .map(|room| room.to_string()),
+            );
+        }
+        Ok(told)
     }
 
     /// Appends an event that nobody can read.
