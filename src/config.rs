@@ -107,6 +107,9 @@ impl Config {
             return Err(Error::value(key, problem));
         }
         self.http.validate()?;
+        if let Some((key, problem)) = self.sms.problem(&self.http.public_url) {
+            return Err(Error::value(key, problem));
+        }
         if self.storage.events == Events::Kafka {
             self.kafka.validate()?;
         } else if self.storage.store == Store::Scylla {

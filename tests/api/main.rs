@@ -20,4 +20,5 @@ mod people;
 mod process;
 mod rooms;
 mod sign_in;
+mod sms;
 mod sunset;

@@ -5,5 +5,6 @@
 pub mod events;
 pub mod kafka;
 pub mod light;
+pub mod provider;
 pub mod scan;
 pub mod server;

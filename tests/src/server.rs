@@ -144,7 +144,8 @@ impl Server {
         };
         let (app, operations) = (url("app")?, url("operations")?);
         let token = std::fs::read_to_string(directory.path().join(TOKEN_FILE))?;
-        let client = Client::new(&app)?;
+        // Nobody answers where people would open it: `http.public_url` may be anything.
+        let client = Client::new(&format!("http://{}", url("listen")?))?;
         let admin = AdminClient::new(&operations, token.trim())?;
         Ok(Self {
             child,
