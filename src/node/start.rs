@@ -61,6 +61,9 @@ pub enum StartError {
     /// The database does not answer.
     #[error("the database does not answer: {0}")]
     StoreSilent(#[from] mitalk_cluster::StoreError),
+    /// The state is being copied, or was.
+    #[error(transparent)]
+    Copied(#[from] crate::copy::Taken),
     /// The secrets cannot be read or made.
     #[error(transparent)]
     Secrets(#[from] secrets::Error),

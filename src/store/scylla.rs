@@ -27,6 +27,7 @@ mod ledger;
 mod metrics;
 mod read;
 mod reads;
+mod scan;
 mod schema;
 mod statements;
 mod tables;

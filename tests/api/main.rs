@@ -7,6 +7,7 @@
 mod admin;
 mod bad_input;
 mod broken;
+mod copy;
 mod documented;
 mod doors;
 mod edge;

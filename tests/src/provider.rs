@@ -75,6 +75,12 @@ impl Provider {
         answers.push_back((words.to_owned(), status));
     }
 
+    /// From now on everything is taken.
+    pub fn take_all(&self) {
+        let mut answers = self.answers.lock().unwrap_or_else(PoisonError::into_inner);
+        answers.clear();
+    }
+
     /// All that came with `words` in its body.
     pub fn asked(&self, words: &str) -> Vec<Asked> {
         let asked = self.asked.lock().unwrap_or_else(PoisonError::into_inner);
