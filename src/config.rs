@@ -108,6 +108,9 @@ impl Config {
             return Err(Error::value(key, problem));
         }
         self.http.validate()?;
+        if let Some((key, problem)) = self.sms.problem(&self.http.public_url) {
+            return Err(Error::value(key, problem));
+        }
         if self.storage.events == Events::Kafka {
             let store_timeout = Duration::from_millis(self.cluster.store_timeout_ms);
             self.kafka.validate(store_timeout)?;

@@ -7,6 +7,7 @@ mod clock;
 mod cql;
 mod http;
 mod media;
+mod sms;
 mod storage;
 
 use crate::config::Config;
@@ -66,6 +67,7 @@ pub fn examine(config: &Config) -> Vec<Finding> {
     let mut findings = storage::examine(config);
     findings.extend(cql::examine(config));
     findings.extend(http::examine(config, running));
+    findings.extend(sms::examine(config));
     findings.extend(media::examine(config, running));
     findings.extend(clock::examine(config));
     findings

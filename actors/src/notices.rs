@@ -22,6 +22,7 @@ use crate::events::{self, Message as _};
 use crate::fanout::{self, Fanout};
 use crate::id::{InviteId, RoomId, UserId};
 use crate::invite::{self, Invite, Invitee, Status};
+use crate::language::Language;
 use crate::mitalk::Mitalk;
 use crate::number::{PhoneKey, SealedNumber};
 use crate::person::NoticeKind;
@@ -56,6 +57,12 @@ pub(crate) struct Consumer {
     pub(crate) source: Arc<dyn EventSource>,
     pub(crate) letters: Arc<dyn DeadLetters>,
     pub(crate) sms: Arc<Witness>,
+}
+
+/// What somebody is told.
+struct Text {
+    message: Message,
+    language: Option<Language>,
 }
 
 /// Why an event was not dealt with.
@@ -157,7 +164,11 @@ impl Consumer {
             Err(error) => return skipped(error),
         }
         let by = self.mitalk.show_inviter(Some(terms.inviter)).await?;
-        self.send(phone, sealed, Message::Invited { by }, event).await
+        let text = Text {
+            message: Message::Invited { by },
+            language: None,
+        };
+        self.send(phone, sealed, text, event).await
     }
 
     async fn admitted(&self, user: UserId, event: &Event) -> Result<(), Failed> {
@@ -168,8 +179,12 @@ impl Consumer {
             .await;
         match asked {
             Ok(user::Reply::Account(account)) => {
-                self.send(&account.phone, &account.sealed, Message::Admitted, event)
-                    .await
+                let mut spoken = account.about.languages.iter();
+                let text = Text {
+                    message: Message::Admitted,
+                    language: spoken.find_map(|tag| Language::of_tag(tag)),
+                };
+                self.send(&account.phone, &account.sealed, text, event).await
             }
             Ok(_) => Ok(()),
             Err(error) => skipped(error),
@@ -180,13 +195,18 @@ impl Consumer {
         &self,
         key: &PhoneKey,
         sealed: &SealedNumber,
-        message: Message,
+        text: Text,
         event: &Event,
     ) -> Result<(), Failed> {
         let to = self.mitalk.secrets.open_number(key, sealed);
         let to = to.map_err(|error| Failed::Never(error.to_string()))?;
         let key = EventKey(event.id());
-        let send = self.sms.send(SmsMessage { to, message, key });
+        let send = self.sms.send(SmsMessage {
+            to,
+            message: text.message,
+            language: text.language,
+            key,
+        });
         match tokio::time::timeout(SEND_LIMIT, send).await {
             Ok(sent) => Ok(sent?),
             Err(_) => Err(Failed::NotTaken("the provider does not answer".into(), None)),

@@ -13,6 +13,7 @@ mod number;
 mod people;
 mod rooms;
 mod service;
+mod sms;
 mod stage;
 
 use super::problem::Error;
@@ -43,6 +44,7 @@ pub(super) fn all() -> OpenApiRouter<Api> {
         .merge(stage::routes())
         .merge(notices::routes())
         .merge(service::routes())
+        .merge(sms::routes())
 }
 
 /// Which page of a list.

@@ -1,6 +1,7 @@
 //! `mitalk admin`: operating a running service over its admin API.
 
 mod commands;
+mod copy;
 
 use super::{Failure, output};
 use crate::client::AdminClient;
@@ -72,6 +73,9 @@ impl Answer {
 
 impl Admin {
     pub(super) fn run(self, config: Config) -> Result<(), Failure> {
+        if let Action::Copy(copy) = &self.action {
+            return copy.run(&config, self.json);
+        }
         let url = self
             .url
             .clone()

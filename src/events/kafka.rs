@@ -118,6 +118,17 @@ impl Kafka {
         self.0.link.all_left(LEAVE).await;
     }
 
+    /// Appends an event; `again_for`: the only group that it is for.
+    pub(crate) async fn append_for(
+        &self,
+        topic: &str,
+        event: &Event,
+        again_for: Option<&str>,
+    ) -> Result<(), StoreError> {
+        self.send(&self.wire_topic(topic), Outbound::event(topic, event, again_for))
+            .await
+    }
+
     fn wire_topic(&self, topic: &str) -> String {
         format!("{}{topic}", self.0.config.prefix)
     }
@@ -219,8 +230,7 @@ impl Kafka {
 #[async_trait]
 impl EventLog for Kafka {
     async fn append(&self, topic: &str, event: &Event) -> Result<(), StoreError> {
-        self.send(&self.wire_topic(topic), Outbound::event(topic, event, None))
-            .await
+        self.append_for(topic, event, None).await
     }
 }
 

@@ -31,6 +31,7 @@ mod places;
 mod read;
 mod reads;
 mod rooms;
+mod scan;
 mod schema;
 mod shut_out;
 mod slice;

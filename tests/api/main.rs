@@ -7,6 +7,7 @@
 mod admin;
 mod bad_input;
 mod broken;
+mod copy;
 mod documented;
 mod doors;
 mod edge;
@@ -20,4 +21,5 @@ mod people;
 mod process;
 mod rooms;
 mod sign_in;
+mod sms;
 mod sunset;

@@ -6,6 +6,7 @@ pub mod disk;
 pub mod events;
 pub mod kafka;
 pub mod light;
+pub mod provider;
 pub mod scan;
 pub mod server;
 pub mod stores;

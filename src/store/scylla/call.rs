@@ -146,6 +146,25 @@ impl Client {
         self.measured(Kind::Read, read).await
     }
 
+    /// Each row, page by page, without keeping any.
+    pub(super) async fn each<R: Stored>(
+        &self,
+        statement: &PreparedStatement,
+        values: Values,
+        mut take: impl FnMut(R) -> Result<(), StoreError>,
+    ) -> Result<(), StoreError> {
+        let read = async {
+            let pager = Box::pin(self.0.session.execute_iter(statement.clone(), values));
+            let rows = pager.await.map_err(unread)?.rows_stream::<R>().map_err(corrupt)?;
+            let mut rows = std::pin::pin!(rows);
+            while let Some(row) = rows.try_next().await.map_err(unread)? {
+                take(row)?;
+            }
+            Ok(())
+        };
+        self.measured(Kind::Read, read).await
+    }
+
     /// A plain write.
     pub(super) async fn write(
         &self,
