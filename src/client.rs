@@ -11,6 +11,7 @@ mod error;
 mod invites;
 mod live;
 mod people;
+mod push;
 mod rooms;
 
 pub use admin::AdminClient;

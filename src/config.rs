@@ -33,6 +33,7 @@ pub use operations::{Admin, Operations};
 pub use rates::Rates;
 pub use storage::{Events, Storage, Store};
 
+use crate::push;
 use crate::sms;
 use crate::store::scylla;
 use mitalk_actors::Limits;
@@ -65,6 +66,8 @@ pub struct Config {
     pub rates: Rates,
     /// Text messages.
     pub sms: sms::Config,
+    /// Web Push: notices to people who do not have the app open.
+    pub push: push::Config,
     /// The audio forwarding engine.
     pub media: mitalk_media::Config,
     /// This node, its leases and its bounds.
@@ -87,6 +90,7 @@ impl Default for Config {
             auth: Auth::default(),
             rates: Rates::default(),
             sms: sms::Config::default(),
+            push: push::Config::default(),
             media: mitalk_media::Config {
                 bind: vec![SocketAddr::new(Ipv4Addr::UNSPECIFIED.into(), MEDIA_PORT)],
                 ..mitalk_media::Config::default()
@@ -119,6 +123,9 @@ impl Config {
                 "storage.events",
                 "must be `kafka` where storage.store is `scylla`: what lies in one node's file is lost to the others with it",
             ));
+        }
+        if let Some((key, problem)) = self.push.problem() {
+            return Err(Error::value(key, problem));
         }
         self.auth.validate()?;
         self.rates.validate()?;

@@ -7,6 +7,7 @@ mod clock;
 mod cql;
 mod http;
 mod media;
+mod push;
 mod sms;
 mod storage;
 
@@ -69,6 +70,7 @@ pub fn examine(config: &Config) -> Vec<Finding> {
     findings.extend(http::examine(config, running));
     findings.extend(sms::examine(config));
     findings.extend(media::examine(config, running));
+    findings.extend(push::examine(config));
     findings.extend(clock::examine(config));
     findings
 }

@@ -157,6 +157,7 @@ registry! {
     CONSUMED = "consumer.commit": "A consumer's note of the events that are dealt with.";
     DEAD_LETTER = "consumer.dead_letter": "An event that nobody can read, put aside.";
     SMS = "sms.send": "A text message given to the provider.";
+    PUSH = "push.send": "A message given to a push service.";
     TIMERS_DUE = "timer.due": "Due timers read, to be delivered.";
     TIMERS_DONE = "timer.delete": "The rows of delivered timers removed.";
     LOW_WATER = "timer.low_water": "The hour from which timers are looked for moved on.";

@@ -11,6 +11,7 @@ pub mod failpoints;
 pub mod node;
 mod ops;
 pub mod outbound;
+pub mod push;
 pub mod secrets;
 pub mod server;
 pub mod sms;

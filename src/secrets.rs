@@ -71,6 +71,12 @@ pub enum Error {
          one no account would be found", .0.display()
     )]
     Foreign(PathBuf),
+    /// The keys that push services know are not what was written.
+    #[error(
+        "{} is damaged or from a newer release: restore it from a backup, or make new keys with mitalk admin vapid new; \
+         people are pushed to again once they have opened the app", .0.display()
+    )]
+    Vapid(PathBuf),
     /// Too many keys are valid at once.
     #[error(
         "{MAX_MASTERS} master keys are valid already: remove the oldest, once nothing uses it, before adding one"
@@ -305,7 +311,7 @@ fn io_error(path: &Path) -> impl FnOnce(io::Error) -> Error {
     move |source| Error::Io { path, source }
 }
 
-fn read_private(path: &Path) -> Result<String, Error> {
+pub(crate) fn read_private(path: &Path) -> Result<String, Error> {
     let mode = fs::metadata(path).map_err(io_error(path))?.permissions().mode();
     if mode & OTHERS != 0 {
         return Err(Error::Open(path.to_owned()));
@@ -314,7 +320,7 @@ fn read_private(path: &Path) -> Result<String, Error> {
 }
 
 /// Gives complete content its name, unless the name is taken: then whoever was first has won.
-fn write_new(path: &Path, content: &[u8]) -> Result<(), Error> {
+pub(crate) fn write_new(path: &Path, content: &[u8]) -> Result<(), Error> {
     let temporary = write_beside(path, content)?;
     let linked = fs::hard_link(&temporary, path);
     let _ = fs::remove_file(&temporary);
@@ -324,7 +330,7 @@ fn write_new(path: &Path, content: &[u8]) -> Result<(), Error> {
     }
 }
 
-fn replace(path: &Path, content: &[u8]) -> Result<(), Error> {
+pub(crate) fn replace(path: &Path, content: &[u8]) -> Result<(), Error> {
     let temporary = write_beside(path, content)?;
     fs::rename(temporary, path).map_err(io_error(path))?;
     sync_directory(path)

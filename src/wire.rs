@@ -12,6 +12,7 @@ pub mod invites;
 pub mod live;
 pub mod people;
 pub mod problem;
+pub mod push;
 pub mod rooms;
 pub mod service;
 

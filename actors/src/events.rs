@@ -4,7 +4,7 @@
 //! deletion everywhere. The topic's name carries the version; a message only ever gains fields. Who consumes by
 //! [`Event::source`](mitalk_cluster::store::Event) and sequence may see a message twice and must drop the second.
 
-use crate::id::{InviteId, RoomId, UserId};
+use crate::id::{DeviceId, InviteId, RoomId, UserId};
 use mitalk_cluster::{DecodeError, Outgoing, wire};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -13,10 +13,12 @@ use serde::{Deserialize, Serialize};
 pub const INVITES: &str = "mitalk.invites.v1";
 /// What people are to be told: [`Notices`].
 pub const NOTICES: &str = "mitalk.notices.v1";
+/// What is to be pushed to devices: [`Pushes`].
+pub const PUSHES: &str = "mitalk.pushes.v1";
 /// What was done by whom, for operators: [`Audit`].
 pub const AUDIT: &str = "mitalk.audit.v1";
 /// Every topic; beside each there is one with [`DEAD_LETTERS`] appended.
-pub const TOPICS: [&str; 3] = [INVITES, NOTICES, AUDIT];
+pub const TOPICS: [&str; 4] = [INVITES, NOTICES, PUSHES, AUDIT];
 /// The end of the name of a topic for messages that nobody can read.
 pub const DEAD_LETTERS: &str = ".dlq";
 
@@ -112,6 +114,30 @@ pub enum Notices {
     },
 }
 
+/// [`PUSHES`].
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub enum Pushes {
+    /// Some notices are to be pushed, as one. Whatever of them was read or is of no use by then is not.
+    Due {
+        /// To whom.
+        to: UserId,
+        /// The first notice.
+        from_seq: u64,
+        /// The last one.
+        up_to_seq: u64,
+        /// Only to this device, whose push service did not take it before.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        device: Option<DeviceId>,
+        /// The event whose push this repeats; absent: this one is its own.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        tag: Option<String>,
+        /// Tries before this one.
+        #[serde(default)]
+        tries: u32,
+    },
+}
+
 /// Who did something.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -197,6 +223,10 @@ impl Message for Invites {
 
 impl Message for Notices {
     const TOPIC: &'static str = NOTICES;
+}
+
+impl Message for Pushes {
+    const TOPIC: &'static str = PUSHES;
 }
 
 impl Message for Audit {

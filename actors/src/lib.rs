@@ -49,5 +49,5 @@ pub mod waitlist;
 pub use caller::{Caller, Stranger};
 pub use language::Language;
 pub use limits::Limits;
-pub use mitalk::{Mitalk, account, auth, invites, operator, people, sockets};
+pub use mitalk::{Mitalk, account, auth, invites, operator, people, push, sockets};
 pub use secrets::Secrets;

@@ -1,4 +1,4 @@
-//! What operators see of people on a node: sign-ins, codes, what was told, live sockets.
+//! What operators see of people on a node: sign-ins, codes, what was told and pushed, live sockets.
 
 use crate::person::Standing;
 use prometheus::{IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry};
@@ -9,6 +9,7 @@ pub struct Metrics {
     codes: IntCounterVec,
     sign_ins: IntCounterVec,
     told: IntCounterVec,
+    pushes: IntCounterVec,
     under_way: IntGaugeVec,
     full: IntCounterVec,
     pub(crate) live_sockets: IntGauge,
@@ -34,6 +35,11 @@ impl Default for Metrics {
                 "mitalk_people_events_total",
                 "Events dealt with, by consumer group and outcome.",
                 &["group", "outcome"],
+            ),
+            pushes: counters(
+                "mitalk_push_sent_total",
+                "Pushes given to push services, by outcome.",
+                &["outcome"],
             ),
             under_way: IntGaugeVec::new(
                 Opts::new(
@@ -63,6 +69,7 @@ impl Metrics {
         registry.register(Box::new(self.codes.clone()))?;
         registry.register(Box::new(self.sign_ins.clone()))?;
         registry.register(Box::new(self.told.clone()))?;
+        registry.register(Box::new(self.pushes.clone()))?;
         registry.register(Box::new(self.under_way.clone()))?;
         registry.register(Box::new(self.full.clone()))?;
         registry.register(Box::new(self.live_sockets.clone()))
@@ -89,6 +96,11 @@ impl Metrics {
     /// An event was `dealt_with`, is tried `again`, or is `dead`.
     pub(crate) fn event(&self, group: &str, outcome: &str) {
         self.told.with_label_values(&[group, outcome]).inc();
+    }
+
+    /// A push was `sent`, or why it was not.
+    pub(crate) fn push(&self, outcome: &str) {
+        self.pushes.with_label_values(&[outcome]).inc();
     }
 
     /// So much of a topic is held in memory for a group.

@@ -2,7 +2,7 @@
 //!
 //! [`Mitalk`] is cheap to clone and decides nothing: decisions are the entities', reads come from the projections. Its
 //! methods are grouped by family, one file each: [`auth`], [`account`], [`people`], [`invites`], [`operator`],
-//! [`sockets`]; rooms are [`Mitalk::rooms`]. A method may ask several entities one after the other; it can be cut off between any two of them, and then
+//! [`push`], [`sockets`]; rooms are [`Mitalk::rooms`]. A method may ask several entities one after the other; it can be cut off between any two of them, and then
 //! the next request of the same person goes on where it stopped, because every step is idempotent.
 
 pub mod account;
@@ -12,6 +12,7 @@ pub(crate) mod leaving;
 mod number;
 pub mod operator;
 pub mod people;
+pub mod push;
 mod shown;
 pub mod sockets;
 mod start;
@@ -26,7 +27,7 @@ use crate::id::{Home, UserId};
 use crate::limits::Limits;
 use crate::live::{Pump, Sockets};
 use crate::metrics::Metrics;
-use crate::ports::{AllowList, DeadLetters, EventSource, Reads};
+use crate::ports::{AllowList, DeadLetters, EventSource, Push, Reads};
 use crate::rooms::Rooms;
 use crate::secrets::{Secrets, random};
 use crate::supervise::Jobs;
@@ -65,6 +66,7 @@ pub struct Core {
     /// Archives of their data per person and day.
     exports: Budget<UserId>,
     phase: waiting::PhaseCache,
+    push: Arc<dyn Push>,
     source: Arc<dyn EventSource>,
     letters: Arc<dyn DeadLetters>,
     sunset: sunset::SunsetCache,

@@ -1,7 +1,7 @@
-//! The consumer of the event log that tells people: text messages, in-app notices, and the walk over followers.
+//! The consumer of the event log that tells people: text messages, in-app notices, the walk over followers, and pushes.
 //!
 //! Two consumer groups, [`INVITER`] for text messages and [`NOTIFIER`] for the rest: a provider that does not answer holds up
-//! text messages only. One background job per group and topic (`consume`): events of one source in order, those of different
+//! text messages only, and pushes have a topic of their own. One background job per group and topic (`consume`): events of one source in order, those of different
 //! sources side by side. What is sent outside carries the event's id as its key: a crash between sending and recording repeats
 //! it recognisably. An event that nobody can read goes to the dead letters, which operators retry or drop.
 //!
@@ -12,6 +12,7 @@ mod consume;
 mod done;
 mod followers;
 mod lanes;
+mod push;
 mod witness;
 
 pub(crate) use followers::Pages;
@@ -27,7 +28,7 @@ use crate::mitalk::Mitalk;
 use crate::number::{PhoneKey, SealedNumber};
 use crate::person::NoticeKind;
 use crate::phone::{self, Phone};
-use crate::ports::{DeadLetters, EventKey, EventSource, Message, Sms, SmsError, SmsMessage};
+use crate::ports::{DeadLetters, EventKey, EventSource, Message, Push, Sms, SmsError, SmsMessage};
 use crate::room::{self, Room, Scene};
 use crate::user::{self, Origin, User};
 use mitalk_cluster::store::Event;
@@ -40,10 +41,11 @@ pub const INVITER: &str = "inviter";
 /// The consumer group that writes in-app notices and begins walks over followers.
 pub const NOTIFIER: &str = "notifier";
 /// Which group consumes which topics.
-pub const CONSUMED: [(&str, &str); 3] = [
+pub const CONSUMED: [(&str, &str); 4] = [
     (INVITER, events::INVITES),
     (INVITER, events::NOTICES),
     (NOTIFIER, events::NOTICES),
+    (NOTIFIER, events::PUSHES),
 ];
 const DEADLINE: Duration = Duration::from_secs(10);
 /// A provider that has not answered after so long is asked again, with the same key.
@@ -57,6 +59,7 @@ pub(crate) struct Consumer {
     pub(crate) source: Arc<dyn EventSource>,
     pub(crate) letters: Arc<dyn DeadLetters>,
     pub(crate) sms: Arc<Witness>,
+    pub(crate) push: Arc<dyn Push>,
 }
 
 /// What somebody is told.
@@ -114,6 +117,10 @@ impl Consumer {
                 _ => Ok(()),
             };
         }
+        if topic == events::PUSHES {
+            let pushes = events::Pushes::read(&event.payload).map_err(poison)?;
+            return self.push(pushes, event).await;
+        }
         let notice = events::Notices::read(&event.payload).map_err(poison)?;
         match (notice, group == INVITER) {
             (events::Notices::Admitted { user }, true) => self.admitted(user, event).await,
@@ -153,15 +160,8 @@ impl Consumer {
         let (Status::Pending, Invitee::Number { phone, sealed }) = (terms.status, &terms.invitee) else {
             return Ok(());
         };
-        let asked = self
-            .mitalk
-            .cluster
-            .ask::<Phone>(phone.as_str(), phone::Command::Read, call(event))
-            .await;
-        match asked {
-            Ok(phone::Reply::Read { invites, .. }) if invites.contains(&terms.id) => {}
-            Ok(_) => return Ok(()),
-            Err(error) => return skipped(error),
+        if !self.is_waited_for(terms.id, phone, event).await? {
+            return Ok(());
         }
         let by = self.mitalk.show_inviter(Some(terms.inviter)).await?;
         let text = Text {
@@ -169,6 +169,25 @@ impl Consumer {
             language: None,
         };
         self.send(phone, sealed, text, event).await
+    }
+
+    /// Whether a number waits for this invite. It may not have heard of it: what other entities get goes out in a lane of its
+    /// own, and what the event log gets does not wait for that. So it hears of it now, which a repeat does not change.
+    async fn is_waited_for(&self, invite: InviteId, phone: &PhoneKey, event: &Event) -> Result<bool, Failed> {
+        let mut waits = false;
+        for command in [phone::Command::Bind { invite }, phone::Command::Read] {
+            let asked = self
+                .mitalk
+                .cluster
+                .ask::<Phone>(phone.as_str(), command, call(event))
+                .await;
+            match asked {
+                Ok(phone::Reply::Read { invites, .. }) => waits = invites.contains(&invite),
+                Ok(_) => {}
+                Err(error) => skipped(error)?,
+            }
+        }
+        Ok(waits)
     }
 
     async fn admitted(&self, user: UserId, event: &Event) -> Result<(), Failed> {

@@ -7,6 +7,7 @@ mod allow_list;
 mod dead_letters;
 mod event_source;
 mod ledger;
+mod push;
 mod reads;
 mod sms;
 
@@ -14,5 +15,6 @@ pub use allow_list::{AllowEntry, AllowList};
 pub use dead_letters::{DeadLetter, DeadLetters, LetterId, NoLetter};
 pub use event_source::{Batch, Delivered, EventSource, Mark, Place, Subscription};
 pub use ledger::Ledger;
+pub use push::{PUSHES_UNDER_WAY, Push, PushError, PushMessage, Said};
 pub use reads::{BlockCount, FollowCounts, MANY, PeoplePage, Reads};
 pub use sms::{EventKey, Message, Sms, SmsError, SmsMessage};

@@ -90,6 +90,7 @@ fn read_row(target: &str, payload: &[u8]) -> Result<(), DecodeError> {
         Some(("entity", kind)) => command(kind),
         Some(("topic", events::INVITES)) => events::Invites::read(payload).map(drop),
         Some(("topic", events::NOTICES)) => events::Notices::read(payload).map(drop),
+        Some(("topic", events::PUSHES)) => events::Pushes::read(payload).map(drop),
         Some(("topic", events::AUDIT)) => events::Audit::read(payload).map(drop),
         Some(("table", _)) => tables::Change::read(payload).map(drop),
         _ => Err(DecodeError(format!("nothing is sent to {target}"))),

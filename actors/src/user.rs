@@ -21,6 +21,7 @@ mod notices;
 mod number;
 mod presence;
 mod profile;
+pub mod push;
 mod state;
 
 pub use command::{Admitted, Command, Gone, Refusal, Reply};
@@ -55,6 +56,8 @@ pub enum Event {
     Invite(invites::Change),
     /// Notices.
     Notice(notices::Change),
+    /// Pushes.
+    Push(push::Change),
     /// Whom they followed lately.
     Follow(follows::Change),
     /// Another number.
@@ -194,7 +197,19 @@ impl Entity for User {
 
             C::Notify { what, origin } => Ok(notices::notify(state, what, Some(origin), cx)),
             C::Notices { before, limit } => notices::list(state, before, limit),
-            C::ReadNotices { up_to } => notices::read(state, up_to),
+            C::ReadNotices { up_to } => notices::read(state, up_to, cx),
+
+            C::Subscribe { device, to } => push::subscribe(state, device, *to),
+            C::Unsubscribe { device, endpoint } => push::unsubscribe(state, device, endpoint.as_deref()),
+            C::NoticeSettings => push::settings(state),
+            C::SetNoticeSettings { settings } => push::set(state, settings, cx),
+            C::PushDue => Ok(push::due(state, cx)),
+            C::Push {
+                from_seq,
+                up_to_seq,
+                device,
+            } => Ok(push::push(state, from_seq, up_to_seq, device, cx)),
+            C::PushLater { device, missed, wait } => Ok(push::later(state, device, missed, wait, cx)),
 
             C::Leave { after } => leaving::leave(state, after, cx),
             C::Stay => leaving::stay(state, cx),
@@ -228,6 +243,7 @@ impl Entity for User {
             (Event::Profile(change), Some(account)) => change.fold(account),
             (Event::Invite(change), Some(account)) => change.fold(account),
             (Event::Notice(change), Some(account)) => change.fold(account),
+            (Event::Push(change), Some(account)) => change.fold(account),
             (Event::Follow(change), Some(account)) => change.fold(account),
         }
     }
@@ -237,11 +253,12 @@ impl Entity for User {
     }
 
     fn timers(state: &State) -> Vec<Timer> {
-        leaving::timers(state)
+        let push = push::timers(state);
+        leaving::timers(state).into_iter().chain(push).collect()
     }
 
     fn on_timer(name: &str) -> Option<Command> {
-        leaving::on_timer(name)
+        leaving::on_timer(name).or_else(|| push::on_timer(name))
     }
 
     fn remembers(command: &Command) -> bool {

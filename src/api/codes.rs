@@ -107,6 +107,15 @@ table! {
     CURSOR_INVALID: "cursor_invalid", UNPROCESSABLE_ENTITY, "The list has changed its pages. Start again",
         "列表分页已变化，请重新开始";
 
+    // Web Push
+    PUSH_OFF: "push_off", NOT_FOUND, "This service does not send push notifications", "此服务不发送推送通知";
+    PUSH_KEY_CHANGED: "push_key_changed", CONFLICT, "The push key has changed. Subscribe again", "推送密钥已更换，请重新订阅";
+    PUSH_ENDPOINT_REFUSED: "push_endpoint_refused", UNPROCESSABLE_ENTITY,
+        "Push notifications cannot be sent to that browser", "无法向该浏览器发送推送通知";
+    QUIET_HOURS_INVALID: "quiet_hours_invalid", UNPROCESSABLE_ENTITY,
+        "Quiet hours begin and end at two different minutes of the day", "免打扰时段的开始和结束须为一天中不同的时刻";
+    ZONE_UNKNOWN: "zone_unknown", UNPROCESSABLE_ENTITY, "There is no such time zone", "没有此时区";
+
     // the service's end
     SUNSET: "sunset", GONE, "Mi Talk has ended", "Mi Talk 已停止服务";
     SUNSET_PAST: "sunset_past", UNPROCESSABLE_ENTITY, "The sunset must be in the future", "停止服务的时间必须在将来";
@@ -206,6 +215,7 @@ mod tests {
             include_str!("../../actors/src/mitalk/invites.rs"),
             include_str!("../../actors/src/mitalk/operator.rs"),
             include_str!("../../actors/src/mitalk/people.rs"),
+            include_str!("../../actors/src/mitalk/push.rs"),
             include_str!("../../actors/src/room/command.rs"),
             include_str!("../../actors/src/rooms/error.rs"),
         ];

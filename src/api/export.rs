@@ -134,6 +134,7 @@ fn exported(mine: Mine) -> ExportedAccount {
         phone: mine.number.e164().to_owned(),
         created_at_ms: mine.created_at.0,
         devices: mine.devices.into_iter().map(Into::into).collect(),
+        notice_settings: mine.notice_settings.into(),
         invites: mine.invites.into(),
         invites_received: mine.invites_received.iter().map(ToString::to_string).collect(),
         rooms: mine.rooms.into_iter().map(room).collect(),

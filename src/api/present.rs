@@ -3,6 +3,7 @@
 mod invites;
 mod live;
 mod people;
+mod push;
 mod rooms;
 
 use crate::wire::Page;

@@ -11,6 +11,7 @@ mod leaving;
 mod notices;
 mod number;
 mod people;
+mod push;
 mod rooms;
 mod service;
 mod sms;
@@ -23,6 +24,7 @@ use mitalk_actors::id::UserId;
 use mitalk_actors::rooms as domain_rooms;
 use mitalk_actors::{
     account as domain_account, auth as domain_auth, invites as domain_invites, people as domain_people,
+    push as domain_push,
 };
 use serde::{Deserialize, Serialize};
 use utoipa::IntoParams;
@@ -43,6 +45,7 @@ pub(super) fn all() -> OpenApiRouter<Api> {
         .merge(rooms::routes())
         .merge(stage::routes())
         .merge(notices::routes())
+        .merge(push::routes())
         .merge(service::routes())
         .merge(sms::routes())
 }
@@ -90,7 +93,12 @@ macro_rules! by_code {
     };
 }
 
-by_code!(domain_auth::Error, domain_people::Error, domain_invites::Error);
+by_code!(
+    domain_auth::Error,
+    domain_people::Error,
+    domain_push::Error,
+    domain_invites::Error
+);
 
 impl From<domain_account::Error> for Error {
     fn from(error: domain_account::Error) -> Self {

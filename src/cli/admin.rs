@@ -73,30 +73,37 @@ impl Answer {
 
 impl Admin {
     pub(super) fn run(self, config: Config) -> Result<(), Failure> {
-        if let Action::Copy(copy) = &self.action {
-            return copy.run(&config, self.json);
-        }
-        let url = self
-            .url
-            .clone()
-            .unwrap_or_else(|| format!("http://{}", config.operations.listen));
-        let client = AdminClient::new(&url, &self.token(&config)?).map_err(anyhow::Error::from)?;
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build()
-            .context("no runtime")?;
-        let answer = runtime
-            .block_on(self.action.run(&client))
-            .with_context(|| format!("asking {url}"))?;
+        let json = self.json;
+        let answer = match self.action {
+            Action::Copy(copy) => return copy.run(&config, json),
+            Action::Vapid { what } => what.run(&config)?,
+            _ => self.ask(&config)?,
+        };
         if answer.value.is_null() {
             return Ok(());
         }
-        if self.json {
+        if json {
             output::line(format_args!("{:#}", answer.value));
         } else {
             output::text(answer.text);
         }
         Ok(())
+    }
+
+    /// Has it done by the running service.
+    fn ask(self, config: &Config) -> anyhow::Result<Answer> {
+        let url = self
+            .url
+            .clone()
+            .unwrap_or_else(|| format!("http://{}", config.operations.listen));
+        let client = AdminClient::new(&url, &self.token(config)?)?;
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .context("no runtime")?;
+        runtime
+            .block_on(self.action.run(&client))
+            .with_context(|| format!("asking {url}"))
     }
 
     fn token(&self, config: &Config) -> anyhow::Result<String> {

@@ -17,6 +17,7 @@ const SECTIONS: &[(&str, &str, &str)] = &[
     ("auth", include_str!("auth.rs"), "Auth"),
     ("rates", include_str!("rates.rs"), "Rates"),
     ("sms", include_str!("../sms/config.rs"), "Config"),
+    ("push", include_str!("../push/config.rs"), "Config"),
     ("media", include_str!("../../media/src/config.rs"), "Config"),
     (
         "cluster",

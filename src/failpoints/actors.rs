@@ -3,12 +3,13 @@
 use async_trait::async_trait;
 use mitalk_actors::number::PhoneKey;
 use mitalk_actors::ports::{
-    AllowEntry, AllowList, Batch, DeadLetter, DeadLetters, EventSource, LetterId, Mark, Place, Sms, SmsError,
-    SmsMessage, Subscription,
+    AllowEntry, AllowList, Batch, DeadLetter, DeadLetters, EventSource, LetterId, Mark, Place, Push,
+    PushError, PushMessage, Sms, SmsError, SmsMessage, Subscription,
 };
+use mitalk_actors::push;
 use mitalk_cluster::store::StoreError;
 
-use super::{ALLOW, CONSUME, CONSUMED, DEAD_LETTER, Pointed, SMS};
+use super::{ALLOW, CONSUME, CONSUMED, DEAD_LETTER, PUSH, Pointed, SMS};
 
 #[async_trait]
 impl<P: EventSource> EventSource for Pointed<P> {
@@ -66,6 +67,21 @@ impl<P: DeadLetters> DeadLetters for Pointed<P> {
 impl<P: Sms> Sms for Pointed<P> {
     async fn send(&self, message: SmsMessage) -> Result<(), SmsError> {
         SMS.around(self.0.send(message)).await
+    }
+}
+
+#[async_trait]
+impl<P: Push> Push for Pointed<P> {
+    fn server_key(&self) -> Option<&str> {
+        self.0.server_key()
+    }
+
+    fn accepts(&self, to: &push::Subscription) -> bool {
+        self.0.accepts(to)
+    }
+
+    async fn push(&self, message: PushMessage) -> Result<(), PushError> {
+        PUSH.around(self.0.push(message)).await
     }
 }
 

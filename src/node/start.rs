@@ -8,12 +8,15 @@ use crate::config::Config;
 use crate::events::kafka;
 use crate::failpoints::Pointed;
 use crate::ops::{self, Operations};
+use crate::push;
+use crate::push::vapid::Keys;
 use crate::secrets::{self, Secrets};
 use crate::server::{Connections, Server};
 use crate::sms;
 use crate::store::{scylla, sqlite};
 use crate::telemetry;
 use mitalk_actors::id::Home;
+use mitalk_actors::ports::Push;
 use mitalk_actors::{Mitalk, rooms};
 use mitalk_cluster::{Builder, LocalMembership, LocalTransport, NodeId, Ports, SystemClock};
 use mitalk_media::{Engine, Events};
@@ -79,6 +82,9 @@ pub enum StartError {
     /// Text messages cannot be sent.
     #[error("text messages: {0}")]
     Sms(#[from] sms::Error),
+    /// Web Push cannot be set up.
+    #[error(transparent)]
+    Push(#[from] push::StartError),
     /// The media engine did not start.
     #[error("audio: {0}")]
     Media(#[from] mitalk_media::StartError),
@@ -241,12 +247,14 @@ async fn start_domain(
     let cluster = cluster.network(Arc::new(Pointed(LocalTransport::default())), Arc::new(here));
     let room_metrics = rooms::Metrics::default();
     room_metrics.register(registry)?;
+    let push = open_push(config, clock.clone()).await?;
     let parts = mitalk_actors::mitalk::Parts {
         cluster,
         clock,
         reads: stores.reads.clone(),
         allow_list: stores.allow_list.clone(),
         sms: Arc::new(Pointed(sms)),
+        push,
         source: log.source,
         letters: log.letters,
         limits: config.limits.clone(),
@@ -259,6 +267,17 @@ async fn start_domain(
     let mitalk = Mitalk::start(parts).await?;
     mitalk.metrics().register(registry)?;
     Ok(mitalk)
+}
+
+/// Push services, with the keys that they know this service by.
+async fn open_push(config: &Config, clock: Arc<SystemClock>) -> Result<Arc<dyn Push>, StartError> {
+    if !config.push.enabled {
+        return Ok(Arc::new(push::Off));
+    }
+    let data_dir = config.storage.data_dir.clone();
+    let keys = tokio::task::spawn_blocking(move || Keys::load_or_create(&data_dir)).await??;
+    let push = push::WebPush::new(&config.push, &config.http.public_url, keys, clock)?;
+    Ok(Arc::new(Pointed(push)))
 }
 
 /// Waits until the node owns its shards, so that the first client is not turned away; a node of many whose shards others

@@ -79,6 +79,9 @@ pub struct Device {
     pub seen_at_ms: u64,
     /// The device that asks.
     pub current: bool,
+    /// The host of the push service by which it gets notifications; absent: it gets none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub push_service: Option<String>,
 }
 
 /// All devices of the account.

@@ -4,6 +4,7 @@
 use super::auth::Device;
 use super::invites::Invites;
 use super::people::{Me, Notice, PersonBrief};
+use super::push::NoticeSettings;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -39,6 +40,9 @@ pub struct ExportedAccount {
     pub created_at_ms: u64,
     /// The devices that are signed in.
     pub devices: Vec<Device>,
+    /// What they are pushed.
+    #[serde(default)]
+    pub notice_settings: NoticeSettings,
     /// Invites that they gave.
     pub invites: Invites,
     /// Ids of invites that they got: the one they came in by, and those they hold while they wait.

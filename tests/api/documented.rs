@@ -7,7 +7,7 @@ use serde_json::Value;
 use std::collections::BTreeSet;
 
 /// Every route of `/v1`, as agreed.
-const ROUTES: [(&str, &str); 50] = [
+const ROUTES: [(&str, &str); 54] = [
     ("post", "/v1/auth/code"),
     ("post", "/v1/auth/verify"),
     ("post", "/v1/auth/refresh"),
@@ -22,6 +22,11 @@ const ROUTES: [(&str, &str); 50] = [
     ("delete", "/v1/me/deletion"),
     ("get", "/v1/me/devices"),
     ("delete", "/v1/me/devices/{id}"),
+    ("put", "/v1/me/push"),
+    ("delete", "/v1/me/push"),
+    ("get", "/v1/me/notice-settings"),
+    ("put", "/v1/me/notice-settings"),
+    ("get", "/v1/push"),
     ("get", "/v1/users/{id}"),
     ("get", "/v1/handles/{handle}"),
     ("put", "/v1/users/{id}/follow"),

@@ -19,6 +19,7 @@ mod live_ends;
 mod offer;
 mod people;
 mod process;
+mod push;
 mod rooms;
 mod sign_in;
 mod sms;

@@ -40,6 +40,59 @@ macro_rules! suites {
 
 suites!(tables over Tables events over Log ledger over Log allow_list over Allowed);
 
+mod push {
+    use super::*;
+    use mitalk::push::vapid::Keys;
+    use mitalk::push::{self, WebPush};
+    use mitalk_actors::push::{Subscription, key_id};
+    use mitalk_cluster::SystemClock;
+    use mitalk_tests::push::{Browser, Manner, PushService};
+    use std::sync::Arc;
+
+    /// The adapter, over a push service and a browser that decrypts.
+    #[tokio::test]
+    async fn web_push() {
+        let service = PushService::start().await.unwrap();
+        service.set("over", Manner::Answers(410));
+        let directory = tempfile::tempdir().unwrap();
+        let config = push::Config {
+            services: vec![service.origin.clone()],
+            ..push::Config::default()
+        };
+        let keys = Keys::load_or_create(directory.path()).unwrap();
+        let (public, browser) = (keys.public().to_owned(), Browser::default());
+        let push = WebPush::new(&config, "", keys, Arc::new(SystemClock)).unwrap();
+        let at = |name: &str| {
+            let (p256dh, auth) = browser.keys();
+            Subscription {
+                endpoint: service.endpoint(name),
+                p256dh,
+                auth,
+                language: "en".into(),
+                made_for: key_id(&public),
+            }
+        };
+        let key = |said: serde_json::Value| EventKey(said["tag"].as_str().unwrap().to_owned());
+        let keys = async || {
+            let seen = service.seen("alive");
+            seen.iter().map(|message| key(message.said(&browser))).collect()
+        };
+        contract::push(&push, at("alive"), at("over"), keys).await;
+    }
+
+    #[tokio::test]
+    async fn memory_with_faults() {
+        let fresh = || (memory::Pushes::default(), ());
+        let [alive, over] = ["alive", "over"].map(memory::Pushes::subscription);
+        for_seeds(MEMORY_SEEDS, fresh, async |push| {
+            push.port().end(&over);
+            let keys = || push.port().sent().into_iter().map(|sent| sent.key).collect();
+            contract::push(push, alive.clone(), over.clone(), async || keys()).await;
+        })
+        .await;
+    }
+}
+
 mod texts {
     use super::*;
 

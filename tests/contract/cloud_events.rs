@@ -7,8 +7,10 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use mitalk::events::cloud_event;
-use mitalk_actors::events::{AUDIT, Actor, Audit, INVITES, Invites, Message, NOTICES, Notices, TOPICS};
-use mitalk_actors::id::{Home, InviteId, RoomId, UserId};
+use mitalk_actors::events::{
+    AUDIT, Actor, Audit, INVITES, Invites, Message, NOTICES, Notices, PUSHES, Pushes, TOPICS,
+};
+use mitalk_actors::id::{DeviceId, Home, InviteId, RoomId, UserId};
 use mitalk_cluster::store::Event;
 use mitalk_cluster::{EntityId, Timestamp, Trace};
 use mitalk_tests::events::Schemas;
@@ -53,6 +55,25 @@ fn notices() -> Vec<(&'static str, Notices)> {
     ]
 }
 
+fn pushes() -> Vec<(&'static str, Pushes)> {
+    let due = |device, tag| Pushes::Due {
+        to: user(1),
+        from_seq: 2,
+        up_to_seq: 9,
+        device,
+        tag,
+        tries: 3,
+    };
+    let device = Some(DeviceId::new(Home::default(), 4));
+    vec![
+        ("due", due(None, None)),
+        (
+            "due_again",
+            due(device, Some("user/aa0000000000000000000001/11".into())),
+        ),
+    ]
+}
+
 fn audits() -> Vec<(&'static str, Audit)> {
     let mut whole = Audit::new(Actor::User(user(1)), "room_banned")
         .user(user(2))
@@ -85,7 +106,7 @@ fn all() -> Vec<(&'static str, &'static str, Event)> {
         };
         messages.into_iter().map(event).collect()
     }
-    [of(invites()), of(notices()), of(audits())].concat()
+    [of(invites()), of(notices()), of(pushes()), of(audits())].concat()
 }
 
 #[test]
@@ -117,7 +138,7 @@ fn what_is_no_event_of_the_topic_does_not_fit() {
         *bad.pointer_mut(field).unwrap() = value.into();
         assert!(schemas.fault(INVITES, &bad).is_some(), "{field} = {value}");
     }
-    for other in [NOTICES, AUDIT] {
+    for other in [NOTICES, PUSHES, AUDIT] {
         assert!(schemas.fault(other, &good).is_some(), "another topic's");
     }
 }
@@ -138,6 +159,7 @@ fn what_was_ever_sent_can_be_read_and_today_is_kept() {
         let message = match topic {
             INVITES => Invites::read(&event.payload).map(drop),
             NOTICES => Notices::read(&event.payload).map(drop),
+            PUSHES => Pushes::read(&event.payload).map(drop),
             _ => Audit::read(&event.payload).map(drop),
         };
         message.unwrap_or_else(|error| panic!("{name}: {error}"));

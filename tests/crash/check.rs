@@ -1,12 +1,13 @@
 //! What must hold after all the kills: everything acknowledged is there, once.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, bail, ensure};
 use mitalk::client::{Client, Error};
 use mitalk::wire::invites::InviteStatus;
 use mitalk::wire::people::{NoticeKind, Standing};
+use mitalk_tests::push::Browser;
 use tokio::time::sleep;
 
 use crate::world::World;
@@ -36,6 +37,8 @@ pub(crate) struct Ledger {
     pub(crate) followed: Vec<(String, String)>,
     /// Rooms, and the token of who opened them.
     pub(crate) rooms: Vec<(String, String)>,
+    /// Where the first person of a round is pushed to, and with which keys.
+    pub(crate) pushed: Vec<(String, Browser)>,
 }
 
 impl Ledger {
@@ -98,7 +101,24 @@ pub(crate) async fn everything_once(world: &mut World) -> Result<()> {
     invites(world).await?;
     handles_and_follows(world).await?;
     rooms(world).await?;
+    pushes(world)?;
     world.texts.no_unkeyed_repeat()
+}
+
+/// Who was followed was pushed it, and what came twice is the very same under its tag.
+fn pushes(world: &World) -> Result<()> {
+    for (name, browser) in &world.ledger.pushed {
+        let seen = world.push.seen(name);
+        ensure!(!seen.is_empty(), "nothing was pushed to {name}");
+        let mut by_tag = BTreeMap::new();
+        for said in seen.iter().map(|message| message.said(browser)) {
+            let before = by_tag
+                .entry(said["tag"].to_string())
+                .or_insert_with(|| said.clone());
+            ensure!(*before == said, "one tag for two pushes: {before} and {said}");
+        }
+    }
+    Ok(())
 }
 
 async fn waitlist_and_allow_list(world: &mut World) -> Result<()> {

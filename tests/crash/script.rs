@@ -10,6 +10,7 @@ use mitalk::wire::invites::InviteRequest;
 use mitalk::wire::people::Standing;
 use mitalk::wire::rooms::CreateRoom;
 use mitalk_actors::testing::number_text;
+use mitalk_tests::push::Browser;
 use tokio::time::sleep;
 
 use crate::check::{Invited, Person};
@@ -60,6 +61,7 @@ pub(crate) async fn round(world: &mut World, round: usize) -> Result<()> {
 
     let employee = sign_up(world, &phone(Who::Employee)).await?;
     becomes_active(world, &employee).await?;
+    subscribe(world, &employee, round).await?;
     let link = give_invites(world, &employee, round, &phone(Who::Invited)).await?;
     choose_handle(world, &employee, round).await?;
 
@@ -254,6 +256,23 @@ async fn accept(world: &mut World, account: &Account, link: &str) -> Result<()> 
         Err(problem) => ensure!(problem.code == "already_active", "accept: refused: {problem:?}"),
     }
     becomes_active(world, account).await
+}
+
+/// Their device is pushed to.
+async fn subscribe(world: &mut World, account: &Account, round: usize) -> Result<()> {
+    let key = world
+        .insist("push key", async |to| to.app.push_key().await)
+        .await?
+        .key;
+    let (name, browser) = (format!("device{round}"), Browser::default());
+    let subscription = browser.subscription(&world.push.endpoint(&name), &key);
+    world
+        .insist("subscribe", async |to| {
+            as_of(&to.app, account).subscribe(&subscription).await
+        })
+        .await?;
+    world.ledger.pushed.push((name, browser));
+    Ok(())
 }
 
 async fn choose_handle(world: &mut World, account: &Account, round: usize) -> Result<()> {

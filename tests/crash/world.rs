@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail, ensure};
 use mitalk::client::{AdminClient, Client, Error};
 use mitalk::wire::problem::Problem;
+use mitalk_tests::push::PushService;
 use tokio::time::sleep;
 
 use crate::check::Ledger;
@@ -72,6 +73,8 @@ pub(crate) struct World {
     log: LogTail,
     /// What the outside got.
     pub(crate) texts: Texts,
+    /// It outlives all servers.
+    pub(crate) push: PushService,
     /// What the script was told, and what must therefore hold.
     pub(crate) ledger: Ledger,
 }
@@ -103,7 +106,12 @@ impl World {
     /// the first acknowledgement on, or else the next after half a round.
     pub(crate) async fn new(parts: Parts, point: &str, spared: u32) -> Result<World> {
         let home = tempfile::tempdir()?;
-        std::fs::write(home.path().join("mitalk.toml"), CONFIGURATION)?;
+        let push = PushService::start().await?;
+        let services = format!("[push]\nservices = [\"{}\"]\n", push.origin);
+        std::fs::write(
+            home.path().join("mitalk.toml"),
+            format!("{CONFIGURATION}{services}"),
+        )?;
         let texts = Texts {
             path: home.path().join("sms.jsonl"),
         };
@@ -136,6 +144,7 @@ impl World {
             kills_that_count: 0,
             log,
             texts,
+            push,
             ledger,
         };
         world.poison().await?;

@@ -7,6 +7,7 @@ pub mod events;
 pub mod kafka;
 pub mod light;
 pub mod provider;
+pub mod push;
 pub mod scan;
 pub mod server;
 pub mod stores;

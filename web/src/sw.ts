@@ -2,8 +2,12 @@
  * Keeps the shell: pages and hashed files come from the cache at once, so the app opens without a network. A new version
  * is fetched beside the old one and waits until no page is open, or a page says that nothing is lost by a reload now
  * (`state/update.ts`). The API is never touched.
+ *
+ * And it shows pushes, each event once: a repeat takes the place of the one before without a sound.
  */
 /// <reference lib="webworker" />
+import { pushText, readPush } from './push-text';
+
 declare const __SHELL__: string[];
 declare const __VERSION__: string;
 
@@ -43,3 +47,48 @@ async function cached(path: string, request: Request): Promise<Response> {
   const cache = await caches.open(CACHE);
   return (await cache.match(path)) ?? fetch(request);
 }
+
+worker.addEventListener('push', (event) => event.waitUntil(show(event.data?.text() ?? '')));
+
+async function show(text: string): Promise<void> {
+  const push = readPush(text) ?? { tag: 'news', kind: '', count: 1, path: '/', language: 'en', at_ms: Date.now() };
+  const { registration } = worker;
+  const shown = await registration.getNotifications({ tag: push.tag });
+  const { title, body } = pushText(push);
+  const options = {
+    body,
+    tag: push.tag,
+    renotify: shown.length === 0,
+    silent: shown.length > 0,
+    lang: push.language,
+    timestamp: push.at_ms,
+    icon: '/icon-192.png',
+    badge: '/icon-192.png',
+    data: push.path,
+  };
+  await registration.showNotification(title, options);
+}
+
+worker.addEventListener('notificationclick', (event) => {
+  event.notification.close();
+  event.waitUntil(open(String(event.notification.data)));
+});
+
+/** In the window that is there, whatever place it is at: a second one would take its room over. */
+async function open(path: string): Promise<void> {
+  const windows = await worker.clients.matchAll({ type: 'window', includeUncontrolled: true });
+  const [there] = [...windows].sort((a, b) => Number(b.focused) - Number(a.focused));
+  if (!there) return void (await worker.clients.openWindow(path));
+  there.postMessage({ open: path });
+  await there.focus().catch(() => undefined);
+}
+
+/** The new one is known to the server once a page, which has the token, says so: now, or when it is next opened. */
+worker.addEventListener('pushsubscriptionchange', (event) => {
+  const anew = async () => {
+    const options = (event as Event & { oldSubscription?: PushSubscription }).oldSubscription?.options;
+    if (options) await worker.registration.pushManager.subscribe(options).catch(() => undefined);
+    for (const there of await worker.clients.matchAll({ type: 'window' })) there.postMessage({ resubscribe: true });
+  };
+  (event as ExtendableEvent).waitUntil(anew());
+});

@@ -153,6 +153,8 @@ pub struct Device {
     pub seen_at: Timestamp,
     /// The device that asks.
     pub current: bool,
+    /// The host of the push service by which it is pushed to.
+    pub push_service: Option<String>,
 }
 
 /// One code of the budgets that many numbers share.
@@ -454,6 +456,7 @@ impl Device {
             created_at: device.created_at,
             seen_at: device.seen_at,
             current: device.id == asking,
+            push_service: device.push_service,
         }
     }
 }

@@ -1,7 +1,7 @@
 //! Leaving: taking one's data along, the wish to have the account deleted, and the reading that its deletion needs.
 
 use super::account::Error;
-use super::{Core, Mitalk, auth, invites};
+use super::{Core, Mitalk, auth, invites, push};
 use crate::caller::Caller;
 use crate::error::{Trouble, refusal};
 use crate::id::{InviteId, UserId};
@@ -38,6 +38,8 @@ pub struct Mine {
     pub created_at: Timestamp,
     /// Signed-in devices.
     pub devices: Vec<auth::Device>,
+    /// What they are pushed.
+    pub notice_settings: push::Settings,
     /// Invites that they gave.
     pub invites: invites::Invites,
     /// The one that they came in by, and those they hold while they wait.
@@ -80,6 +82,7 @@ impl Mitalk {
             number,
             created_at: account.created_at,
             devices: self.devices(caller).await.map_err(trouble_of_auth)?,
+            notice_settings: self.notice_settings(caller).await.map_err(trouble_of_push)?,
             invites: self.invites(caller).await.map_err(trouble_of_invites)?,
             invites_received: held.collect(),
             rooms: self.rooms.live().into_iter().filter(moderates).collect(),
@@ -136,6 +139,13 @@ fn trouble_of_auth(error: auth::Error) -> Error {
 fn trouble_of_invites(error: invites::Error) -> Error {
     match error {
         invites::Error::Trouble(trouble) => Error::Trouble(trouble),
+        _ => Error::NotFound,
+    }
+}
+
+fn trouble_of_push(error: push::Error) -> Error {
+    match error {
+        push::Error::Trouble(trouble) => Error::Trouble(trouble),
         _ => Error::NotFound,
     }
 }

@@ -86,7 +86,7 @@ impl Core {
     }
 
     /// With names and titles, as far as there are any: nothing of people who left, or of rooms that are over.
-    pub(super) async fn show_notices(
+    pub(crate) async fn show_notices(
         &self,
         mut notices: Vec<Notice<UserId>>,
     ) -> Result<Vec<Notice<Brief>>, StoreError> {

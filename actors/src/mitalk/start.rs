@@ -13,7 +13,7 @@ use crate::metrics::Metrics;
 use crate::notices::{self, Consumer, Pages, Witness};
 use crate::phase::Phase;
 use crate::phone::Phone;
-use crate::ports::{AllowList, DeadLetters, EventSource, Reads, Sms};
+use crate::ports::{AllowList, DeadLetters, EventSource, Push, Reads, Sms};
 use crate::rooms::{self, Rooms};
 use crate::secrets::Secrets;
 use crate::sunset::Sunset;
@@ -37,6 +37,8 @@ pub struct Parts {
     pub allow_list: Arc<dyn AllowList>,
     /// Text messages.
     pub sms: Arc<dyn Sms>,
+    /// Web Push.
+    pub push: Arc<dyn Push>,
     /// The consuming side of the event log.
     pub source: Arc<dyn EventSource>,
     /// What consumers could not deal with.
@@ -147,6 +149,7 @@ impl Mitalk {
             all_codes: Budget::new(DAY),
             exports: Budget::new(DAY),
             phase: PhaseCache::default(),
+            push: parts.push.clone(),
             source: parts.source.clone(),
             letters: parts.letters.clone(),
             sunset: sunset::SunsetCache::default(),
@@ -158,6 +161,7 @@ impl Mitalk {
             source: parts.source,
             letters: parts.letters,
             sms,
+            push: parts.push,
         };
         let jobs = Jobs::start(jobs(
             &mitalk,

@@ -4,12 +4,13 @@
 //! the next try holds nobody up. Effect first, then the mark of its source, then the place, which moves over what is done
 //! without a gap ([`Done`]). A crash anywhere in between repeats events that were not marked.
 //!
-//! Bounds: [`AT_ONCE`] tries at a time, [`UNDER_WAY`] events of a partition from its oldest that is not done; at that bound
+//! Bounds: [`AT_ONCE`] tries at a time (of pushes [`PUSHES_AT_ONCE`]), [`UNDER_WAY`] events of a partition from its oldest that is not done; at that bound
 //! the partition is not read any further, which `mitalk_people_events_under_way` and `.._full_total` show.
 
 use super::done::{Done, Ticket};
 use super::lanes::{Item, Lanes, Turn};
 use super::{Consumer, Failed};
+use crate::events;
 use crate::ports::{Batch, DeadLetter, Delivered, Mark, Place, Subscription};
 use mitalk_cluster::EntityId;
 use mitalk_cluster::store::Event;
@@ -24,6 +25,9 @@ use tracing::Instrument as _;
 const BATCH: usize = 64;
 /// Tries at a time. Most of them wait for an entity or the provider.
 const AT_ONCE: usize = 64;
+/// The same of pushes: more than all push services but one can hold up, so the one that answers always gets its messages.
+/// The adapter's bounds per push service are by this.
+const PUSHES_AT_ONCE: usize = crate::ports::PUSHES_UNDER_WAY + AT_ONCE;
 /// Events of a partition that are kept in memory, from the oldest that is not done.
 const UNDER_WAY: usize = 512;
 /// Before the log is asked again that did not answer.
@@ -70,7 +74,7 @@ impl Consumer {
             done: Done::default(),
             lanes: Lanes::default(),
             running: JoinSet::new(),
-            tries: Arc::new(Semaphore::new(AT_ONCE)),
+            tries: Arc::new(Semaphore::new(tries_of(topic))),
             was_full: false,
         };
         member.work().await;
@@ -238,6 +242,14 @@ impl Consumer {
         self.letters.put(&letter).await?;
         self.mitalk.metrics.event(group, "dead");
         Ok(())
+    }
+}
+
+fn tries_of(topic: &str) -> usize {
+    if topic == events::PUSHES {
+        PUSHES_AT_ONCE
+    } else {
+        AT_ONCE
     }
 }
 

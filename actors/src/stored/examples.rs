@@ -1,7 +1,7 @@
 //! One of everything that is stored, made by decisions, the same ones every time.
 
 use super::Example;
-use crate::events::{Actor, Audit, Invites, Message as _, Notices};
+use crate::events::{Actor, Audit, Invites, Message as _, Notices, Pushes};
 use crate::id::{DeviceId, Home, InviteId, RoomId, SocketId, UserId};
 use crate::invite::{self, Invitee, Status};
 use crate::limits;
@@ -11,7 +11,7 @@ use crate::phase::{self, Admits};
 use crate::phone::{self, Secret};
 use crate::room::{self, HandRaising, Limits, Room, Settings, Visibility};
 use crate::testing::pure::Model;
-use crate::user::{self, Origin, User};
+use crate::user::{self, Origin, User, push};
 use crate::waitlist::{self, block, ticket};
 use crate::{fanout, handle, sunset};
 use mitalk_cluster::{Entity, Timestamp};
@@ -22,7 +22,7 @@ const HOUR: Duration = Duration::from_secs(60 * 60);
 pub(super) fn all() -> Vec<Example> {
     let (waiting, active) = (waiting_user(), active_user());
     let (leaving, gone) = (leaving_user(), gone_user());
-    let moved = moved_user();
+    let (moved, pushed) = (moved_user(), pushed_user());
     let (phone, handle, invite) = (phone(), handle(), invite());
     let (waitlist, block, ticket) = (waitlist(), block(), ticket());
     let forgotten = forgotten_ticket();
@@ -34,6 +34,8 @@ pub(super) fn all() -> Vec<Example> {
         Example::of("user", &active),
         Example::sent("user_sent", &active.sent),
         Example::sent("user_moved_sent", &moved.sent),
+        Example::of("user_pushed", &pushed),
+        Example::sent("user_pushed_sent", &pushed.sent),
         Example::of("user_leaving", &leaving),
         Example::of("user_gone", &gone),
         Example::sent("user_gone_sent", &gone.sent),
@@ -234,6 +236,60 @@ fn moved_user() -> Model<User> {
         how: user::Admitted::Open,
     };
     after(&user(0).to_string(), vec![sign_up(), admit, change])
+}
+
+/// Pushed to, in quiet hours by then, and with a push that is to be tried again.
+fn pushed_user() -> Model<User> {
+    use user::Command as C;
+    let device = DeviceId::new(Home::default(), 1);
+    let missed = push::Later {
+        from_seq: 1,
+        up_to_seq: 1,
+        at: Timestamp(0),
+        tries: 1,
+        tag: Some("user/a/1".into()),
+    };
+    let settings = push::Settings {
+        off: vec![push::Kind::RoomStarted],
+        quiet: Some(push::Quiet {
+            from: 0,
+            to: 1_439,
+            zone: "Europe/Rome".into(),
+        }),
+    };
+    after(
+        &user(0).to_string(),
+        vec![
+            sign_up(),
+            C::Admit {
+                how: user::Admitted::Open,
+            },
+            C::OpenDevice {
+                device,
+                name: "phone".into(),
+                hash: [1; 32],
+                most: 3,
+            },
+            C::Subscribe {
+                device,
+                to: Box::new(push::Subscription {
+                    endpoint: "https://push.example.org/1".into(),
+                    p256dh: vec![4; push::P256DH_BYTES],
+                    auth: vec![5; push::AUTH_BYTES],
+                    language: "en".into(),
+                    made_for: 6,
+                }),
+            },
+            C::Followed { by: user(6) },
+            C::PushLater {
+                device,
+                missed,
+                wait: Duration::ZERO,
+            },
+            C::SetNoticeSettings { settings },
+            C::Followed { by: user(7) },
+        ],
+    )
 }
 
 fn leaving_user() -> Model<User> {
@@ -510,6 +566,21 @@ fn events() -> Vec<mitalk_cluster::Outgoing> {
         Notices::Pinged { to, room, by },
         Notices::RoomStarted { by, room },
     ];
+    let pushes = [
+        (None, None),
+        (
+            Some(DeviceId::new(Home::default(), 1)),
+            Some("user/a/1".to_owned()),
+        ),
+    ];
+    let pushes = pushes.map(|(device, tag)| Pushes::Due {
+        to,
+        from_seq: 2,
+        up_to_seq: 3,
+        device,
+        tag,
+        tries: 4,
+    });
     let audits = [Actor::Operator, Actor::User(by), Actor::Service].map(|by| {
         let audit = Audit::new(by, "room_banned").room(room).user(to);
         Audit {
@@ -519,6 +590,7 @@ fn events() -> Vec<mitalk_cluster::Outgoing> {
     });
     let invites = invites.iter().map(|message| message.outgoing());
     let notices = notices.iter().map(|message| message.outgoing());
+    let pushes = pushes.iter().map(|message| message.outgoing());
     let audits = audits.iter().map(|message| message.outgoing());
-    invites.chain(notices).chain(audits).collect()
+    invites.chain(notices).chain(pushes).chain(audits).collect()
 }

@@ -6,12 +6,14 @@
 mod allow_list;
 mod events;
 mod ledger;
+mod push;
 mod sms;
 mod tables;
 
 pub use allow_list::allow_list;
 pub use events::{OTHER, TOPIC, events};
 pub use ledger::ledger;
+pub use push::push;
 pub use sms::sms;
 pub use tables::tables;
 

@@ -6,10 +6,12 @@ use crate::id::{Home, RoomId, UserId};
 use crate::number::PhoneKey;
 use crate::person::Notice;
 use crate::ports::{
-    AllowEntry, AllowList, BlockCount, FollowCounts, PeoplePage, Reads, Sms, SmsError, SmsMessage,
+    AllowEntry, AllowList, BlockCount, FollowCounts, PeoplePage, Push, PushError, PushMessage, Reads, Sms,
+    SmsError, SmsMessage,
 };
 use crate::rooms::Card;
 use crate::tables::{Profile, ShutOut, TicketBlock};
+use crate::user::push::Subscription;
 use async_trait::async_trait;
 use mitalk_cluster::Timestamp;
 use mitalk_cluster::store::StoreError;
@@ -60,6 +62,30 @@ impl<P: Sms> Sms for Faulty<P> {
         });
         sent.await.unwrap_or_else(|fault| {
             Err(SmsError::Unavailable {
+                reason: fault.to_string(),
+                retry_after: Duration::ZERO,
+            })
+        })
+    }
+}
+
+#[async_trait]
+impl<P: Push> Push for Faulty<P> {
+    fn server_key(&self) -> Option<&str> {
+        self.port().server_key()
+    }
+
+    fn accepts(&self, to: &Subscription) -> bool {
+        self.port().accepts(to)
+    }
+
+    async fn push(&self, message: PushMessage) -> Result<(), PushError> {
+        let sent = self.plain(move |port| {
+            let message = message.clone();
+            async move { Ok(port.push(message).await) }
+        });
+        sent.await.unwrap_or_else(|fault| {
+            Err(PushError::Unavailable {
                 reason: fault.to_string(),
                 retry_after: Duration::ZERO,
             })

@@ -1,8 +1,10 @@
 //! All ports in memory: the reference for what they mean.
 
 mod log;
+mod pushes;
 
 pub use log::Log;
+pub use pushes::Pushes;
 
 use crate::id::{DeviceId, Home, RoomId, UserId};
 use crate::number::{PhoneKey, PhoneNumber};

@@ -1,6 +1,7 @@
 //! Signing up, waiting, coming in, being stopped.
 
 use super::earning::TakenPart;
+use super::push::Pushed;
 use super::state::{Account, State, me};
 use super::{Admitted, Effect, Event, Refusal, Reply, Tell, User, devices, notices, presence, profile};
 use crate::events::{self, Actor, Audit, Message};
@@ -124,6 +125,7 @@ pub(super) fn sign_up(
         notice_seq: 0,
         notices_read: 0,
         notices: VecDeque::new(),
+        push: Pushed::default(),
         followed_lately: VecDeque::new(),
         followers_lately: VecDeque::new(),
     };

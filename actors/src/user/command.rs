@@ -1,5 +1,6 @@
 //! What is asked of an account, and what it answers.
 
+use super::push::{Later, Settings, Subscription};
 use super::{DeviceView, Origin, RoomClaim, SocketAt, SpentInvite, Summary, TakenPart};
 use crate::id::{DeviceId, Home, InviteId, RoomId, SessionId, SocketId, UserId};
 use crate::invite::{Invitee, Status};
@@ -217,6 +218,48 @@ pub enum Command {
         up_to: u64,
     },
 
+    /// A device of theirs is pushed to, there; a repeat replaces what was there.
+    Subscribe {
+        /// Which.
+        device: DeviceId,
+        /// Where; checked by the caller.
+        to: Box<Subscription>,
+    },
+    /// It is no more.
+    Unsubscribe {
+        /// Which.
+        device: DeviceId,
+        /// Only if it is still this one: its push service says that it is gone.
+        endpoint: Option<String>,
+    },
+    /// What is pushed, and when not.
+    NoticeSettings,
+    /// Other settings; checked by the caller.
+    SetNoticeSettings {
+        /// They.
+        settings: Settings,
+    },
+    /// The time of a push has come, if it has.
+    PushDue,
+    /// What a push says by now, and to whom.
+    Push {
+        /// The first notice that it is about.
+        from_seq: u64,
+        /// The last one.
+        up_to_seq: u64,
+        /// Only there.
+        device: Option<DeviceId>,
+    },
+    /// A push service did not take a push.
+    PushLater {
+        /// To this device.
+        device: DeviceId,
+        /// What it was about, and the tries before; its time counts for nothing.
+        missed: Later,
+        /// Not before so long.
+        wait: Duration,
+    },
+
     /// They want the account deleted.
     Leave {
         /// So long from now.
@@ -324,6 +367,15 @@ pub enum Reply {
         notices: Vec<Notice<UserId>>,
         /// Older ones are in the table.
         more: bool,
+    },
+    /// What is pushed.
+    NoticeSettings(Settings),
+    /// To `Push`. No device: there is nothing to push.
+    Push {
+        /// Devices, and where they are.
+        to: Vec<(DeviceId, Subscription)>,
+        /// What about, oldest first.
+        notices: Vec<Notice<UserId>>,
     },
     /// A room was claimed. [`Reply::Room`] instead: they are in that one since.
     Claimed {

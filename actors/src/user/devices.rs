@@ -7,6 +7,7 @@
 //! Older ones are recognised for [`TOKEN_HISTORY`] rotations, after which they are as unknown as a guess, and a guess must
 //! not sign anybody out.
 
+use super::push::Subscribed;
 use super::state::{Account, State, me};
 use super::{Effect, Event, Refusal, Reply, User, presence};
 use crate::id::DeviceId;
@@ -33,6 +34,9 @@ pub(super) struct Device {
     hash: [u8; 32],
     /// The last one is the secret that was traded for the newest; all others count no more.
     old: VecDeque<[u8; OLD_BYTES]>,
+    /// Where it is pushed to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) push: Option<Box<Subscribed>>,
 }
 
 /// A device, as its owner sees it.
@@ -46,6 +50,9 @@ pub struct DeviceView {
     pub created_at: Timestamp,
     /// Last refresh.
     pub seen_at: Timestamp,
+    /// The host of the push service by which it is pushed to.
+    #[serde(default)]
+    pub push_service: Option<String>,
 }
 
 /// What happened to devices.
@@ -94,6 +101,7 @@ impl Change {
                 seen_at: *at,
                 hash: *hash,
                 old: VecDeque::new(),
+                push: None,
             }),
             Self::Rotated { id, hash, at } => {
                 if let Some(device) = account.devices.iter_mut().find(|device| device.id == *id) {
@@ -230,6 +238,7 @@ pub(super) fn list(account: &Account) -> Vec<DeviceView> {
             name: device.name.clone(),
             created_at: device.created_at,
             seen_at: device.seen_at,
+            push_service: device.push.as_ref().map(|push| push.to.host().to_owned()),
         })
         .collect()
 }

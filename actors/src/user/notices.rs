@@ -4,7 +4,7 @@
 //! notice later sees it as long as the room lives. So what is deleted with a person is nowhere else.
 
 use super::state::{Account, State, me};
-use super::{Event, Refusal, Reply, Tell, User};
+use super::{Event, Refusal, Reply, Tell, User, push};
 use crate::id::UserId;
 use crate::person::{Notice, NoticeKind};
 use crate::tables::{self, Change as Row};
@@ -107,10 +107,14 @@ pub(super) fn add(
         user: me(cx),
         notice: notice.clone(),
     });
-    decision
-        .event(Event::Notice(Change::Added { notice, origin }))
+    let added = Change::Added { notice, origin };
+    let mut after = account.clone();
+    added.fold(&mut after);
+    let decision = decision
+        .event(Event::Notice(added))
         .send(row.outgoing())
-        .effect(state.tell(Tell::Notice(told)))
+        .effect(state.tell(Tell::Notice(told)));
+    push::advance(decision, state, &after, cx)
 }
 
 pub(super) fn list(state: &State, before: u64, limit: usize) -> Result<Decision<User>, Refusal> {
@@ -130,13 +134,17 @@ pub(super) fn list(state: &State, before: u64, limit: usize) -> Result<Decision<
     }))
 }
 
-pub(super) fn read(state: &State, up_to: u64) -> Result<Decision<User>, Refusal> {
+pub(super) fn read(state: &State, up_to: u64, cx: &Context) -> Result<Decision<User>, Refusal> {
     let account = state.account()?;
     let up_to = up_to.min(account.notice_seq);
     if up_to <= account.notices_read {
         return Ok(Decision::reply(Reply::Done));
     }
-    Ok(Decision::reply(Reply::Done)
-        .event(Event::Notice(Change::Read(up_to)))
-        .effect(state.tell(Tell::Changed)))
+    let change = Change::Read(up_to);
+    let mut after = account.clone();
+    change.fold(&mut after);
+    let decision = Decision::reply(Reply::Done)
+        .event(Event::Notice(change))
+        .effect(state.tell(Tell::Changed));
+    Ok(push::advance(decision, state, &after, cx))
 }

@@ -6,6 +6,7 @@ use super::invites::SpentInvite;
 use super::leaving::Remains;
 use super::notices::Kept;
 use super::presence::{CLAIM_LEASE, Held, SocketAt};
+use super::push::Pushed;
 use super::{Effect, Refusal, Reply, Tell};
 use crate::id::{InviteId, RoomId, SessionId, UserId};
 use crate::number::{PhoneKey, SealedNumber};
@@ -103,6 +104,8 @@ pub struct Account {
     pub(super) notices_read: u64,
     #[serde(default)]
     pub(super) notices: VecDeque<Kept>,
+    #[serde(default, skip_serializing_if = "Pushed::is_nothing")]
+    pub(super) push: Pushed,
     #[serde(default)]
     pub(super) followed_lately: VecDeque<(UserId, bool)>,
     #[serde(default)]

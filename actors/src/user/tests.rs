@@ -2,6 +2,7 @@
 
 mod leaving;
 mod properties;
+mod push;
 
 use super::*;
 use crate::events::Notices;
@@ -596,6 +597,7 @@ fn the_largest_account_fits_into_its_row() {
                 most: 10,
             })
             .unwrap();
+        account.ask(push::largest_subscription(n)).unwrap();
         for _ in 0..TOKEN_HISTORY {
             // Equal hashes would be reuse: they are folded directly.
             let rotated = Event::Device(devices::Change::Rotated {
@@ -636,6 +638,10 @@ fn the_largest_account_fits_into_its_row() {
             })
             .unwrap();
     }
+    for n in 0..10 {
+        account.ask(push::largest_retry(n)).unwrap();
+    }
+    account.ask(push::largest_settings()).unwrap();
     account.state.account.as_mut().unwrap().part = earning::tests::largest();
     account.ask(take_part(1)).unwrap();
     // The model asserts the bound with every command; this is how close it is.

@@ -6,7 +6,7 @@ use mitalk_actors::mitalk::Parts;
 use mitalk_actors::person::{Me, Standing};
 use mitalk_actors::phase::Admits;
 use mitalk_actors::ports::Message;
-use mitalk_actors::testing::memory::{Allowed, Log, Messages, Tables};
+use mitalk_actors::testing::memory::{Allowed, Log, Messages, Pushes, Tables};
 use mitalk_actors::testing::{number, number_text, secrets};
 use mitalk_actors::{Caller, Limits, Mitalk, Stranger, auth, rooms};
 use mitalk_cluster::testing::{Memory, TestClock};
@@ -29,6 +29,7 @@ pub(crate) struct Stores {
     pub(crate) log: Arc<Log>,
     pub(crate) allowed: Arc<Allowed>,
     pub(crate) messages: Arc<Messages>,
+    pub(crate) pushes: Arc<Pushes>,
     clock: Arc<TestClock>,
 }
 
@@ -60,6 +61,7 @@ impl World {
             log: Arc::default(),
             allowed: Arc::default(),
             messages: Arc::default(),
+            pushes: Arc::default(),
             clock: Arc::new(TestClock::new(Timestamp(1_800_000_000_000))),
         };
         Self::start_over(stores, limits).await
@@ -86,6 +88,7 @@ impl World {
             reads: stores.tables.clone(),
             allow_list: stores.allowed.clone(),
             sms: stores.messages.clone(),
+            push: stores.pushes.clone(),
             source: stores.log.clone(),
             letters: stores.log.clone(),
             media: (engine.handle(), events),

@@ -221,7 +221,15 @@ impl Index {
         profile(&mut page, words, account);
         let devices = account.devices.iter().map(|device| {
             let name = escaped(&device.name);
-            format!("<li>{name} · {}", time(device.seen_at_ms))
+            let push = device
+                .push_service
+                .as_deref()
+                .map(|host| format!(" · {}", escaped(host)));
+            format!(
+                "<li>{name} · {}{}",
+                time(device.seen_at_ms),
+                push.unwrap_or_default()
+            )
         });
         section(&mut page, words, words.devices, &devices.collect::<String>());
         let invites = account.invites.invites.iter().map(|invite| {

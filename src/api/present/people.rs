@@ -132,6 +132,7 @@ impl From<auth::Device> for Device {
             created_at_ms: device.created_at.0,
             seen_at_ms: device.seen_at.0,
             current: device.current,
+            push_service: device.push_service,
         }
     }
 }

@@ -3,6 +3,7 @@
 mod allow_list;
 mod dlq;
 mod sunset;
+mod vapid;
 
 use super::super::table::{facts, table};
 use super::super::when;
@@ -15,6 +16,7 @@ use anyhow::bail;
 use clap::{Args, Subcommand, ValueEnum};
 use dlq::{AuditCommand, DlqCommand};
 use sunset::SunsetCommand;
+use vapid::VapidCommand;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Action {
@@ -64,6 +66,11 @@ pub(super) enum Action {
     Audit {
         #[command(subcommand)]
         what: AuditCommand,
+    },
+    /// Web Push: the keys of this data directory, which push services know the service by
+    Vapid {
+        #[command(subcommand)]
+        what: VapidCommand,
     },
 }
 
@@ -175,6 +182,7 @@ impl Action {
             Self::Audit { what } => what.run(client).await,
             // Needs no service, so it was run before there was a client.
             Self::Copy(_) => Ok(Answer::nothing()),
+            Self::Vapid { .. } => bail!("this is done here, without asking a service"),
         }
     }
 }

@@ -154,7 +154,7 @@ impl Client {
         mut take: impl FnMut(R) -> Result<(), StoreError>,
     ) -> Result<(), StoreError> {
         let read = async {
-            let pager = Box::pin(self.0.session.execute_iter(statement.clone(), values));
+            let pager = Box::pin(self.inner.session.execute_iter(statement.clone(), values));
             let rows = pager.await.map_err(unread)?.rows_stream::<R>().map_err(corrupt)?;
             let mut rows = std::pin::pin!(rows);
             while let Some(row) = rows.try_next().await.map_err(unread)? {

@@ -118,6 +118,17 @@ impl Person {
     }
 }
 
+impl Person {
+    /// The same, at a server that goes on with what another one left.
+    pub fn again(&self, server: &Server) -> Self {
+        Self {
+            id: self.id.clone(),
+            client: server.client.signed_in(&self.tokens.access_token),
+            tokens: self.tokens.clone(),
+        }
+    }
+}
+
 /// The stable code of a failure.
 ///
 /// # Panics

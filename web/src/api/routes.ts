@@ -58,6 +58,14 @@ export const notices = {
   read: (upTo: number) => call<void>('PUT', '/v1/notices/read', { body: { up_to: upTo } }),
 };
 
+export const push = {
+  key: () => call<wire.PushKey>('GET', '/v1/push', { open: true }),
+  subscribe: (body: wire.PushSubscription) => call<void>('PUT', '/v1/me/push', { body }),
+  unsubscribe: () => call<void>('DELETE', '/v1/me/push'),
+  settings: () => call<wire.NoticeSettings>('GET', '/v1/me/notice-settings'),
+  set: (body: wire.NoticeSettings) => call<wire.NoticeSettings>('PUT', '/v1/me/notice-settings', { body }),
+};
+
 export const rooms = {
   hallway: (cursor?: string | null) => call<wire.Page<wire.RoomCard>>('GET', paged('/v1/hallway', cursor, 20)),
   create: (body: wire.CreateRoom, key: string) => call<wire.RoomSnapshot>('POST', '/v1/rooms', { key, body }),

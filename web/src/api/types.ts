@@ -20,6 +20,10 @@ export type ProfileView = Schemas['ProfileView'];
 export type ProfilePatch = Schemas['ProfilePatch'];
 export type PersonBrief = Schemas['PersonBrief'];
 export type Notice = Schemas['Notice'];
+export type NoticeSettings = Schemas['NoticeSettings'];
+export type PushKey = Schemas['PushKey'];
+export type PushKind = Schemas['PushKind'];
+export type PushSubscription = Schemas['PushSubscription'];
 
 export type Invite = Schemas['Invite'];
 export type Invites = Schemas['Invites'];

@@ -13,6 +13,7 @@ import { Choice, Switch } from '../ui/field';
 import { Icon } from '../ui/icon';
 import { Page } from '../ui/page';
 import { YourAccount } from './leaving';
+import { Notifications } from './notifications';
 import { Sound } from './sound-settings';
 
 export function SettingsScreen() {
@@ -45,6 +46,7 @@ export function SettingsScreen() {
           onChange={(shortcuts) => change({ shortcuts })}
         />
         <Sound />
+        <Notifications />
         <Devices />
         <YourAccount />
         <Button icon="sign_out" wide onPress={signOut}>

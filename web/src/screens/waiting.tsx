@@ -8,6 +8,7 @@ import { Button } from '../ui/button';
 import { Field } from '../ui/field';
 import { Icon } from '../ui/icon';
 import { Welcome } from '../ui/welcome';
+import { TellMe } from './notifications';
 import { LocaleSwitch } from './sign-in';
 
 export function Waiting() {
@@ -25,6 +26,7 @@ export function Waiting() {
           <span>{ahead > 0 ? t('waiting.ahead', { n: ahead }) : t('waiting.next')}</span>
         </div>
         <p class="lead">{t('waiting.how_you_hear')}</p>
+        <TellMe />
         <h2>{t('waiting.meanwhile')}</h2>
         <a class="card-link" href="/you/edit">
           <Icon name={done ? 'check' : 'you'} />

@@ -3,6 +3,7 @@ import { computed, signal } from '@preact/signals';
 import { auth, me as meRoutes } from '../api/routes';
 import * as tokens from '../api/tokens';
 import type { Me, Notice } from '../api/types';
+import { forgetPush } from './push-here';
 
 /** `starting`: tokens are there, the account is not yet; `unreachable`: nor can it be had, for `accountError`. */
 export type AccountState = 'signed_out' | 'starting' | 'unreachable' | 'ready';
@@ -62,7 +63,8 @@ export async function verify(phone: string, code: string): Promise<void> {
 /** Also where the service does not answer: what makes this device that person's is gone then. */
 export async function signOut(): Promise<void> {
   const late = new Promise<void>((resolve) => setTimeout(resolve, SIGN_OUT_MS));
-  await Promise.race([auth.signOut().catch(() => undefined), late]);
+  // The service forgets the subscription with the device.
+  await Promise.race([Promise.all([auth.signOut().catch(() => undefined), forgetPush()]), late]);
   tokens.forget();
 }
 

@@ -7,6 +7,7 @@ import { keepAwake, showOnLockScreen } from '../media/lock-screen';
 import { accountState, load, me, myId, noticed, setMe } from './account';
 import { addNotice, hallway, notices } from './hallway';
 import { live, onLive } from './live';
+import { startPush } from './push';
 import { rejoinable } from './resume';
 import * as current from './room';
 import { toggleMute } from './room-actions';
@@ -47,6 +48,7 @@ export function start(): void {
     chosen.value;
     untracked(() => void current.microphoneChosen());
   });
+  startPush();
   watchService();
   void load();
 }

@@ -99,6 +99,8 @@ function answers(scenario) {
     'PUT /v1/me/deletion': { body: cast.me({ deletion_at_ms: cast.LATER }) },
     'DELETE /v1/me/deletion': { body: cast.me() },
     'GET /v1/me/devices': { body: { devices: cast.devices } },
+    'GET /v1/push': problem(404, 'push_off'),
+    'GET /v1/me/notice-settings': { body: scenario.noticeSettings ?? { off: [] } },
     'GET /v1/hallway': { body: { items: scenario.cards ?? cast.cards() } },
     'GET /v1/notices': { body: { items: cast.notices } },
     'GET /v1/invites': { body: cast.invites },

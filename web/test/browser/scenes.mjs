@@ -227,6 +227,19 @@ export const scenes = {
   invites: { go: at('/invites', '.invite-row') },
   notices: { go: at('/notices', '.person-row') },
   settings: { go: at('/settings', '.invite-row') },
+  'settings-quiet': {
+    noticeSettings: {
+      off: ['new_follower'],
+      quiet: { from_minute: 22 * 60, to_minute: 7 * 60, zone: 'America/Argentina/Buenos_Aires' },
+    },
+    go: async (page) => {
+      await at('/settings', 'input[type=time]')(page);
+      await page
+        .locator('input[type=time]')
+        .first()
+        .evaluate((field) => field.scrollIntoView({ block: 'start' }));
+    },
+  },
   'delete-account': {
     go: async (page) => {
       await at('/settings', '.invite-row')(page);

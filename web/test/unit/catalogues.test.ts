@@ -79,6 +79,7 @@ test('every message is used', () => {
     'invite.over.',
     'invites.status.',
     'mic.',
+    'push.kind.',
     'room.left.',
     'room.left_note.',
     'room.moderate.',

@@ -1,0 +1,440 @@
+//! Web Push over the real binary, to push services of the test's own that check who sends and decrypt what is sent.
+
+use crate::offer::join;
+use crate::rooms::titled;
+use anyhow::{Context as _, Result};
+use mitalk::client::Client;
+use mitalk::wire::admin::{Admit, Phase};
+use mitalk::wire::push::{NoticeSettings, PushKind, PushSubscription, QuietHours};
+use mitalk_cluster::{Clock as _, SystemClock};
+use mitalk_tests::push::{Browser, Manner, Message, PushService};
+use mitalk_tests::server::{Person, Server, code, until};
+use reqwest::Method;
+use serde_json::{Value, json};
+
+/// More people than the service sends to one push service at once.
+const CROWD: usize = 40;
+
+/// Somebody whose device has a subscription at a push service.
+struct Pushed<'a> {
+    browser: Browser,
+    service: &'a PushService,
+    name: &'static str,
+}
+
+impl<'a> Pushed<'a> {
+    async fn subscribe(client: &Client, service: &'a PushService, name: &'static str) -> Result<Self> {
+        let browser = Browser::default();
+        let key = client.push_key().await?.key;
+        client
+            .subscribe(&browser.subscription(&service.endpoint(name), &key))
+            .await?;
+        Ok(Self {
+            browser,
+            service,
+            name,
+        })
+    }
+
+    fn seen(&self) -> Vec<Message> {
+        self.service.seen(self.name)
+    }
+
+    /// Waits for the nth message, from 1.
+    async fn nth(&self, n: usize) -> (Message, Value) {
+        let message = until("a push", async || self.seen().into_iter().nth(n - 1)).await;
+        let said = message.said(&self.browser);
+        (message, said)
+    }
+}
+
+async fn follow(who: &Person, whom: &Person) {
+    until("one to follow another", async || {
+        who.client.follow(&whom.id).await.ok()
+    })
+    .await;
+}
+
+async fn is_told(who: &Person, what: &str) {
+    let told = async || {
+        let notices = who.client.notices(None, None).await.ok()?;
+        serde_json::to_string(&notices.items)
+            .ok()?
+            .contains(what)
+            .then_some(())
+    };
+    until("somebody to be told in the app", told).await;
+}
+
+#[tokio::test]
+async fn who_is_not_there_is_pushed_what_happened_and_nobody_else_can_read_it() -> Result<()> {
+    let push = PushService::start().await?;
+    let setting = PushService::setting(&[&push]);
+    let server = Server::open(&[&setting, "push.subject=\"mailto:ops@example.org\""]).await?;
+    let ann = server.person("+4915112348001", "Ann").await?;
+    let ben = server.person("+4915112348002", "Ben").await?;
+    let pushed = Pushed::subscribe(&ann.client, &push, "ann").await?;
+
+    follow(&ben, &ann).await;
+    let (message, said) = pushed.nth(1).await;
+    let tag = said["tag"].as_str().context("a tag")?.to_owned();
+    let at = said["at_ms"].as_u64().context("a time")?;
+    assert_eq!(
+        said,
+        json!({
+            "tag": tag, "kind": "new_follower", "count": 1, "who": "Ben", "path": "/notices", "language": "en", "at_ms": at,
+        })
+    );
+    assert!(
+        tag.starts_with(&format!("user/{}/", ann.id)),
+        "the event's id: {tag}"
+    );
+    let (key, now_s) = (server.client.push_key().await?.key, SystemClock.wall().0 / 1_000);
+    assert_eq!(
+        message.sender(&key, &push.origin, now_s)?,
+        "mailto:ops@example.org"
+    );
+    assert!(
+        message
+            .sender(&key, "https://elsewhere.example.org", now_s)
+            .is_err()
+    );
+    assert_eq!(message.header("content-encoding"), "aes128gcm");
+    assert_eq!(message.header("urgency"), "normal");
+    let ttl: u64 = message.header("ttl").parse()?;
+    assert!((1..=3 * 24 * 60 * 60).contains(&ttl), "{ttl}");
+    assert!((1..=32).contains(&message.header("topic").len()));
+
+    // Contacts; then somebody waits for her.
+    follow(&ann, &ben).await;
+    let room = ben.client.create_room(&titled("Bridges"), "room").await?.id;
+    ben.client.join(&room, &join()).await?;
+    until("the ping to go", async || {
+        ben.client.ping_into(&room, &ann.id).await.ok()
+    })
+    .await;
+    let pinged = async || {
+        let of = |message: &Message| message.said(&pushed.browser);
+        let all = pushed.seen();
+        let mut all = all.iter().map(|message| (message.clone(), of(message)));
+        all.find(|(_, said)| said["kind"] == "pinged")
+    };
+    let (message, said) = until("the ping to be pushed", pinged).await;
+    assert_eq!((&said["who"], &said["title"]), (&json!("Ben"), &json!("Bridges")));
+    assert_eq!(said["path"], json!(format!("/r/{room}")));
+    assert_eq!(message.header("urgency"), "high");
+    assert_ne!(said["tag"], json!(tag));
+
+    let devices = ann.client.devices().await?.devices;
+    assert!(
+        push.origin
+            .ends_with(devices[0].push_service.as_deref().context("it is listed")?)
+    );
+    let log = server.stopped_log().await?;
+    assert!(
+        !log.iter().any(|line| line.contains("/ann")),
+        "no endpoint is in the log"
+    );
+    Ok(())
+}
+
+#[tokio::test]
+async fn who_waits_is_told_that_they_are_in() -> Result<()> {
+    let push = PushService::start().await?;
+    let server = Server::start(&[&PushService::setting(&[&push])]).await?;
+    server.admin.set_phase(Phase::ClosedTest).await?;
+    let cy = server.sign_in("+4915112348011").await?;
+    let browser = Browser::default();
+    let key = cy.client.push_key().await?.key;
+    let mut subscription = PushSubscription {
+        language: "zh-Hans".to_owned(),
+        ..browser.subscription(&push.endpoint("cy"), &key)
+    };
+    cy.client.subscribe(&subscription).await?;
+    until("a ticket", async || cy.client.me().await.ok()?.ticket).await;
+    server.admin.admit(&Admit::Count(1), "one").await?;
+    let message = until("the push", async || push.seen("cy").pop()).await;
+    let said = message.said(&browser);
+    assert_eq!(
+        (&said["kind"], &said["path"], &said["language"]),
+        (&json!("admitted"), &json!("/"), &json!("zh-Hans"))
+    );
+
+    // The same again, and no more: a device that is not pushed to any more.
+    subscription.language = "en".to_owned();
+    cy.client.subscribe(&subscription).await?;
+    cy.client.unsubscribe().await?;
+    cy.client.unsubscribe().await?;
+    assert_eq!(cy.client.devices().await?.devices[0].push_service, None);
+    server.stop().await?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_subscription_that_is_gone_is_forgotten_and_one_that_is_refused_is_not() -> Result<()> {
+    let push = PushService::start().await?;
+    let server = Server::open(&[&PushService::setting(&[&push])]).await?;
+    let ann = server.person("+4915112348021", "Ann").await?;
+    let ben = server.person("+4915112348022", "Ben").await?;
+    let cy = server.person("+4915112348023", "Cy").await?;
+    push.set("ann", Manner::Answers(410));
+    push.set("ben", Manner::Answers(403));
+    Pushed::subscribe(&ann.client, &push, "ann").await?;
+    let refused = Pushed::subscribe(&ben.client, &push, "ben").await?;
+    follow(&cy, &ann).await;
+    follow(&cy, &ben).await;
+    until("the subscription to be forgotten", async || {
+        let devices = ann.client.devices().await.ok()?.devices;
+        devices
+            .iter()
+            .all(|device| device.push_service.is_none())
+            .then_some(())
+    })
+    .await;
+    refused.nth(1).await;
+    let devices = ben.client.devices().await?.devices;
+    assert!(
+        devices[0].push_service.is_some(),
+        "a wrong clock of ours ends nobody's"
+    );
+    server.stop().await?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_push_service_that_is_away_gets_the_same_push_later() -> Result<()> {
+    let push = PushService::start().await?;
+    let server = Server::open(&[&PushService::setting(&[&push])]).await?;
+    let ann = server.person("+4915112348031", "Ann").await?;
+    let ben = server.person("+4915112348032", "Ben").await?;
+    push.set("ann", Manner::Answers(503));
+    let pushed = Pushed::subscribe(&ann.client, &push, "ann").await?;
+    follow(&ben, &ann).await;
+    let (_, first) = pushed.nth(1).await;
+    push.set("ann", Manner::Answers(201));
+    let (_, again) = pushed.nth(2).await;
+    assert_eq!(again, first, "the same tag and words");
+    server.stop().await?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_push_service_that_never_answers_holds_up_nobody_elses() -> Result<()> {
+    let (slow, push) = (PushService::start().await?, PushService::start().await?);
+    let setting = PushService::setting(&[&slow, &push]);
+    let server = Server::open(&[&setting, "admin.test_admission=true"]).await?;
+    let ann = server.person("+4915112348041", "Ann").await?;
+    let ben = server.person("+4915112348042", "Ben").await?;
+    slow.set("crowd", Manner::Hangs);
+    let crowd = server.people::<CROWD>().await?;
+    for person in &crowd {
+        Pushed::subscribe(&person.client, &slow, "crowd").await?;
+    }
+    let pushed = Pushed::subscribe(&ben.client, &push, "ben").await?;
+    for person in &crowd {
+        until("a follow", async || ann.client.follow(&person.user).await.ok()).await;
+    }
+    until("many to hang", async || {
+        (slow.seen("crowd").len() >= CROWD / 2).then_some(())
+    })
+    .await;
+    follow(&ann, &ben).await;
+    let (_, said) = pushed.nth(1).await;
+    assert_eq!(said["who"], "Ann");
+    for person in &crowd {
+        let told = async || (person.client.me().await.ok()?.notice_seq == 1).then_some(());
+        until("each of the crowd to be told in the app", told).await;
+    }
+    server.stop().await?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn quiet_hours_are_quiet_and_kinds_can_be_switched_off() -> Result<()> {
+    let push = PushService::start().await?;
+    let server = Server::open(&[&PushService::setting(&[&push])]).await?;
+    let ann = server.person("+4915112348051", "Ann").await?;
+    let ben = server.person("+4915112348052", "Ben").await?;
+    let cy = server.person("+4915112348053", "Cy").await?;
+    let dan = server.person("+4915112348054", "Dan").await?;
+    let quiet = Pushed::subscribe(&ann.client, &push, "ann").await?;
+    let off = Pushed::subscribe(&ben.client, &push, "ben").await?;
+    let control = Pushed::subscribe(&cy.client, &push, "cy").await?;
+
+    // Two hours around now, on the clocks of UTC.
+    let minute = u16::try_from(SystemClock.wall().0 / 60_000 % 1_440)?;
+    let hours = QuietHours {
+        from_minute: (minute + 1_440 - 60) % 1_440,
+        to_minute: (minute + 60) % 1_440,
+        zone: "Etc/UTC".to_owned(),
+    };
+    let at_night = NoticeSettings {
+        off: vec![],
+        quiet: Some(hours),
+    };
+    assert_eq!(ann.client.set_notice_settings(&at_night).await?, at_night);
+    let no_followers = NoticeSettings {
+        off: vec![PushKind::NewFollower, PushKind::Pinged, PushKind::NewFollower],
+        quiet: None,
+    };
+    let kept = ben.client.set_notice_settings(&no_followers).await?;
+    assert_eq!(kept.off, [PushKind::Pinged, PushKind::NewFollower], "each once");
+    assert_eq!(ben.client.notice_settings().await?, kept);
+
+    for whom in [&ann, &ben] {
+        follow(&dan, whom).await;
+        is_told(whom, "new_follower").await;
+    }
+    follow(&dan, &cy).await;
+    control.nth(1).await;
+    assert!(quiet.seen().is_empty() && off.seen().is_empty());
+    server.stop().await?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn what_follows_soon_is_one_push() -> Result<()> {
+    let push = PushService::start().await?;
+    let server = Server::open(&[&PushService::setting(&[&push])]).await?;
+    let ann = server.person("+4915112348061", "Ann").await?;
+    let pushed = Pushed::subscribe(&ann.client, &push, "ann").await?;
+    let mut others = vec![];
+    for (n, name) in [(2, "Ben"), (3, "Cy"), (4, "Dan")] {
+        others.push(server.person(&format!("+491511234806{n}"), name).await?);
+    }
+    for other in &others {
+        follow(other, &ann).await;
+    }
+    let (_, first) = pushed.nth(1).await;
+    assert_eq!(first["count"], 1);
+    let (_, rest) = pushed.nth(2).await;
+    assert_eq!((&rest["count"], &rest["path"]), (&json!(2), &json!("/notices")));
+    assert_eq!(pushed.seen().len(), 2);
+    server.stop().await?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn only_what_can_be_sent_to_is_taken() -> Result<()> {
+    let push = PushService::start().await?;
+    let server = Server::open(&[&PushService::setting(&[&push])]).await?;
+    let ann = server.sign_in("+4915112348071").await?;
+    let key = server.client.push_key().await?.key;
+    let good = Browser::default().subscription(&push.endpoint("ann"), &key);
+    let with = |change: &dyn Fn(&mut PushSubscription)| {
+        let mut changed = good.clone();
+        change(&mut changed);
+        changed
+    };
+    let elsewhere = [
+        "https://fcm.googleapis.com/x",
+        "http://127.0.0.1:1/x",
+        "http://169.254.169.254/latest",
+        "file:///etc/passwd",
+        "",
+    ];
+    let mut refused: Vec<_> = elsewhere
+        .map(|endpoint| with(&|it| endpoint.clone_into(&mut it.endpoint)))
+        .into();
+    let long = push.endpoint(&"x".repeat(1_000));
+    refused.extend([
+        with(&|it| long.clone_into(&mut it.endpoint)),
+        with(&|it| it.keys.p256dh = "AAAA".to_owned()),
+        with(&|it| it.keys.p256dh = "B".repeat(87)),
+        with(&|it| it.keys.p256dh = "no base64!".to_owned()),
+        with(&|it| it.keys.auth = "AAAA".to_owned()),
+        with(&|it| it.keys.auth = "A".repeat(60_000)),
+    ]);
+    for subscription in refused {
+        let answer = code(ann.client.subscribe(&subscription).await);
+        assert_eq!(answer, "push_endpoint_refused", "{}", subscription.endpoint);
+    }
+    let other_key = with(&|it| it.server_key = it.keys.p256dh.clone());
+    assert_eq!(code(ann.client.subscribe(&other_key).await), "push_key_changed");
+    for language in ["", "English, please", "x".repeat(40).as_str()] {
+        let subscription = with(&|it| language.clone_into(&mut it.language));
+        assert_eq!(
+            code(ann.client.subscribe(&subscription).await),
+            "unprocessable",
+            "{language}"
+        );
+    }
+    assert_eq!(code(server.client.subscribe(&good).await), "token_missing");
+
+    let quiet = |from_minute, to_minute, zone: &str| NoticeSettings {
+        off: vec![],
+        quiet: Some(QuietHours {
+            from_minute,
+            to_minute,
+            zone: zone.to_owned(),
+        }),
+    };
+    for (hours, why) in [
+        (quiet(0, 0, "UTC"), "quiet_hours_invalid"),
+        (quiet(1_440, 0, "UTC"), "quiet_hours_invalid"),
+        (quiet(0, 60, "Mars/Olympus"), "zone_unknown"),
+        (quiet(0, 60, ""), "zone_unknown"),
+    ] {
+        assert_eq!(code(ann.client.set_notice_settings(&hours).await), why);
+    }
+    let unknown = json!({ "off": ["birthdays"] });
+    let path = ["v1", "me", "notice-settings"];
+    let request = ann
+        .client
+        .request(Method::PUT, &path)
+        .json(&unknown)
+        .send()
+        .await?;
+    assert_eq!(request.status().as_u16(), 422);
+    server.stop().await?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn new_keys_are_made_by_operators_and_end_what_was_subscribed_with_the_old_ones() -> Result<()> {
+    let push = PushService::start().await?;
+    let setting = PushService::setting(&[&push]);
+    let server = Server::open(&[&setting]).await?;
+    let ann = server.person("+4915112348081", "Ann").await?;
+    let ben = server.person("+4915112348082", "Ben").await?;
+    let old = server.client.push_key().await?.key;
+    let stale = Pushed::subscribe(&ann.client, &push, "ann").await?;
+    let directory = server.stop().await?;
+
+    let vapid = async |what: &str| -> Result<String> {
+        let mut command = mitalk_tests::server::mitalk(directory.path());
+        let output = command
+            .args(["admin", "vapid", what, "--json", "--set", "storage.data_dir=data"])
+            .output()
+            .await?;
+        anyhow::ensure!(
+            output.status.success(),
+            "{}",
+            String::from_utf8_lossy(&output.stderr)
+        );
+        let answer: Value = serde_json::from_slice(&output.stdout)?;
+        Ok(answer["public_key"].as_str().context("a key")?.to_owned())
+    };
+    assert_eq!(vapid("show").await?, old);
+    let new = vapid("new").await?;
+    assert_ne!(new, old);
+
+    let server = Server::start_in(directory, &[&setting]).await?;
+    assert_eq!(server.client.push_key().await?.key, new);
+    let (ann, ben) = (ann.again(&server), ben.again(&server));
+    let pushed = Pushed::subscribe(&ben.client, &push, "ben").await?;
+    follow(&ben, &ann).await;
+    is_told(&ann, "new_follower").await;
+    follow(&ann, &ben).await;
+    pushed.nth(1).await;
+    assert!(
+        stale.seen().is_empty(),
+        "nothing is sent that a push service would refuse"
+    );
+    server.stop().await?;
+
+    let off = Server::open(&["push.enabled=false"]).await?;
+    assert_eq!(code(off.client.push_key().await), "push_off");
+    off.stop().await?;
+    Ok(())
+}

@@ -1,0 +1,129 @@
+/** Notifications: on this device or not, what of, and when not. */
+import { type Signal, useSignal } from '@preact/signals';
+import { useEffect } from 'preact/hooks';
+import { push } from '../api/routes';
+import type { NoticeSettings, PushKind } from '../api/types';
+import { t } from '../i18n';
+import { clockOf, minuteOf } from '../state/clock-text';
+import { pushState, turnOff, turnOn } from '../state/push';
+import { attempt } from '../state/toasts';
+import { Button } from '../ui/button';
+import { Switch } from '../ui/field';
+
+/** Without `admitted`: who sees this is in. */
+const KINDS = ['stage_invitation', 'pinged', 'room_started', 'new_follower', 'invite_accepted'] as const;
+/** 22:00 to 07:00. */
+const NIGHT = { from_minute: 22 * 60, to_minute: 7 * 60 };
+
+export function Notifications() {
+  const state = pushState.value;
+  const settings = useSignal<NoticeSettings | null>(null);
+  useEffect(
+    () =>
+      void attempt(async () => {
+        settings.value = await push.settings();
+      }),
+    [],
+  );
+  return (
+    <section class="stack">
+      <h2>{t('push.title')}</h2>
+      {state === 'unsupported' || state === 'denied' ? (
+        <p class="note">{state === 'denied' ? t('push.denied') : t('push.unsupported')}</p>
+      ) : (
+        <Switch
+          label={t('push.here')}
+          note={t('push.here_note')}
+          on={state === 'on'}
+          onChange={(on) => void attempt(on ? turnOn : turnOff)}
+        />
+      )}
+      {settings.value && <Wishes settings={settings as Signal<NoticeSettings>} />}
+    </section>
+  );
+}
+
+/** They count for all devices of the person. */
+function Wishes({ settings }: { settings: Signal<NoticeSettings> }) {
+  const { off = [], quiet } = settings.value;
+  const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
+  const save = async (part: Partial<NoticeSettings>) => {
+    const before = settings.value;
+    settings.value = { ...before, ...part };
+    const kept = await attempt(() => push.set(settings.value));
+    settings.value = kept ?? before;
+  };
+  const setKind = (kind: PushKind, on: boolean) =>
+    save({ off: on ? off.filter((other) => other !== kind) : [...off, kind] });
+  const hours = quiet ?? { ...NIGHT, zone };
+  const setHours = (part: Partial<typeof hours>) => save({ quiet: { ...hours, zone, ...part } });
+  return (
+    <>
+      <fieldset class="switches">
+        <legend>{t('push.which')}</legend>
+        {KINDS.map((kind) => (
+          <Switch
+            key={kind}
+            label={t(`push.kind.${kind}`)}
+            on={!off.includes(kind)}
+            onChange={(on) => setKind(kind, on)}
+          />
+        ))}
+      </fieldset>
+      <Switch
+        label={t('push.quiet')}
+        note={t('push.quiet_note')}
+        on={Boolean(quiet)}
+        onChange={(on) => save({ quiet: on ? { ...hours, zone } : undefined })}
+      />
+      {quiet && (
+        <>
+          <div class="row">
+            <Time
+              label={t('push.quiet_from')}
+              minute={quiet.from_minute}
+              onChange={(from_minute) => setHours({ from_minute })}
+            />
+            <Time
+              label={t('push.quiet_to')}
+              minute={quiet.to_minute}
+              onChange={(to_minute) => setHours({ to_minute })}
+            />
+          </div>
+          <p class="note">{t('push.quiet_zone', { zone: quiet.zone.replaceAll('_', ' ') })}</p>
+        </>
+      )}
+    </>
+  );
+}
+
+function Time({ label, minute, onChange }: { label: string; minute: number; onChange: (minute: number) => void }) {
+  return (
+    <label class="field">
+      <span>{label}</span>
+      <span class="box">
+        <input
+          type="time"
+          required
+          value={clockOf(minute)}
+          onChange={(event) => {
+            const chosen = minuteOf(event.currentTarget.value);
+            if (chosen !== undefined) onChange(chosen);
+          }}
+        />
+      </span>
+    </label>
+  );
+}
+
+/** Where somebody waits for something: the offer, and then that it was taken. */
+export function TellMe() {
+  const state = pushState.value;
+  if (state === 'on') return <p class="note">{t('waiting.tell_me_on')}</p>;
+  if (state !== 'off') return null;
+  return (
+    <Button wide onPress={() => attempt(turnOn)}>
+      {t('waiting.tell_me')}
+    </Button>
+  );
+}

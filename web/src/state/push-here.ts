@@ -1,0 +1,40 @@
+/** The browser's side of Web Push: this device's subscription. It knows nothing of the server. */
+
+/** That the person wants it on this device: a subscription can be lost, the wish is not. */
+const WISH = 'mitalk.push';
+
+export const wished = () => localStorage.getItem(WISH) !== null;
+
+export function wish(on: boolean): void {
+  if (on) localStorage.setItem(WISH, '1');
+  else localStorage.removeItem(WISH);
+}
+
+export const supported = () =>
+  'PushManager' in globalThis && 'Notification' in globalThis && Boolean(navigator.serviceWorker);
+
+/** A subscription that was made with this key, if there is or can be one: another one ends. */
+export async function subscription(key: string): Promise<PushSubscription> {
+  const { pushManager } = await navigator.serviceWorker.ready;
+  const known = await pushManager.getSubscription();
+  if (known && keyOf(known.options.applicationServerKey) === key) return known;
+  await known?.unsubscribe();
+  return pushManager.subscribe({ userVisibleOnly: true, applicationServerKey: key });
+}
+
+/** Never fails: a browser that cannot is one that shows nothing. */
+export async function forgetPush(): Promise<void> {
+  wish(false);
+  try {
+    const registration = await navigator.serviceWorker?.getRegistration();
+    await (await registration?.pushManager?.getSubscription())?.unsubscribe();
+  } catch {
+    // What is left of it is refused by its push service, or replaced by the next one.
+  }
+}
+
+/** Base64url, as the server writes keys. */
+export function keyOf(bytes: ArrayBuffer | null): string {
+  const text = String.fromCharCode(...new Uint8Array(bytes ?? new ArrayBuffer(0)));
+  return btoa(text).replace(/\+/g, '-').replace(/\//g, '_').replace(/=+$/, '');
+}
