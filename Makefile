@@ -74,7 +74,7 @@ test-stores: web/dist/index.html ## faults under load on real stores, one node a
 	@$(NEED) rust java
 	cargo build --workspace --bins $(TEST_FEATURES)
 	MITALK_TEST_FAULTS=1 MITALK_TEST_AWAY_S=300 deploy/local/with-stores.sh \
-		cargo test --workspace $(TEST_FEATURES) --test faults -- --nocapture
+		cargo test --workspace $(TEST_FEATURES) --test faults --test crash -- --nocapture that_is one_of_a_thousand on_real_parts
 	MITALK_TEST_FAULTS=1 CASSANDRA_NODES=3 CASSANDRA_HEAP=256m KAFKA_NODES=3 KAFKA_HEAP=160m deploy/local/with-stores.sh \
 		cargo test --workspace $(TEST_FEATURES) --test contract --test faults -- --nocapture cql one_
 
@@ -84,8 +84,10 @@ test-all: test test-stores ## the heavy checks as well: run by hand before a rel
 	loadtest/prove.sh
 
 bench: web/dist/index.html ## benchmarks: ratios against a baseline of the same run
-	@$(NEED) rust
-	cargo bench --workspace
+	@$(NEED) rust java
+	cargo build --release --workspace --bins
+	cargo bench --workspace --exclude mitalk-tests
+	deploy/local/with-stores.sh cargo bench --package mitalk-tests
 
 stores-up: ## start a real Kafka and a real Cassandra on loopback, for work on their adapters
 	@$(NEED) java

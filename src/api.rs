@@ -39,6 +39,7 @@ pub(crate) use repeats::request_id;
 pub use tokens::Tokens;
 
 use crate::config::{Config, Http, Rates};
+use crate::sms::Receipts;
 use axum::Router;
 use axum::http::{HeaderMap, HeaderValue};
 use axum::response::Response;
@@ -63,6 +64,7 @@ pub struct Api(Arc<Inner>);
 struct Inner {
     mitalk: Mitalk,
     tokens: Tokens,
+    receipts: Receipts,
     http: Http,
     rates: Rates,
     limits: Limits,
@@ -79,8 +81,7 @@ impl Api {
     pub fn new(
         config: &Config,
         listening: SocketAddr,
-        mitalk: Mitalk,
-        tokens: Tokens,
+        (mitalk, tokens, receipts): (Mitalk, Tokens, Receipts),
         metrics: Metrics,
     ) -> Self {
         let rates = &config.rates;
@@ -90,6 +91,7 @@ impl Api {
         Self(Arc::new(Inner {
             mitalk,
             tokens,
+            receipts,
             http: config.http.clone(),
             rates: rates.clone(),
             limits: config.limits.clone(),

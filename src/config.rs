@@ -39,6 +39,7 @@ use crate::store::scylla;
 use mitalk_actors::Limits;
 use serde::{Deserialize, Serialize};
 use std::net::{Ipv4Addr, SocketAddr};
+use std::time::Duration;
 
 /// Where clients send audio unless configured otherwise.
 const MEDIA_PORT: u16 = 7800;
@@ -111,8 +112,12 @@ impl Config {
             return Err(Error::value(key, problem));
         }
         self.http.validate()?;
+        if let Some((key, problem)) = self.sms.problem(&self.http.public_url) {
+            return Err(Error::value(key, problem));
+        }
         if self.storage.events == Events::Kafka {
-            self.kafka.validate()?;
+            let store_timeout = Duration::from_millis(self.cluster.store_timeout_ms);
+            self.kafka.validate(store_timeout)?;
         } else if self.storage.store == Store::Scylla {
             return Err(Error::value(
                 "storage.events",

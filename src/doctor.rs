@@ -8,6 +8,7 @@ mod cql;
 mod http;
 mod media;
 mod push;
+mod sms;
 mod storage;
 
 use crate::config::Config;
@@ -67,6 +68,7 @@ pub fn examine(config: &Config) -> Vec<Finding> {
     let mut findings = storage::examine(config);
     findings.extend(cql::examine(config));
     findings.extend(http::examine(config, running));
+    findings.extend(sms::examine(config));
     findings.extend(media::examine(config, running));
     findings.extend(push::examine(config));
     findings.extend(clock::examine(config));

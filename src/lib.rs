@@ -4,6 +4,7 @@ pub mod api;
 pub mod cli;
 pub mod client;
 pub mod config;
+pub mod copy;
 pub mod doctor;
 pub mod events;
 pub mod failpoints;

@@ -1,161 +1,141 @@
-//! Text messages: the adapters behind `mitalk_actors::ports::Sms`.
+//! Text messages: the adapters behind `mitalk_actors::ports::Sms`, and what providers report back.
 //!
-//! One so far, [`Log`]: it sends nothing and prints one-time codes to the log, so that a developer can sign in. Numbers
-//! never reach a log, not even hashed; the optional file for tests names a receiver by an opaque key.
+//! - `log` sends nothing and prints one-time codes to the log, so that a developer can sign in;
+//! - `webhook` posts each text, signed, to a service of the operator's;
+//! - `template` speaks to one provider's HTTP API, as the configuration describes it;
+//! - [`Receipts`] takes what became of a text.
+//!
+//! Invariants: an adapter sends a message once and repeats nothing by itself, and neither does the HTTP client below it: so a
+//! code goes out at most once, and whoever repeats the others does it with the same key. Numbers, texts and what providers
+//! answer (it may hold both) never reach a log; the development adapter's codes do, which is its purpose.
 
-use std::fs::{File, OpenOptions};
-use std::io::Write;
+mod config;
+mod file;
+mod log;
+mod metrics;
+mod receipts;
+mod signing;
+mod template;
+mod webhook;
+mod words;
+
+pub use config::{Config, Encoding, Method, Provider, Reports, Via, Webhook};
+pub use log::{Line, Log, receiver};
+pub use metrics::Metrics;
+pub use receipts::{RECEIPT_BYTES, Receipts, Refused};
+pub use signing::{SIGNATURE, Signer, TIMESTAMP};
+pub use words::Site;
+
+use crate::outbound::{self, Answer};
+use async_trait::async_trait;
+use mitalk_actors::ports::{Message, Sms, SmsError, SmsMessage};
+use reqwest::StatusCode;
+use std::io;
 use std::path::PathBuf;
-use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use async_trait::async_trait;
-use aws_lc_rs::digest::{SHA256, digest};
-use mitalk_actors::number::PhoneNumber;
-use mitalk_actors::ports::{Message, Sms, SmsError, SmsMessage};
-use serde::{Deserialize, Serialize};
+/// When to try again, where the provider does not say.
+const RETRY_AFTER: Duration = Duration::from_secs(5);
 
-/// Hexadecimal digits of a receiver's key: no two numbers of a test run share one.
-const KEY_DIGITS: usize = 16;
-/// When to try again after the file could not be written.
-const RETRY_AFTER: Duration = Duration::from_secs(1);
-
-/// How text messages are sent.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct Config {
-    /// Messages are also appended to this file, one JSON object per line ([`Line`]); for tests. It holds one-time codes:
-    /// never set it where real people sign in.
-    pub file: Option<PathBuf>,
+/// Text messages cannot be sent as configured.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// A file cannot be opened or read.
+    #[error("{key}: {}: {source}", path.display())]
+    File {
+        /// The key that names it.
+        key: &'static str,
+        /// Which.
+        path: PathBuf,
+        /// The system's words.
+        source: io::Error,
+    },
+    /// What is in it cannot be used.
+    #[error("{key}: {}: {reason}", path.display())]
+    Secret {
+        /// The key that names it.
+        key: &'static str,
+        /// Which.
+        path: PathBuf,
+        /// What is wrong.
+        reason: &'static str,
+    },
+    /// The configuration itself; it was not checked.
+    #[error("{0} {1}")]
+    Config(&'static str, String),
+    /// TLS cannot be set up on this machine.
+    #[error(transparent)]
+    Client(#[from] reqwest::Error),
 }
 
-/// A line of the file.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Line {
-    /// Whom to: [`receiver`] of the number.
-    pub to: String,
-    /// `code`, `invited` or `admitted`.
-    pub kind: String,
-    /// The one-time code, if it is one.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub code: Option<String>,
-    /// The idempotency key that a provider would have been given.
-    pub key: String,
+/// Opens what the configuration says.
+///
+/// # Errors
+/// [`Error`].
+pub fn open(config: &Config, site: Site, metrics: &Metrics) -> Result<(Counted, Receipts), Error> {
+    let (sms, receipts): (Box<dyn Sms>, _) = match config.via {
+        Via::Log => (Box::new(Log::new(config)?), Receipts::none(metrics.clone())),
+        Via::Webhook => {
+            let signer = config.webhook.signer()?;
+            let receipts = Receipts::signed(signer.clone(), metrics.clone());
+            let url = config.webhook.url.clone();
+            (
+                Box::new(webhook::Webhook::new(url, signer, site, outbound::client()?)),
+                receipts,
+            )
+        }
+        Via::Http => {
+            let receipts = Receipts::reported(&config.http.receipts, metrics.clone())?;
+            let provider = template::Template::new(&config.http, site, outbound::client()?)?;
+            (Box::new(provider), receipts)
+        }
+    };
+    let metrics = metrics.clone();
+    Ok((Counted { sms, metrics }, receipts))
 }
 
-/// The key that stands for a number in the file: the same in every run, so that a test finds what its number got. It
-/// hides a number from a glance, not from somebody who tries them all.
-pub fn receiver(number: &PhoneNumber) -> String {
-    use std::fmt::Write;
-    let hash = digest(&SHA256, number.e164().as_bytes());
-    let mut key = String::with_capacity(KEY_DIGITS);
-    for byte in &hash.as_ref()[..KEY_DIGITS / 2] {
-        write!(key, "{byte:02x}").expect("a String takes all that is written");
+/// What a message is, in metrics and to receivers.
+fn kind(message: &Message) -> &'static str {
+    match message {
+        Message::Code { .. } => "code",
+        Message::Invited { .. } => "invited",
+        Message::Admitted => "admitted",
     }
-    key
 }
 
-/// The development adapter: codes go to the log.
-#[derive(Debug)]
-pub struct Log {
-    file: Option<Mutex<File>>,
-}
-
-impl Log {
-    /// Opens the file, if there is to be one.
-    ///
-    /// # Errors
-    /// It cannot be opened for appending.
-    pub fn new(config: &Config) -> std::io::Result<Log> {
-        let open = |path| {
-            OpenOptions::new()
-                .create(true)
-                .append(true)
-                .open(path)
-                .map(Mutex::new)
-        };
-        Ok(Log {
-            file: config.file.as_ref().map(open).transpose()?,
-        })
-    }
-
-    fn append(&self, line: &Line) -> std::io::Result<()> {
-        let Some(file) = &self.file else { return Ok(()) };
-        let mut text = serde_json::to_vec(line)?;
-        text.push(b'\n');
-        // One write to a file opened for appending: a line is there as a whole or not at all.
-        file.lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .write_all(&text)
-    }
+/// An adapter whose messages are counted.
+pub struct Counted {
+    sms: Box<dyn Sms>,
+    metrics: Metrics,
 }
 
 #[async_trait]
-impl Sms for Log {
+impl Sms for Counted {
     async fn send(&self, message: SmsMessage) -> Result<(), SmsError> {
-        let (kind, code) = match &message.message {
-            Message::Code { code } => ("code", Some(code.clone())),
-            Message::Invited { .. } => ("invited", None),
-            Message::Admitted => ("admitted", None),
-        };
-        let line = Line {
-            to: receiver(&message.to),
-            kind: kind.into(),
-            code,
-            key: message.key.0,
-        };
-        self.append(&line).map_err(|error| SmsError::Unavailable {
-            reason: format!("the file of text messages: {error}"),
-            retry_after: RETRY_AFTER,
-        })?;
-        match &line.code {
-            Some(code) => tracing::info!(code, "one-time code"),
-            None => tracing::info!(kind, key = line.key, "text message"),
-        }
-        Ok(())
+        let kind = kind(&message.message);
+        let sent = self.sms.send(message).await;
+        self.metrics.sent(kind, &sent);
+        sent
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use mitalk_actors::ports::EventKey;
-
-    use super::*;
-
-    #[tokio::test]
-    async fn a_line_tells_the_code_and_not_the_number() {
-        let directory = tempfile::tempdir().unwrap();
-        let path = directory.path().join("sms.jsonl");
-        let sms = Log::new(&Config {
-            file: Some(path.clone()),
-        })
-        .unwrap();
-        let to = PhoneNumber::parse("+4915112345678").unwrap();
-        for message in [
-            Message::Code {
-                code: "123456".into(),
-            },
-            Message::Admitted,
-        ] {
-            sms.send(SmsMessage {
-                to: to.clone(),
-                message,
-                key: EventKey("user/x/1".into()),
-            })
-            .await
-            .unwrap();
-        }
-        let text = std::fs::read_to_string(&path).unwrap();
-        assert!(!text.contains("5112345678"), "{text}");
-        let lines: Vec<Line> = text
-            .lines()
-            .map(|line| serde_json::from_str(line).unwrap())
-            .collect();
-        assert_eq!(lines[0].code.as_deref(), Some("123456"));
-        assert_eq!(
-            (lines[1].kind.as_str(), lines[1].key.as_str()),
-            ("admitted", "user/x/1")
-        );
-        assert!(lines.iter().all(|line| line.to == receiver(&to)));
+/// What an answer, or the lack of one, says about the message.
+fn judge(
+    answer: Result<Answer, reqwest::Error>,
+    taken: impl Fn(StatusCode) -> bool,
+    refused: impl Fn(StatusCode) -> bool,
+) -> Result<(), SmsError> {
+    let answer = answer.map_err(|error| SmsError::Unavailable {
+        reason: outbound::reason(&error).to_owned(),
+        retry_after: RETRY_AFTER,
+    })?;
+    let reason = format!("status {}", answer.status.as_u16());
+    match answer.status {
+        status if taken(status) => Ok(()),
+        status if refused(status) => Err(SmsError::Refused { reason }),
+        _ => Err(SmsError::Unavailable {
+            reason,
+            retry_after: answer.retry_after.unwrap_or(RETRY_AFTER),
+        }),
     }
 }

@@ -3,6 +3,7 @@
 //! [`sqlite`] is one file for one process; [`scylla`] is a CQL cluster for many nodes. One function of the composition
 //! root chooses between them; nothing outside this module names a database.
 
+pub mod row;
 pub mod scylla;
 pub mod sqlite;
 

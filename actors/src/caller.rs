@@ -1,6 +1,7 @@
 //! Who asks, and how long they wait.
 
 use crate::id::{DeviceId, UserId};
+use crate::language::Language;
 use crate::person::Standing;
 use mitalk_cluster::{BootInstant, Call, RequestId, Trace};
 use std::net::{IpAddr, Ipv6Addr};
@@ -57,6 +58,8 @@ pub fn network_of(address: IpAddr) -> IpAddr {
 pub struct Stranger {
     /// Where from, for budgets.
     pub address: IpAddr,
+    /// What they asked to be written in, if we write it.
+    pub language: Option<Language>,
     /// How long the answer is waited for.
     pub deadline: Duration,
     /// Passed on to all that follows.

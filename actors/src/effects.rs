@@ -6,6 +6,7 @@
 
 use crate::forwarder;
 use crate::id::{SocketId, UserId};
+use crate::language::Language;
 use crate::live::Cast;
 use crate::metrics::Metrics;
 use crate::mitalk::leaving::Wanted;
@@ -62,8 +63,13 @@ impl Codes {
 
 impl Effects<Phone> for Codes {
     fn run(&self, id: &EntityId, _stamp: Stamp, effects: Vec<phone::Effect>) {
-        for phone::Effect::SendCode { code, number } in effects {
-            if let Err(why) = self.send(&PhoneKey::from(&*id.key), code, &number) {
+        for phone::Effect::SendCode {
+            code,
+            number,
+            language,
+        } in effects
+        {
+            if let Err(why) = self.send(&PhoneKey::from(&*id.key), code, &number, language) {
                 self.metrics.code(false);
                 tracing::error!(%why, "one-time code not sent");
             }
@@ -73,7 +79,13 @@ impl Effects<Phone> for Codes {
 
 impl Codes {
     /// Hands a code to the provider, in a task of its own.
-    fn send(&self, key: &PhoneKey, code: phone::Secret, number: &SealedNumber) -> Result<(), String> {
+    fn send(
+        &self,
+        key: &PhoneKey,
+        code: phone::Secret,
+        number: &SealedNumber,
+        language: Option<Language>,
+    ) -> Result<(), String> {
         let to = self
             .secrets
             .open_number(key, number)
@@ -87,6 +99,7 @@ impl Codes {
         let message = SmsMessage {
             to,
             message: Message::Code { code: code.0 },
+            language,
             key,
         };
         let (sms, metrics) = (self.sms.clone(), self.metrics.clone());
@@ -94,7 +107,8 @@ impl Codes {
             let sent = sms.send(message).await;
             metrics.code(sent.is_ok());
             if let Err(error) = sent {
-                tracing::warn!(%error, "one-time code not sent");
+                // Perhaps it was: nobody sends it a second time, and the person may ask for another one.
+                tracing::warn!(%error, "one-time code perhaps not sent");
             }
             drop(permit);
         });

@@ -277,7 +277,6 @@ fn create(
     };
     let mut decision = changed(&terms, Event::Created(Box::new(terms.clone())));
     if let Invitee::Number { phone, .. } = &terms.invitee {
-        // Before the event: who is to send the message asks the number whether it waits for this invite.
         decision = decision.send(Outgoing::to::<Phone>(
             phone.as_str(),
             &phone::Command::Bind { invite: id },

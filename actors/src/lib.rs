@@ -22,6 +22,7 @@ pub(crate) mod hallway;
 pub mod handle;
 pub mod id;
 pub mod invite;
+pub mod language;
 pub mod limits;
 pub mod live;
 pub mod metrics;
@@ -46,6 +47,7 @@ pub mod user;
 pub mod waitlist;
 
 pub use caller::{Caller, Stranger};
+pub use language::Language;
 pub use limits::Limits;
 pub use mitalk::{Mitalk, account, auth, invites, operator, people, push, sockets};
 pub use secrets::Secrets;

@@ -23,6 +23,7 @@ use crate::events::{self, Message as _};
 use crate::fanout::{self, Fanout};
 use crate::id::{InviteId, RoomId, UserId};
 use crate::invite::{self, Invite, Invitee, Status};
+use crate::language::Language;
 use crate::mitalk::Mitalk;
 use crate::number::{PhoneKey, SealedNumber};
 use crate::person::NoticeKind;
@@ -59,6 +60,12 @@ pub(crate) struct Consumer {
     pub(crate) letters: Arc<dyn DeadLetters>,
     pub(crate) sms: Arc<Witness>,
     pub(crate) push: Arc<dyn Push>,
+}
+
+/// What somebody is told.
+struct Text {
+    message: Message,
+    language: Option<Language>,
 }
 
 /// Why an event was not dealt with.
@@ -153,18 +160,34 @@ impl Consumer {
         let (Status::Pending, Invitee::Number { phone, sealed }) = (terms.status, &terms.invitee) else {
             return Ok(());
         };
-        let asked = self
-            .mitalk
-            .cluster
-            .ask::<Phone>(phone.as_str(), phone::Command::Read, call(event))
-            .await;
-        match asked {
-            Ok(phone::Reply::Read { invites, .. }) if invites.contains(&terms.id) => {}
-            Ok(_) => return Ok(()),
-            Err(error) => return skipped(error),
+        if !self.is_waited_for(terms.id, phone, event).await? {
+            return Ok(());
         }
         let by = self.mitalk.show_inviter(Some(terms.inviter)).await?;
-        self.send(phone, sealed, Message::Invited { by }, event).await
+        let text = Text {
+            message: Message::Invited { by },
+            language: None,
+        };
+        self.send(phone, sealed, text, event).await
+    }
+
+    /// Whether a number waits for this invite. It may not have heard of it: what other entities get goes out in a lane of its
+    /// own, and what the event log gets does not wait for that. So it hears of it now, which a repeat does not change.
+    async fn is_waited_for(&self, invite: InviteId, phone: &PhoneKey, event: &Event) -> Result<bool, Failed> {
+        let mut waits = false;
+        for command in [phone::Command::Bind { invite }, phone::Command::Read] {
+            let asked = self
+                .mitalk
+                .cluster
+                .ask::<Phone>(phone.as_str(), command, call(event))
+                .await;
+            match asked {
+                Ok(phone::Reply::Read { invites, .. }) => waits = invites.contains(&invite),
+                Ok(_) => {}
+                Err(error) => skipped(error)?,
+            }
+        }
+        Ok(waits)
     }
 
     async fn admitted(&self, user: UserId, event: &Event) -> Result<(), Failed> {
@@ -175,8 +198,12 @@ impl Consumer {
             .await;
         match asked {
             Ok(user::Reply::Account(account)) => {
-                self.send(&account.phone, &account.sealed, Message::Admitted, event)
-                    .await
+                let mut spoken = account.about.languages.iter();
+                let text = Text {
+                    message: Message::Admitted,
+                    language: spoken.find_map(|tag| Language::of_tag(tag)),
+                };
+                self.send(&account.phone, &account.sealed, text, event).await
             }
             Ok(_) => Ok(()),
             Err(error) => skipped(error),
@@ -187,13 +214,18 @@ impl Consumer {
         &self,
         key: &PhoneKey,
         sealed: &SealedNumber,
-        message: Message,
+        text: Text,
         event: &Event,
     ) -> Result<(), Failed> {
         let to = self.mitalk.secrets.open_number(key, sealed);
         let to = to.map_err(|error| Failed::Never(error.to_string()))?;
         let key = EventKey(event.id());
-        let send = self.sms.send(SmsMessage { to, message, key });
+        let send = self.sms.send(SmsMessage {
+            to,
+            message: text.message,
+            language: text.language,
+            key,
+        });
         match tokio::time::timeout(SEND_LIMIT, send).await {
             Ok(sent) => Ok(sent?),
             Err(_) => Err(Failed::NotTaken("the provider does not answer".into(), None)),

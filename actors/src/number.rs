@@ -59,9 +59,15 @@ impl PhoneNumber {
         &self.0[..self.0.len().saturating_sub(BLOCK_DIGITS)]
     }
 
+    /// The country's or region's code, such as 49.
+    pub fn calling_code(&self) -> Option<u16> {
+        let number = phonenumber::parse(None, &*self.0).ok()?;
+        Some(number.code().value())
+    }
+
     /// Enough for its giver to recognise it: calling code and the last three digits (`+49 ... 678`).
     pub fn hint(&self) -> String {
-        let code = phonenumber::parse(None, &*self.0).map_or(0, |number| number.code().value());
+        let code = self.calling_code().unwrap_or_default();
         format!("+{code} ... {}", &self.0[self.0.len() - 3..])
     }
 }

@@ -16,6 +16,7 @@ mod invites;
 mod owner;
 
 use crate::id::{InviteId, UserId};
+use crate::language::Language;
 use crate::limits::Codes;
 use crate::number::SealedNumber;
 use mitalk_cluster::{Context, Decision, Entity, Timestamp};
@@ -75,6 +76,9 @@ pub enum Command {
         hash: [u8; 32],
         /// Where to.
         number: SealedNumber,
+        /// In which language, if that is known.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        language: Option<Language>,
         /// The limits.
         limits: Codes,
     },
@@ -218,6 +222,8 @@ pub enum Effect {
         code: Secret,
         /// Where to.
         number: SealedNumber,
+        /// In which language, if that is known.
+        language: Option<Language>,
     },
 }
 
@@ -237,8 +243,17 @@ impl Entity for Phone {
                 code,
                 hash,
                 number,
+                language,
                 limits,
-            } => codes::send(state, codes::Send { code, hash, number }, &limits, cx),
+            } => {
+                let send = codes::Send {
+                    code,
+                    hash,
+                    number,
+                    language,
+                };
+                codes::send(state, send, &limits, cx)
+            }
             Command::Verify {
                 hashes,
                 candidate,

@@ -15,6 +15,8 @@
 pub mod block;
 pub mod position;
 mod rate;
+#[cfg(feature = "testing")]
+pub mod seed;
 pub mod ticket;
 
 use crate::events::{Actor, Audit, Message};

@@ -4,7 +4,9 @@ mod clock;
 pub mod contract;
 mod faulty;
 mod memory;
+mod seed;
 
 pub use clock::TestClock;
 pub use faulty::Faulty;
 pub use memory::{Content, Memory};
+pub use seed::{changed, first};

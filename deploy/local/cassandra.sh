@@ -3,6 +3,7 @@
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 source "$here/jvm.sh"
+source "$here/tls.sh"
 name=cassandra
 dir=$(realpath -m "${CASSANDRA_DIR:-$stores/cassandra}")
 jars=$(realpath -m "${CASSANDRA_JARS:-$stores/jars/cassandra}")
@@ -12,8 +13,11 @@ port=${CASSANDRA_PORT:-19042}
 storage_port=${CASSANDRA_STORAGE_PORT:-17000}
 heap=${CASSANDRA_HEAP:-512m}
 deadline=${START_TIMEOUT:-180}
+tls=${CASSANDRA_TLS:-}
 settings="CASSANDRA_NODES (1 or 3), CASSANDRA_PORT ($port), CASSANDRA_STORAGE_PORT ($storage_port), CASSANDRA_HEAP ($heap),
-CASSANDRA_DIR ($dir), START_TIMEOUT (seconds). Java must be 11 or 17: JAVA_HOME, else the one on the path."
+CASSANDRA_DIR ($dir), START_TIMEOUT (seconds). Java must be 11 or 17: JAVA_HOME, else the one on the path.
+CASSANDRA_TLS=1: clients may use TLS and must have a password (user cassandra, password cassandra); certificates are in
+CASSANDRA_DIR/tls."
 
 address() { echo "127.0.0.$1:$port"; }
 addresses() { for n in $(seq "$nodes"); do echo "127.0.0.$n"; done | paste -sd,; }
@@ -24,6 +28,11 @@ launch() {
   token=$(awk -v n="$1" -v of="$nodes" 'BEGIN { printf "%.0f", -2^63 + n * 2^64 / (of + 1) }')
   sed -e "s|@TOKEN@|$token|; s|@ADDRESS@|127.0.0.$node|; s|@PORT@|$port|; s|@STORAGE_PORT@|$storage_port|" \
     -e "s|@SEEDS@|$(addresses)|; s|@DATA@|$home/data|" "$here/cassandra/cassandra.yaml" >"$home/cassandra.yaml"
+  if [ -n "$tls" ]; then
+    # shellcheck disable=SC2046 # one word each
+    make_tls "$dir/tls" $(addresses | tr , ' ')
+    sed -e "s|@TLS@|$dir/tls|; s|@PASSWORD@|$(cat "$dir/tls/password")|" "$here/cassandra/tls.yaml" >>"$home/cassandra.yaml"
+  fi
   # As root Cassandra locks its memory: what is committed at the start becomes resident.
   run_jvm "$node" -Xms64m -Xmx"$heap" "@$here/cassandra/jvm.options" \
     -javaagent:"$(echo "$jars"/jamm-*.jar)" \
@@ -46,6 +55,7 @@ ready() {
   local query='SELECT COUNT(*) FROM system.peers_v2' rows
   exec 3<>"/dev/tcp/127.0.0.$1/$port" || return 1
   cql 01 '\0\x01\0\x0bCQL_VERSION\0\x053.0.0' 22 >/dev/null
+  [ -z "$tls" ] || cql 0f '\0\0\0\x14\0cassandra\0cassandra' 24 >/dev/null
   rows=$(cql 07 "\\0\\0\\0\\x$(printf %02x ${#query})$query\\0\\x01\\0" $((${#query} + 7)))
   exec 3>&-
   [ "$((16#${rows: -16}))" = $((nodes - 1)) ]

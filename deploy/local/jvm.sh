@@ -94,17 +94,28 @@ usage: $(basename "$0") COMMAND [NODE...]     (no node named: all of them)
   stop             end in order
   kill             end by SIGKILL; data stays
   pause, resume    SIGSTOP and SIGCONT
-  wipe             kill, and remove the data
+  wipe             kill, and remove the data; of all nodes, also the cluster's size
   status           what runs where
 
 $settings
 EOT
 }
 
-# main COMMAND [NODE...]: the cluster's size is kept beside its data, so later calls need not repeat it.
+# wipe_all: also nodes of a larger cluster that was here before, and the size.
+wipe_all() {
+  local made node
+  made=$(find "$dir" -mindepth 1 -maxdepth 1 -type d -name '[1-9]*' -printf '%f\n' 2>/dev/null) || true
+  # shellcheck disable=SC2086 # one word each
+  end_nodes KILL $made
+  for node in $made nodes tls; do rm -rf "${dir:?}/$node"; done
+}
+
+# main COMMAND [NODE...]: the cluster's size is kept beside its data until all of it is wiped, so later calls need not
+# repeat it.
 main() {
   local command=${1:-help} node
   shift || true
+  [ "$command $#" != "wipe 0" ] || { wipe_all; return; }
   [ $# -gt 0 ] || set -- $(seq "$nodes")
   for node in "$@"; do
     [[ $node =~ ^[0-9]+$ ]] && [ "$node" -ge 1 ] && [ "$node" -le "$nodes" ] \

@@ -41,6 +41,13 @@ need_java() {
   have mvn || apt_install maven || lack "Maven" "install maven; it brings the jars of Kafka and Cassandra"
 }
 
+# librdkafka's TLS is OpenSSL's.
+need_tls() {
+  have openssl || apt_install openssl || lack "openssl" "install openssl; it makes certificates for tests"
+  have pkg-config && pkg-config --exists openssl || apt_install libssl-dev pkg-config \
+    || lack "OpenSSL's headers" "install libssl-dev and pkg-config (openssl-devel); the feature kafka-tls needs them"
+}
+
 DENY_VERSION=0.20.2
 need_deny() {
   if have cargo-deny && [ "$(cargo-deny --version)" = "cargo-deny $DENY_VERSION" ]; then return; fi

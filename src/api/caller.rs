@@ -68,6 +68,7 @@ impl Api {
     pub(super) fn stranger(&self, context: &Context) -> Stranger {
         Stranger {
             address: context.address,
+            language: context.texts,
             deadline: self.0.deadline,
             trace: context.trace.clone(),
         }

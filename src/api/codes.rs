@@ -48,6 +48,7 @@ table! {
     TOKEN_MISSING: "token_missing", UNAUTHORIZED, "Sign in first", "请先登录";
     TOKEN_INVALID: "token_invalid", UNAUTHORIZED, "The access token is not valid", "访问令牌无效";
     TOKEN_EXPIRED: "token_expired", UNAUTHORIZED, "The access token has expired", "访问令牌已过期";
+    SIGNATURE_INVALID: "signature_invalid", UNAUTHORIZED, "The signature or token does not fit", "签名或令牌不匹配";
     ORIGIN_REFUSED: "origin_refused", FORBIDDEN, "This web page may not connect here", "此网页不允许连接到这里";
     NOT_FOUND: "not_found", NOT_FOUND, "There is nothing at this address", "此地址没有内容";
     METHOD_NOT_ALLOWED: "method_not_allowed", METHOD_NOT_ALLOWED, "This address does not take that method",

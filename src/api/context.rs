@@ -1,6 +1,6 @@
 //! What is known of a request before anybody looks at what it asks: its id, trace, language and where it comes from.
 
-use super::language::Language;
+use super::language::{self, Language};
 use crate::config::{Http, Network};
 use axum::extract::FromRequestParts;
 use axum::http::HeaderMap;
@@ -29,6 +29,8 @@ pub struct Context {
     pub trace: Trace,
     /// For titles.
     pub language: Language,
+    /// For text messages, which know more languages.
+    pub texts: Option<mitalk_actors::Language>,
     /// The client's address, behind proxies that are trusted.
     pub address: IpAddr,
 }
@@ -47,6 +49,7 @@ impl Context {
                     .map_or_else(new_trace, str::to_owned),
             ),
             language: Language::of(headers),
+            texts: language::wanted(headers, mitalk_actors::Language::of_tag),
             address: client_address(headers, peer.ip(), &http.trusted_proxies),
         }
     }
@@ -58,6 +61,7 @@ impl Default for Context {
             request_id: new_request_id(),
             trace: Trace::new(&new_trace()),
             language: Language::En,
+            texts: None,
             address: Ipv4Addr::UNSPECIFIED.into(),
         }
     }

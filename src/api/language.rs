@@ -14,28 +14,14 @@ pub enum Language {
 }
 
 impl Language {
-    /// The wanted one of highest quality that we have (RFC 9110, section 12.5.4).
+    /// The wanted one of highest quality that we have.
     pub fn of(headers: &HeaderMap) -> Self {
-        let wanted = headers
-            .get(ACCEPT_LANGUAGE)
-            .and_then(|value| value.to_str().ok())
-            .unwrap_or_default();
-        let mut best = (0.0, Self::En);
-        for range in wanted.split(',') {
-            let mut parts = range.split(';').map(str::trim);
-            let language = match parts.next().unwrap_or_default().split('-').next() {
-                Some(tag) if tag.eq_ignore_ascii_case("zh") => Self::Zh,
-                Some(tag) if tag.eq_ignore_ascii_case("en") => Self::En,
-                _ => continue,
-            };
-            let quality = parts
-                .find_map(|part| part.strip_prefix("q=")?.parse().ok())
-                .unwrap_or(1.0_f32);
-            if quality > best.0 {
-                best = (quality, language);
-            }
-        }
-        best.1
+        let of_tag = |tag: &str| match tag.split('-').next() {
+            Some(tag) if tag.eq_ignore_ascii_case("zh") => Some(Self::Zh),
+            Some(tag) if tag.eq_ignore_ascii_case("en") => Some(Self::En),
+            _ => None,
+        };
+        wanted(headers, of_tag).unwrap_or_default()
     }
 
     /// For `Content-Language`.
@@ -45,6 +31,25 @@ impl Language {
             Self::Zh => "zh",
         }
     }
+}
+
+/// The wanted language of highest quality that `of_tag` knows (RFC 9110, section 12.5.4).
+pub(super) fn wanted<L>(headers: &HeaderMap, of_tag: impl Fn(&str) -> Option<L>) -> Option<L> {
+    let header = headers.get(ACCEPT_LANGUAGE)?.to_str().ok()?;
+    let mut best: Option<(f32, L)> = None;
+    for range in header.split(',') {
+        let mut parts = range.split(';').map(str::trim);
+        let Some(language) = of_tag(parts.next().unwrap_or_default()) else {
+            continue;
+        };
+        let quality = parts
+            .find_map(|part| part.strip_prefix("q=")?.parse().ok())
+            .unwrap_or(1.0);
+        if quality > best.as_ref().map_or(0.0, |(quality, _)| *quality) {
+            best = Some((quality, language));
+        }
+    }
+    best.map(|(_, language)| language)
 }
 
 #[cfg(test)]
@@ -65,5 +70,9 @@ mod tests {
             let headers = HeaderMap::from_iter([(ACCEPT_LANGUAGE, HeaderValue::from_static(header))]);
             assert_eq!(Language::of(&headers), language, "{header}");
         }
+        let header = HeaderValue::from_static("de, it;q=0.9, en;q=0.8");
+        let headers = HeaderMap::from_iter([(ACCEPT_LANGUAGE, header)]);
+        let texts = wanted(&headers, mitalk_actors::Language::of_tag);
+        assert_eq!(texts, Some(mitalk_actors::Language::It));
     }
 }

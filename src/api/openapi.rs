@@ -65,6 +65,7 @@ const WITH_BODY: [&str; 5] = [
         (name = "stage", description = "Hands, stage and moderation"),
         (name = "notices", description = "What a person is told"),
         (name = "live", description = "The live socket"),
+        (name = "providers", description = "For those who send text messages for the service"),
         (name = "meta", description = "About this API"),
     ),
 )]

@@ -14,6 +14,7 @@ mod people;
 mod push;
 mod rooms;
 mod service;
+mod sms;
 mod stage;
 
 use super::problem::Error;
@@ -46,6 +47,7 @@ pub(super) fn all() -> OpenApiRouter<Api> {
         .merge(notices::routes())
         .merge(push::routes())
         .merge(service::routes())
+        .merge(sms::routes())
 }
 
 /// Which page of a list.

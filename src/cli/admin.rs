@@ -1,6 +1,7 @@
 //! `mitalk admin`: operating a running service over its admin API.
 
 mod commands;
+mod copy;
 
 use super::{Failure, output};
 use crate::client::AdminClient;
@@ -74,6 +75,7 @@ impl Admin {
     pub(super) fn run(self, config: Config) -> Result<(), Failure> {
         let json = self.json;
         let answer = match self.action {
+            Action::Copy(copy) => return copy.run(&config, json),
             Action::Vapid { what } => what.run(&config)?,
             _ => self.ask(&config)?,
         };

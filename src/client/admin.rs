@@ -247,9 +247,27 @@ impl AdminClient {
     /// # Errors
     /// [`Error`]; `not_found` where it is not allowed.
     pub async fn test_accounts(&self, count: usize, prefix: &str) -> Result<Vec<TestAccount>, Error> {
+        self.make_accounts(count, prefix, false).await
+    }
+
+    /// Makes accounts that wait, for load tests.
+    ///
+    /// # Errors
+    /// As of [`AdminClient::test_accounts`].
+    pub async fn waiting_test_accounts(&self, count: usize, prefix: &str) -> Result<Vec<TestAccount>, Error> {
+        self.make_accounts(count, prefix, true).await
+    }
+
+    async fn make_accounts(
+        &self,
+        count: usize,
+        prefix: &str,
+        waiting: bool,
+    ) -> Result<Vec<TestAccount>, Error> {
         let request = TestAccounts {
             count,
             prefix: prefix.to_owned(),
+            waiting,
         };
         let made: TestAccountsMade = self
             .0

@@ -16,7 +16,7 @@ const SECTIONS: &[(&str, &str, &str)] = &[
     ("admin", include_str!("operations.rs"), "Admin"),
     ("auth", include_str!("auth.rs"), "Auth"),
     ("rates", include_str!("rates.rs"), "Rates"),
-    ("sms", include_str!("../sms.rs"), "Config"),
+    ("sms", include_str!("../sms/config.rs"), "Config"),
     ("push", include_str!("../push/config.rs"), "Config"),
     ("media", include_str!("../../media/src/config.rs"), "Config"),
     (

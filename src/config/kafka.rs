@@ -36,6 +36,12 @@ pub struct Kafka {
     pub min_isr: u32,
     /// How long events are kept, in hours. Dead letters stay until somebody retries or drops them.
     pub retention_hours: u64,
+    /// How long the audit is kept, in hours; 0: for ever.
+    pub audit_retention_hours: u64,
+    /// How long an event may take until enough brokers have it, in milliseconds; then it is sent again. At least 1,100 less than
+    /// `cluster.store_timeout_ms`: the client looks once a second, and the node stops listening then. Raise both for brokers
+    /// that are slow.
+    pub message_timeout_ms: u64,
     /// `plaintext`, `ssl` or `sasl_ssl`; the latter two need a binary with the feature `kafka-tls`.
     pub security: Security,
     /// Certificates of the authorities that the brokers' certificates come from, PEM; absent: the system's.
@@ -61,6 +67,8 @@ impl Default for Kafka {
             replication: 3,
             min_isr: 2,
             retention_hours: 7 * 24,
+            audit_retention_hours: 0,
+            message_timeout_ms: 1_800,
             security: Security::Plaintext,
             ca_file: None,
             certificate_file: None,
@@ -76,19 +84,35 @@ impl Default for Kafka {
 const MOST_PARTITIONS: u32 = 1_000;
 /// What Kafka allows in the name of a topic.
 const NAME_BYTES: usize = 128;
+/// A message is found to be late up to a second afterwards (librdkafka looks that often), and this is told a little later.
+const LATE_MS: u64 = 1_100;
+/// A broker on another continent answers within this.
+const LEAST_TIMEOUT_MS: u64 = 200;
+/// Ten years.
+const MOST_HOURS: u64 = 24 * 366 * 10;
 const MECHANISMS: [&str; 3] = ["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"];
 
 impl Kafka {
     /// How long events are kept.
     pub fn retention(&self) -> Duration {
-        Duration::from_secs(self.retention_hours.saturating_mul(3_600))
+        hours(self.retention_hours)
     }
 
-    /// Checks what serde cannot.
+    /// How long the audit is kept, if not for ever.
+    pub fn audit_retention(&self) -> Option<Duration> {
+        (self.audit_retention_hours > 0).then(|| hours(self.audit_retention_hours))
+    }
+
+    /// How long an event may take until enough brokers have it.
+    pub fn message_timeout(&self) -> Duration {
+        Duration::from_millis(self.message_timeout_ms)
+    }
+
+    /// Checks what serde cannot; a node listens to an append for `store_timeout`.
     ///
     /// # Errors
     /// [`Error::Value`].
-    pub fn validate(&self) -> Result<(), Error> {
+    pub fn validate(&self, store_timeout: Duration) -> Result<(), Error> {
         let wrong = |key: &'static str, what: &str| Err(Error::value(key, what));
         let is_name = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
         if self.brokers.is_empty() || self.brokers.iter().any(|broker| !broker.contains(':')) {
@@ -109,8 +133,23 @@ impl Kafka {
                 "must be 1 to kafka.replication, and that at least 1",
             );
         }
-        if !(1..=24 * 366 * 10).contains(&self.retention_hours) {
+        if !(1..=MOST_HOURS).contains(&self.retention_hours) {
             return wrong("kafka.retention_hours", "must be 1 hour to 10 years");
+        }
+        if self.audit_retention_hours > MOST_HOURS {
+            return wrong(
+                "kafka.audit_retention_hours",
+                "must be at most 10 years; 0 is for ever",
+            );
+        }
+        if self.message_timeout_ms < LEAST_TIMEOUT_MS {
+            return wrong("kafka.message_timeout_ms", "must be at least 200");
+        }
+        if self.message_timeout() + Duration::from_millis(LATE_MS) > store_timeout {
+            return wrong(
+                "kafka.message_timeout_ms",
+                "must be at least 1100 below cluster.store_timeout_ms: nobody would hear how an append ended",
+            );
         }
         self.validate_security()
     }
@@ -150,6 +189,10 @@ impl Kafka {
     }
 }
 
+fn hours(hours: u64) -> Duration {
+    Duration::from_secs(hours.saturating_mul(3_600))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -158,14 +201,21 @@ mod tests {
 
     #[test]
     fn what_can_never_work_is_refused_by_its_key() {
-        Kafka::default().validate().unwrap();
-        let broken: [(&str, Spoil); 7] = [
+        let store_timeout = Duration::from_millis(mitalk_cluster::Config::default().store_timeout_ms);
+        Kafka::default().validate(store_timeout).unwrap();
+        let broken: [(&str, Spoil); 10] = [
             ("brokers", |kafka| kafka.brokers.clear()),
             ("brokers", |kafka| kafka.brokers = vec!["localhost".into()]),
             ("prefix", |kafka| kafka.prefix = "a b".into()),
             ("partitions", |kafka| kafka.partitions = 0),
             ("min_isr", |kafka| kafka.min_isr = 4),
             ("retention_hours", |kafka| kafka.retention_hours = 0),
+            ("message_timeout_ms", |kafka| kafka.message_timeout_ms = 0),
+            ("audit_retention_hours", |kafka| {
+                kafka.audit_retention_hours = u64::MAX;
+            }),
+            // The node would not hear how an append ended, and send again what had arrived.
+            ("message_timeout_ms", |kafka| kafka.message_timeout_ms = 2_000),
             (
                 if cfg!(feature = "kafka-tls") {
                     "sasl_password_file"
@@ -178,7 +228,7 @@ mod tests {
         for (key, spoil) in broken {
             let mut kafka = Kafka::default();
             spoil(&mut kafka);
-            let error = kafka.validate().unwrap_err().to_string();
+            let error = kafka.validate(store_timeout).unwrap_err().to_string();
             assert!(error.contains(&format!("kafka.{key}")), "{error}");
         }
     }

@@ -25,7 +25,6 @@ pub(super) fn examine(config: &Config, running: bool) -> Vec<Finding> {
     }
     findings.push(browsers(config));
     findings.extend(proxies(config));
-    findings.extend(texts(config));
     findings.extend(files(config.http.max_connections as u64));
     findings
 }
@@ -85,18 +84,7 @@ fn proxies(config: &Config) -> Option<Finding> {
     })
 }
 
-/// One-time codes in a log are fine on a developer's machine and nowhere else.
-fn texts(config: &Config) -> Option<Finding> {
-    config.http.public_url.starts_with("https:").then(|| {
-        Finding::error(
-            "one-time codes are printed to the log, and nobody gets a text message",
-            "whoever reads the log can sign in as anybody: keep the log and this service to people you trust; sending text \
-             messages is not built yet",
-        )
-    })
-}
-
-fn is_localhost(host: &str) -> bool {
+pub(super) fn is_localhost(host: &str) -> bool {
     let name = host.rsplit_once(':').map_or(host, |(name, _)| name);
     matches!(name, "localhost" | "127.0.0.1" | "[::1]")
 }

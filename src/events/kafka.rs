@@ -9,8 +9,10 @@
 //! Invariants:
 //! - nothing is sent before the topics are known to be there, and the producer knows them: brokers must not make them with
 //!   settings of their own, and the first send of a producer that never heard of a topic takes a second;
-//! - a send whose outcome is unknown has one for good after `MESSAGE_TIMEOUT`, which is shorter
-//!   than a lease: what an owner sent does not arrive after its successor's;
+//! - a send ends by itself, after `kafka.message_timeout_ms` at the latest with an unknown outcome, and before the node stops
+//!   listening: only so an event that arrived counts as sent, and brokers that do not answer are noticed;
+//! - a copy may arrive after that, and after those of a later owner: no lease is as long as a broker may take. It is a repeat,
+//!   for that owner began with the rows that it found in the outbox, and receivers drop it by its sequence (rule 12);
 //! - while the brokers are away appends are refused at once, as certainly not done, and the outboxes keep the rows;
 //! - no call of the library that blocks runs on a worker of the runtime.
 
@@ -24,6 +26,7 @@ mod record;
 mod topics;
 
 pub use client::ConfigError;
+pub use letters::LETTERS;
 pub use link::State;
 pub use metrics::Metrics;
 
@@ -83,7 +86,7 @@ impl Kafka {
         let common = client::common(config)?;
         let link = Arc::new(Link::new(clock, metrics.clone()));
         let context = Context::new(&link, &metrics);
-        let producer = client::producer(&common).create_with_context(context.clone())?;
+        let producer = client::producer(&common, config).create_with_context(context.clone())?;
         let admin = common.create_with_context(context)?;
         let inner = Arc::new(Inner {
             config: config.clone(),
@@ -113,6 +116,17 @@ impl Kafka {
     /// partitions at once.
     pub async fn close(&self) {
         self.0.link.all_left(LEAVE).await;
+    }
+
+    /// Appends an event; `again_for`: the only group that it is for.
+    pub(crate) async fn append_for(
+        &self,
+        topic: &str,
+        event: &Event,
+        again_for: Option<&str>,
+    ) -> Result<(), StoreError> {
+        self.send(&self.wire_topic(topic), Outbound::event(topic, event, again_for))
+            .await
     }
 
     fn wire_topic(&self, topic: &str) -> String {
@@ -174,7 +188,7 @@ impl Kafka {
     /// An idempotent producer that lost its place at the brokers sends nothing more.
     fn replace_producer(&self) {
         let context = Context::new(&self.0.link, &self.0.metrics);
-        match client::producer(&self.0.common).create_with_context(context) {
+        match client::producer(&self.0.common, &self.0.config).create_with_context(context) {
             Ok(fresh) => {
                 tracing::warn!("the kafka producer broke and was replaced");
                 *self.0.producer.write().unwrap_or_else(PoisonError::into_inner) = fresh;
@@ -216,8 +230,7 @@ impl Kafka {
 #[async_trait]
 impl EventLog for Kafka {
     async fn append(&self, topic: &str, event: &Event) -> Result<(), StoreError> {
-        self.send(&self.wire_topic(topic), Outbound::event(topic, event, None))
-            .await
+        self.append_for(topic, event, None).await
     }
 }
 

@@ -64,6 +64,9 @@ pub enum StartError {
     /// The database does not answer.
     #[error("the database does not answer: {0}")]
     StoreSilent(#[from] mitalk_cluster::StoreError),
+    /// The state is being copied, or was.
+    #[error(transparent)]
+    Copied(#[from] crate::copy::Taken),
     /// The secrets cannot be read or made.
     #[error(transparent)]
     Secrets(#[from] secrets::Error),
@@ -77,8 +80,8 @@ pub enum StartError {
     #[error("storage.events must be `kafka` where storage.store is `scylla`")]
     EventsOfOneNode,
     /// Text messages cannot be sent.
-    #[error("text messages: {0}; see sms.file")]
-    Sms(#[source] io::Error),
+    #[error("text messages: {0}")]
+    Sms(#[from] sms::Error),
     /// Web Push cannot be set up.
     #[error(transparent)]
     Push(#[from] push::StartError),
@@ -145,7 +148,10 @@ impl Node {
         let (engine, events) = Engine::start(config.media.clone(), media_metrics)?;
         let log = Log::open(config, &registry, &stores)?;
         let kafka = log.kafka.clone();
-        let domain = start_domain(config, &registry, (&stores, log), &secrets, &engine, events);
+        let site = sms::Site::new(&config.http.public_url);
+        let (sms, receipts) = sms::open(&config.sms, site, &sms::Metrics::new(&registry)?)?;
+        let outside = (&stores, log, sms);
+        let domain = start_domain(config, &registry, outside, &secrets, &engine, events);
         let mitalk = domain.await?;
 
         wait_until_ready(&mitalk).await;
@@ -153,7 +159,8 @@ impl Node {
         let metrics = ApiMetrics::new(&registry)?;
         let lifetime = Duration::from_secs(config.auth.access_token_s);
         let tokens = Tokens::new(&secrets, lifetime, Arc::new(SystemClock));
-        let api = Api::new(config, app.address, mitalk.clone(), tokens, metrics.clone());
+        let inside = (mitalk.clone(), tokens, receipts);
+        let api = Api::new(config, app.address, inside, metrics.clone());
         let parts = ops::Parts {
             mitalk: mitalk.clone(),
             media: engine.handle(),
@@ -169,11 +176,13 @@ impl Node {
             media: engine.candidates(),
             data: config.storage.data_dir.clone(),
         };
+        let listen = app.address;
         let operator = Operations::new(config, parts);
         let operations = Served::start(operations.server, operator.router());
         let app = Served::start(app.server, api.router());
         tracing::info!(
             app = addresses.app,
+            listen = %listen,
             operations = addresses.operations,
             media = ?addresses.media,
             version = env!("CARGO_PKG_VERSION"),
@@ -215,7 +224,7 @@ async fn listen(
 async fn start_domain(
     config: &Config,
     registry: &Registry,
-    (stores, log): (&Stores, Log),
+    (stores, log, sms): (&Stores, Log, sms::Counted),
     secrets: &Secrets,
     engine: &Engine,
     events: Events,
@@ -238,7 +247,6 @@ async fn start_domain(
     let cluster = cluster.network(Arc::new(Pointed(LocalTransport::default())), Arc::new(here));
     let room_metrics = rooms::Metrics::default();
     room_metrics.register(registry)?;
-    let sms = sms::Log::new(&config.sms).map_err(StartError::Sms)?;
     let push = open_push(config, clock.clone()).await?;
     let parts = mitalk_actors::mitalk::Parts {
         cluster,

@@ -8,6 +8,7 @@ use prometheus::Registry;
 
 use super::StartError;
 use crate::config::{Config, Store as StoreKind};
+use crate::copy;
 use crate::failpoints::Pointed;
 use crate::secrets::{self, Secrets};
 use crate::store::scylla;
@@ -38,6 +39,7 @@ impl Stores {
         match config.storage.store {
             StoreKind::Sqlite => {
                 let file = open_file(config, registry).await?;
+                copy::refuse_source(&file).await??;
                 Ok(Self::over(file.clone(), State::File(file)))
             }
             StoreKind::Scylla => {
@@ -87,6 +89,8 @@ impl Stores {
                 // Another node may have started with other keys at this very moment: then ours are the wrong ones.
                 let written = store.note_key(&secrets.fingerprint()).await?;
                 Secrets::check(&config.storage.data_dir, &written)?;
+                // Behind the key: whoever begins to copy looks for that when it has left its mark.
+                copy::refuse_target(store).await??;
             }
         }
         Ok((secrets, admin_token))

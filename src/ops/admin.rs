@@ -295,11 +295,15 @@ async fn test_accounts(
     Action(call): Action,
     Json(wanted): Json<TestAccounts>,
 ) -> Result<Json<TestAccountsMade>, Error> {
-    let made = operations
-        .0
-        .mitalk
-        .test_accounts(call, &wanted.prefix, wanted.count)
-        .await?;
+    let mitalk = &operations.0.mitalk;
+    let made = match wanted.waiting {
+        true => {
+            mitalk
+                .waiting_test_accounts(call, &wanted.prefix, wanted.count)
+                .await?
+        }
+        false => mitalk.test_accounts(call, &wanted.prefix, wanted.count).await?,
+    };
     let tokens = operations.0.api.tokens();
     let accounts = made.into_iter().map(|verified| TestAccount {
         user: verified.user.to_string(),

@@ -7,8 +7,9 @@
 //! - one conditional batch per commit, of one partition: row and outbox change together or not at all (rule 5);
 //! - LOCAL_QUORUM and LOCAL_SERIAL everywhere, never mixed with others on the same rows;
 //! - no write is ever repeated by the driver: what is unknown is said to be, and settled by the caller (see `fault`);
-//!   reads are idempotent and may go to another node;
-//! - calls under way are bounded, and so are those that wait; beyond that they are refused at once.
+//!   reads are idempotent and may go to another node, also while the first one has not answered;
+//! - calls under way are bounded, and so are those that wait; beyond that they are refused at once. What keeps the node's
+//!   lease and its shards goes its own way (see `places`).
 //!
 //! Deliberately missing: counters (a time-out leaves them wrong for ever), secondary indexes, materialised views and
 //! logged batches. None of them is needed, and each differs between servers.
@@ -25,9 +26,15 @@ mod identity;
 mod lease;
 mod ledger;
 mod metrics;
+mod people;
+mod places;
 mod read;
 mod reads;
+mod rooms;
+mod scan;
 mod schema;
+mod shut_out;
+mod slice;
 mod statements;
 mod tables;
 mod timer;
@@ -47,6 +54,7 @@ use statements::Statements;
 pub struct Store {
     client: Client,
     statements: Arc<Statements>,
+    turns: Arc<follow::Turns>,
 }
 
 impl Store {
@@ -62,6 +70,7 @@ impl Store {
         Ok(Self {
             client,
             statements: Arc::new(statements),
+            turns: Arc::default(),
         })
     }
 }

@@ -184,7 +184,7 @@ pub struct Granted {
 /// Somebody's invites: the same form as their giver sees.
 pub type InvitesOf = Invites;
 
-/// Makes active accounts without a phone, for load tests; only where `admin.test_admission` is set.
+/// Makes accounts without a phone, for load tests; only where `admin.test_admission` is set.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct TestAccounts {
@@ -192,6 +192,9 @@ pub struct TestAccounts {
     pub count: usize,
     /// What their numbers start with, e.g. `+1555010`.
     pub prefix: String,
+    /// They get tickets of the waitlist instead of being active.
+    #[serde(default)]
+    pub waiting: bool,
 }
 
 /// A test account, signed in.

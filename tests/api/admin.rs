@@ -163,6 +163,11 @@ async fn test_accounts_exist_only_where_they_are_allowed() -> Result<()> {
         let me = client.me().await?;
         assert_eq!((me.id, me.standing), (account.user, Standing::Active));
     }
+    for account in server.admin.waiting_test_accounts(3, "+4915198").await? {
+        let client = server.client.signed_in(&account.tokens.access_token);
+        assert_eq!(client.me().await?.standing, Standing::Waiting);
+        until("a ticket", async || client.me().await.ok()?.ticket).await;
+    }
     server.stop().await?;
     Ok(())
 }

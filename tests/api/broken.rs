@@ -5,10 +5,9 @@ use crate::process::{free_ports, run};
 use anyhow::{Context as _, Result, ensure};
 use mitalk::client::Error;
 use mitalk::wire::people::ProfilePatch;
+use mitalk_tests::disk::SmallDisk;
 use mitalk_tests::server::{PATIENCE, Person, Server, until};
-use std::io::Write as _;
-use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::path::Path;
 use tempfile::TempDir;
 
 /// What is answered while nothing can be written: at once, and nothing was done.
@@ -17,6 +16,8 @@ const REFUSED: [&str; 1] = ["store_unavailable"];
 /// caller may not wait so long.
 const UNKNOWN: [&str; 2] = ["store_unavailable", "timed_out"];
 
+/// A disk for a database and little else.
+const DISK_MIB: u32 = 8;
 /// What is left to a database that has reached its bound soon.
 const ROOM_BYTES: u64 = 64 * 1024;
 /// More people than find room in that: each takes more than a kilobyte.
@@ -123,52 +124,10 @@ async fn nothing_is_open(server: &Server) -> Result<()> {
     Ok(())
 }
 
-/// A file system of its own for the data, in memory.
-struct SmallDisk(PathBuf);
-
-impl SmallDisk {
-    /// `None` where mounting is not permitted. A test that looks at nothing then says so where it is read: past the
-    /// harness, which keeps what a passing test prints, and as a failure where only failures are looked at.
-    fn mount(directory: &Path) -> Result<Option<Self>> {
-        let path = directory.join("data");
-        std::fs::create_dir(&path)?;
-        let mounted = Command::new("mount")
-            .args(["-t", "tmpfs", "-o", "size=8m", "tmpfs"])
-            .arg(&path)
-            .output();
-        if mounted.is_ok_and(|output| output.status.success()) {
-            return Ok(Some(Self(path)));
-        }
-        let skipped = "NOT TESTED: full disks, for file systems may not be mounted here; run it as root, or in a container \
-                       that may mount";
-        ensure!(std::env::var_os("CI").is_none(), skipped);
-        writeln!(std::io::stderr(), "{skipped}")?;
-        Ok(None)
-    }
-
-    fn filler(&self) -> PathBuf {
-        self.0.join("filler")
-    }
-
-    /// Takes all the space that is left.
-    fn fill(&self) -> Result<()> {
-        let mut file = std::fs::File::create(self.filler())?;
-        let block = [0; 4_096];
-        while file.write_all(&block).is_ok() {}
-        Ok(())
-    }
-}
-
-impl Drop for SmallDisk {
-    fn drop(&mut self) {
-        let _ = Command::new("umount").arg("--lazy").arg(&self.0).status();
-    }
-}
-
 #[tokio::test]
 async fn a_full_disk_is_named_and_writing_resumes_when_there_is_room() -> Result<()> {
     let directory = tempfile::tempdir()?;
-    let Some(disk) = SmallDisk::mount(directory.path())? else {
+    let Some(disk) = SmallDisk::mount(directory.path(), DISK_MIB)? else {
         return Ok(());
     };
     let server = Server::start_in(directory, &[]).await?;
@@ -182,7 +141,7 @@ async fn a_full_disk_is_named_and_writing_resumes_when_there_is_room() -> Result
     assert_eq!(idle.write_until_refused().await?, "store_unavailable");
     log_says(&server, &["disk is full", "free some space"]).await;
     writer.check().await.context("reads go on")?;
-    std::fs::remove_file(disk.filler())?;
+    disk.clear()?;
     writer.write_until_accepted().await;
     log_says(&server, &["the store can write again"]).await;
     writer.check_after_restart(server).await
@@ -191,7 +150,7 @@ async fn a_full_disk_is_named_and_writing_resumes_when_there_is_room() -> Result
 #[tokio::test]
 async fn a_disk_that_is_full_at_the_start_is_named() -> Result<()> {
     let directory = tempfile::tempdir()?;
-    let Some(disk) = SmallDisk::mount(directory.path())? else {
+    let Some(disk) = SmallDisk::mount(directory.path(), DISK_MIB)? else {
         return Ok(());
     };
     disk.fill()?;
@@ -202,7 +161,7 @@ async fn a_disk_that_is_full_at_the_start_is_named() -> Result<()> {
         text.contains("data") && text.contains("free some space"),
         "{text}"
     );
-    std::fs::remove_file(disk.filler())?;
+    disk.clear()?;
     let server = Server::start_in(directory, &[]).await?;
     server.sign_in("+4915112346441").await?;
     server.stop().await?;

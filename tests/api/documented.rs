@@ -7,7 +7,7 @@ use serde_json::Value;
 use std::collections::BTreeSet;
 
 /// Every route of `/v1`, as agreed.
-const ROUTES: [(&str, &str); 53] = [
+const ROUTES: [(&str, &str); 54] = [
     ("post", "/v1/auth/code"),
     ("post", "/v1/auth/verify"),
     ("post", "/v1/auth/refresh"),
@@ -60,6 +60,8 @@ const ROUTES: [(&str, &str); 53] = [
     ("put", "/v1/notices/read"),
     ("get", "/v1/live"),
     ("get", "/v1/service"),
+    ("post", "/v1/sms/receipts"),
+    ("post", "/v1/sms/receipts/{token}"),
     ("get", "/openapi.json"),
 ];
 

@@ -7,6 +7,7 @@
 mod admin;
 mod bad_input;
 mod broken;
+mod copy;
 mod documented;
 mod doors;
 mod edge;
@@ -21,4 +22,5 @@ mod process;
 mod push;
 mod rooms;
 mod sign_in;
+mod sms;
 mod sunset;

@@ -1,8 +1,10 @@
 //! The ports of `mitalk-actors`, and those of `mitalk-cluster` that only `mitalk-actors` reads.
 
-use mitalk::sms::{Config, Line, Log};
+use mitalk::sms::{self, Config, Line, Log, Site, Via};
 use mitalk_actors::ports::EventKey;
 use mitalk_actors::testing::{contract, memory};
+use mitalk_tests::provider::{Asked, Provider};
+use prometheus::Registry;
 
 use crate::{Fresh, MEMORY_SEEDS, SQLITE_SEEDS, for_seeds};
 
@@ -91,14 +93,18 @@ mod push {
     }
 }
 
-mod sms {
+mod texts {
     use super::*;
 
     /// The development adapter, its file standing for the provider.
     fn log() -> (Log, tempfile::TempDir) {
         let directory = tempfile::tempdir().expect("a temporary directory");
         let file = Some(file_in(&directory));
-        let log = Log::new(&Config { file }).expect("a fresh file opens");
+        let config = Config {
+            file,
+            ..Config::default()
+        };
+        let log = Log::new(&config).expect("a fresh file opens");
         (log, directory)
     }
 
@@ -116,6 +122,49 @@ mod sms {
     async fn log_file() {
         let (log, directory) = log();
         contract::sms(&log, async || keys(&directory)).await;
+    }
+
+    /// An adapter that sends to `provider`, which keeps each message's key where `key_of` finds it.
+    async fn over_http(configure: impl FnOnce(&mut Config, &Provider), key_of: fn(&Asked) -> String) {
+        let provider = Provider::start().await.expect("a port is free");
+        let directory = tempfile::tempdir().expect("a temporary directory");
+        let secret = directory.path().join("secret");
+        let text = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
+        std::fs::write(&secret, text).expect("a fresh file is written");
+        let mut config = Config::default();
+        config.webhook.secret_file = Some(secret.clone());
+        config.http.secret_file = Some(secret);
+        configure(&mut config, &provider);
+        assert_eq!(config.problem(""), None);
+        let metrics = sms::Metrics::new(&Registry::new()).expect("a fresh registry");
+        let (adapter, _) = sms::open(&config, Site::default(), &metrics).expect("what it needs is there");
+        let keys = async || {
+            let all = provider.asked("");
+            all.iter().map(|asked| EventKey(key_of(asked))).collect()
+        };
+        // What it says of a provider that is busy must be that it may go better later.
+        provider.answer("", 503);
+        contract::sms(&adapter, keys).await;
+    }
+
+    #[tokio::test]
+    async fn webhook() {
+        let configure = |config: &mut Config, provider: &Provider| {
+            config.via = Via::Webhook;
+            config.webhook.url = provider.url.clone();
+        };
+        over_http(configure, |asked| asked.header("webhook-id").to_owned()).await;
+    }
+
+    #[tokio::test]
+    async fn template() {
+        let configure = |config: &mut Config, provider: &Provider| {
+            config.via = Via::Http;
+            config.http.url = provider.url.clone();
+            config.http.body = "to={to}&text={text}".to_owned();
+            config.http.headers = vec!["Idempotency-Key: {key}".to_owned()];
+        };
+        over_http(configure, |asked| asked.header("idempotency-key").to_owned()).await;
     }
 
     #[tokio::test]

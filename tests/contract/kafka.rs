@@ -3,13 +3,16 @@
 //! `MITALK_TEST_KAFKA=host:port` names the broker; `make test` starts one (`deploy/local/kafka.sh`) and says so. Without it
 //! these are left out. Each test has topics and groups of its own, by a prefix.
 
+mod letters;
 mod outage;
+mod sharing;
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use mitalk::config::Kafka as Config;
 use mitalk::events::kafka::{Kafka, Metrics, State};
+use mitalk_actors::events::AUDIT;
 use mitalk_actors::ports::{EventSource as _, Ledger};
 use mitalk_actors::testing::{contract, memory};
 use mitalk_cluster::store::{Event, EventLog as _, StoreError};
@@ -40,7 +43,7 @@ fn config(broker: &str) -> Config {
 
 fn start(config: &Config, ledger: Arc<dyn Ledger>) -> Kafka {
     let metrics = Metrics::new(&prometheus::Registry::new()).expect("a registry of its own");
-    let topics = [contract::TOPIC, contract::OTHER];
+    let topics = [contract::TOPIC, contract::OTHER, AUDIT];
     Kafka::start(config, &topics, ledger, Arc::new(SystemClock), metrics).expect("the settings are fine")
 }
 
@@ -99,6 +102,7 @@ async fn topics_that_are_not_as_configured_are_explained_and_left_alone() {
         partitions: PARTITIONS + 1,
         replication: 2,
         retention_hours: 1,
+        audit_retention_hours: 1,
         ..first.clone()
     };
     let kafka = connected(&other, Arc::new(memory::Log::default())).await;
@@ -106,10 +110,12 @@ async fn topics_that_are_not_as_configured_are_explained_and_left_alone() {
         panic!("{:?}", kafka.state());
     };
     let topic = format!("{}{}", first.prefix, contract::TOPIC);
+    let audit = format!("{}{AUDIT}", first.prefix);
     for expected in [
         format!("the topic {topic} has 3 partitions, kafka.partitions asks for 4"),
         format!("the topic {topic} has 1 copies, kafka.replication asks for 2"),
         format!("the topic {topic} has retention.ms=604800000, the configuration asks for 3600000"),
+        format!("the topic {audit} has retention.ms=-1, the configuration asks for 3600000"),
     ] {
         assert!(
             mismatches.iter().any(|mismatch| mismatch.starts_with(&expected)),
@@ -217,4 +223,28 @@ async fn entities_append_side_by_side() {
         }
     }
     assert_eq!(read, all + 1);
+}
+
+/// Needs no broker: what was three nodes is one again once it is wiped, as whoever sets nothing expects.
+#[test]
+fn a_wiped_cluster_forgets_its_size() {
+    let directory = tempfile::tempdir().expect("a temporary directory");
+    let run = |command: &str| {
+        let script = concat!(env!("CARGO_MANIFEST_DIR"), "/../deploy/local/kafka.sh");
+        let mut run = std::process::Command::new(script);
+        run.arg(command)
+            .env("KAFKA_DIR", directory.path())
+            .env_remove("KAFKA_NODES");
+        let output = run.output().expect("bash is here");
+        assert!(output.status.success(), "{output:?}");
+        String::from_utf8(output.stdout).expect("text").lines().count()
+    };
+    for node in ["1", "2", "3"] {
+        std::fs::create_dir(directory.path().join(node)).expect("an empty directory");
+    }
+    std::fs::write(directory.path().join("nodes"), "3").expect("writable");
+    assert_eq!(run("status"), 3);
+    run("wipe");
+    assert_eq!(run("status"), 1);
+    assert!(!directory.path().join("2").exists(), "nothing is left of it");
 }

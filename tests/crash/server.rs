@@ -17,6 +17,9 @@ const START: Duration = Duration::from_secs(60);
 /// Lines of the log kept for the story of a failure.
 const KEPT_LINES: usize = 60;
 
+/// Lines of requests say nothing that the test does not know.
+const REQUEST: &str = "\"message\":\"request\"";
+
 /// A running server.
 pub(crate) struct Server {
     child: Child,
@@ -52,9 +55,11 @@ struct Ready {
 }
 
 impl Server {
-    /// Starts the binary over `home` with these fail points, and others to come in the file `arms`; `None` if it was killed before it was ready.
+    /// Starts the binary in `home` with these settings and fail points, and others to come in the file `arms`; `None` if it
+    /// was killed before it was ready.
     pub(crate) async fn start(
         home: &Path,
+        settings: &[String],
         points: &str,
         arms: &Path,
         log: &LogTail,
@@ -63,6 +68,7 @@ impl Server {
         // Nothing else from here: the service takes MITALK_* for configuration.
         command
             .arg("serve")
+            .args(settings.iter().flat_map(|setting| ["--set", setting]))
             .env_clear()
             .env("FAILPOINTS", points)
             .env("FAILPOINTS_FILE", arms)
@@ -129,7 +135,9 @@ async fn follow(output: impl AsyncRead + Unpin, log: LogTail, mut tell: Option<o
             // Nobody waits any more if the test gave up.
             let _ = tell.send(ready);
         }
-        log.push(line);
+        if !line.contains(REQUEST) {
+            log.push(line);
+        }
     }
 }
 

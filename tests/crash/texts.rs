@@ -49,6 +49,13 @@ impl Texts {
         Ok(keys.len())
     }
 
+    /// How many were sent again, under the same key.
+    pub(crate) fn repeats(&self) -> Result<usize> {
+        let lines = self.all()?;
+        let keys: BTreeSet<_> = lines.iter().map(|line| &line.key).collect();
+        Ok(lines.len() - keys.len())
+    }
+
     /// A code is sent at most once. Another message may be repeated, but only as the very same one under its key.
     pub(crate) fn no_unkeyed_repeat(&self) -> Result<()> {
         let (mut by_key, mut codes) = (BTreeMap::new(), BTreeSet::new());

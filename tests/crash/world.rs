@@ -1,17 +1,16 @@
 //! A server that keeps dying, and the persistence of those who use it.
 
 use std::collections::VecDeque;
-use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
 use mitalk::client::{AdminClient, Client, Error};
 use mitalk::wire::problem::Problem;
 use mitalk_tests::push::PushService;
-use rusqlite::{Connection, params};
 use tokio::time::sleep;
 
 use crate::check::Ledger;
+use crate::parts::Parts;
 use crate::server::{LogTail, Server};
 use crate::texts::Texts;
 
@@ -58,6 +57,7 @@ forwarder_idle_s = 1
 /// One run: a directory, the server over it, and what was acknowledged.
 pub(crate) struct World {
     home: tempfile::TempDir,
+    parts: Parts,
     server: Option<Server>,
     /// The point at which servers die.
     point: String,
@@ -65,6 +65,8 @@ pub(crate) struct World {
     armed: String,
     /// How a server that runs is armed, one after the other, until one is killed with something to lose.
     plan: VecDeque<Arm>,
+    /// Events that nobody can read, in each topic.
+    poisoned: u64,
     kills: usize,
     /// Of these, so many came after something was acknowledged.
     kills_that_count: usize,
@@ -85,6 +87,13 @@ struct Arm {
     spared: u32,
 }
 
+/// What the outside saw more than once.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Repeats {
+    pub(crate) events: usize,
+    pub(crate) texts: usize,
+}
+
 /// Both clients of the server as it runs now.
 pub(crate) struct Clients {
     pub(crate) app: Client,
@@ -92,10 +101,10 @@ pub(crate) struct Clients {
 }
 
 impl World {
-    /// A fresh database with an event in it that nobody can read, and a first server that dies at its first passing, if
+    /// A fresh store with an event in it that nobody can read, and a first server that dies at its first passing, if
     /// it comes that far before anything is acknowledged. Those after it die at a later one, which is the `spared`th from
     /// the first acknowledgement on, or else the next after half a round.
-    pub(crate) async fn new(point: &str, spared: u32) -> Result<World> {
+    pub(crate) async fn new(parts: Parts, point: &str, spared: u32) -> Result<World> {
         let home = tempfile::tempdir()?;
         let push = PushService::start().await?;
         let services = format!("[push]\nservices = [\"{}\"]\n", push.origin);
@@ -107,7 +116,8 @@ impl World {
             path: home.path().join("sms.jsonl"),
         };
         let log = LogTail::default();
-        let first = Server::start(home.path(), "", &home.path().join(ARMS), &log)
+        let settings = parts.settings();
+        let first = Server::start(home.path(), &settings, "", &home.path().join(ARMS), &log)
             .await?
             .context("killed without a reason")?;
         first.kill().await?;
@@ -124,10 +134,12 @@ impl World {
         ];
         let mut world = World {
             home,
+            parts,
             server: None,
             point: point.to_owned(),
             armed: format!("{point}=return"),
             plan: plan.into(),
+            poisoned: 0,
             kills: 0,
             kills_that_count: 0,
             log,
@@ -135,14 +147,28 @@ impl World {
             push,
             ledger,
         };
-        world.poison()?;
+        world.poison().await?;
         world.start().await?;
         Ok(world)
     }
 
-    /// The database file.
-    pub(crate) fn database(&self) -> PathBuf {
-        self.home.path().join("data/mitalk.db")
+    /// What is still to be delivered or dealt with, if anything.
+    pub(crate) async fn owed(&self) -> Result<Option<String>> {
+        self.parts.owed(self.home.path()).await
+    }
+
+    /// How often something reached the outside again, under its key: events in their topics, and texts.
+    pub(crate) async fn repeats(&self) -> Result<Repeats> {
+        Ok(Repeats {
+            events: self.parts.repeats(self.home.path()).await?,
+            texts: self.texts.repeats()?,
+        })
+    }
+
+    /// Ends the service and clears up.
+    pub(crate) async fn remove(mut self) -> Result<()> {
+        self.kill().await?;
+        self.parts.remove().await
     }
 
     pub(crate) fn kills(&self) -> usize {
@@ -175,7 +201,7 @@ impl World {
     /// that finds work of another one.
     pub(crate) async fn kill_and_restart_armed(&mut self) -> Result<()> {
         self.kill().await?;
-        self.poison()?;
+        self.poison().await?;
         self.armed = format!("{}=return", self.point);
         self.start().await
     }
@@ -271,7 +297,14 @@ impl World {
     async fn start(&mut self) -> Result<()> {
         loop {
             let arms = self.home.path().join(ARMS);
-            self.server = Server::start(self.home.path(), &self.armed, &arms, &self.log).await?;
+            self.server = Server::start(
+                self.home.path(),
+                &self.parts.settings(),
+                &self.armed,
+                &arms,
+                &self.log,
+            )
+            .await?;
             match self.server {
                 Some(_) => return Ok(()),
                 None => self.died(),
@@ -288,24 +321,9 @@ impl World {
         }
     }
 
-    /// Appends an event that nobody can read to every topic, so that there is a dead letter.
-    fn poison(&self) -> Result<()> {
-        let mut database = Connection::open(self.database())?;
-        let all = database.transaction()?;
-        for topic in [mitalk_actors::events::NOTICES, mitalk_actors::events::INVITES] {
-            let next: i64 = all.query_row(
-                "INSERT INTO topic (name, next) VALUES (?1, 2) ON CONFLICT DO UPDATE SET next = next + 1
-                 RETURNING next",
-                [topic],
-                |row| row.get(0),
-            )?;
-            all.execute(
-                "INSERT INTO event (topic, position, kind, key, sequence, at, payload, trace)
-                 VALUES (?1, ?2, 'user', 'poison', ?2, 0, x'c1', '')",
-                params![topic, next - 1],
-            )?;
-        }
-        Ok(all.commit()?)
+    async fn poison(&mut self) -> Result<()> {
+        self.poisoned += 1;
+        self.parts.poison(self.home.path(), self.poisoned).await
     }
 }
 

@@ -1,14 +1,16 @@
 //! People who work: each one command after the other, repeated until it is taken.
 
+mod acts;
+
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail};
 use mitalk::client::{Client, Error};
-use mitalk::wire::people::ProfilePatch;
-use mitalk::wire::rooms::CreateRoom;
 use mitalk_load::people;
+use mitalk_tests::light::Session;
 use mitalk_tests::server::{Server, until};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
@@ -19,11 +21,8 @@ pub(crate) const PER_SECOND: u32 = 50;
 const PATIENCE: Duration = Duration::from_secs(120);
 /// Between two attempts of a command.
 const AGAIN: Duration = Duration::from_millis(200);
-/// Of this many commands of a person one makes a room.
-const ROOM_EVERY: usize = 10;
-
 /// What one person got acknowledged.
-#[derive(Clone, Debug, Default)]
+#[derive(Debug, Default)]
 pub(crate) struct Worked {
     pub(crate) user: String,
     pub(crate) token: Option<Client>,
@@ -33,6 +32,13 @@ pub(crate) struct Worked {
     pub(crate) follows: Vec<String>,
     /// Rooms by their keys.
     pub(crate) rooms: Vec<(String, String)>,
+    /// Invites by their keys, and the numbers that they are for.
+    pub(crate) invites: Vec<(String, String)>,
+    pub(crate) invited: Vec<String>,
+    /// Accounts of new numbers.
+    pub(crate) signed_up: Vec<(String, String)>,
+    /// Hands that were raised, seen and lowered again.
+    pub(crate) hands: usize,
     pub(crate) acknowledged: usize,
     /// Answers and silences that were no acknowledgement.
     pub(crate) refused: usize,
@@ -62,7 +68,19 @@ impl Load {
             })
             .await;
         }
-        let everybody: Arc<Vec<String>> = Arc::new(people.iter().map(|person| person.user.clone()).collect());
+        let everybody: Vec<String> = people.iter().map(|person| person.user.clone()).collect();
+        let open = async || {
+            people[0]
+                .client
+                .create_room(&acts::room("Hands"), "hands")
+                .await
+                .ok()
+        };
+        let common = Arc::new(Common {
+            everybody,
+            hands: until("a room for hands", open).await.id,
+            texts: server.directory.path().join("sms.jsonl"),
+        });
         let (app, at) = watch::channel(server.app.clone());
         let stop = Arc::new(AtomicBool::new(false));
         let pace = Duration::from_secs(count as u64) / PER_SECOND;
@@ -71,9 +89,11 @@ impl Load {
                 number,
                 person,
                 app: at.clone(),
+                common: Arc::clone(&common),
+                session: None,
                 worked: Worked::default(),
             };
-            tokio::spawn(worker.run(Arc::clone(&everybody), Arc::clone(&stop), pace))
+            tokio::spawn(worker.run(Arc::clone(&stop), pace))
         });
         Ok(Self {
             app,
@@ -98,29 +118,36 @@ impl Load {
     }
 }
 
+/// What all know.
+struct Common {
+    everybody: Vec<String>,
+    /// The room in which hands are raised.
+    hands: String,
+    /// Where text messages are written.
+    texts: PathBuf,
+}
+
 struct Worker {
     number: usize,
     person: people::Person,
     app: watch::Receiver<String>,
+    common: Arc<Common>,
+    /// In the room of hands.
+    session: Option<Session>,
     worked: Worked,
 }
 
 impl Worker {
-    async fn run(
-        mut self,
-        everybody: Arc<Vec<String>>,
-        stop: Arc<AtomicBool>,
-        pace: Duration,
-    ) -> Result<Worked> {
+    async fn run(mut self, stop: Arc<AtomicBool>, pace: Duration) -> Result<Worked> {
         let mut ticks = tokio::time::interval(pace);
         // After a pause there is no rush: the load is bounded.
         ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         let mut turn = 0;
         while !stop.load(Ordering::Relaxed) {
             ticks.tick().await;
-            self.turn(turn, &everybody)
+            self.turn(turn)
                 .await
-                .with_context(|| format!("person {}", self.number))?;
+                .with_context(|| format!("person {}, turn {turn}", self.number))?;
             turn += 1;
         }
         self.worked.user = self.person.user.clone();
@@ -128,60 +155,9 @@ impl Worker {
         Ok(self.worked)
     }
 
-    async fn turn(&mut self, turn: usize, everybody: &[String]) -> Result<()> {
-        // Each person walks over all others once, beginning behind themselves.
-        let follows = turn / 2;
-        match turn {
-            turn if turn % ROOM_EVERY == ROOM_EVERY - 1 => self.room(turn).await,
-            turn if turn % 2 == 0 && follows + 1 < everybody.len() => {
-                self.follow(everybody[(self.number + follows + 1) % everybody.len()].clone())
-                    .await
-            }
-            turn => self.headline(turn).await,
-        }
-    }
-
-    async fn follow(&mut self, whom: String) -> Result<()> {
-        let command = |client: Client| {
-            let whom = whom.clone();
-            async move { client.follow(&whom).await }
-        };
-        self.insist(command).await?;
-        self.worked.follows.push(whom);
-        Ok(())
-    }
-
-    async fn headline(&mut self, turn: usize) -> Result<()> {
-        let headline = format!("Turn {turn}");
-        let patch = ProfilePatch {
-            headline: Some(headline.clone()),
-            ..ProfilePatch::default()
-        };
-        self.insist(async |client| client.patch_profile(&patch).await)
-            .await?;
-        self.worked.headline = Some(headline);
-        Ok(())
-    }
-
-    /// Asked for twice with one key: the second answer is the first one.
-    async fn room(&mut self, turn: usize) -> Result<()> {
-        let request = CreateRoom {
-            title: format!("Room {turn}"),
-            topics: vec!["faults".into()],
-            language: None,
-            visibility: Default::default(),
-            hand_raising: Default::default(),
-        };
-        let key = format!("room-{}-{turn}", self.number);
-        for _ in 0..2 {
-            let command = |client: Client| {
-                let (request, key) = (request.clone(), key.clone());
-                async move { client.create_room(&request, &key).await }
-            };
-            let room = self.insist(command).await?;
-            self.worked.rooms.push((key.clone(), room.id));
-        }
-        Ok(())
+    /// Their client, where the service is now.
+    fn client(&self) -> Result<Client> {
+        Ok(self.person.client.at(self.app.borrow().as_str())?)
     }
 
     /// Repeats a command until it is acknowledged. What is neither that nor a matter of time fails the run.
@@ -189,19 +165,26 @@ impl Worker {
     where
         F: Future<Output = Result<T, Error>>,
     {
+        self.ask(command).await?.context("refused for good")
+    }
+
+    /// Repeats a command until it is answered; `Err` inside is a refusal for good.
+    async fn ask<T, F>(&mut self, command: impl Fn(Client) -> F) -> Result<Result<T, Error>>
+    where
+        F: Future<Output = Result<T, Error>>,
+    {
         let begun = Instant::now();
         let mut refused = false;
         loop {
-            let client = self.person.client.at(self.app.borrow().as_str())?;
-            match command(client).await {
+            match command(self.client()?).await {
                 Ok(answer) => {
                     self.worked.acknowledged += 1;
                     if refused {
                         self.worked.longest = self.worked.longest.max(begun.elapsed());
                     }
-                    return Ok(answer);
+                    return Ok(Ok(answer));
                 }
-                Err(error) if !is_busy(&error) => bail!("refused for good: {error}"),
+                Err(error) if !is_busy(&error) => return Ok(Err(error)),
                 Err(error) if begun.elapsed() > PATIENCE => bail!("no answer in {PATIENCE:?}: {error}"),
                 Err(_) => {
                     refused = true;
@@ -213,10 +196,12 @@ impl Worker {
     }
 }
 
-/// Answers that only ask for patience, and silence.
+/// Answers that only ask for patience, and silence. `code_rate_limited` says something about the number.
 fn is_busy(error: &Error) -> bool {
     match error {
-        Error::Problem(problem) => matches!(problem.status, 408 | 429 | 502..=504),
+        Error::Problem(problem) => {
+            matches!(problem.status, 408 | 429 | 502..=504) && problem.code != "code_rate_limited"
+        }
         Error::Http(_) => true,
         _ => false,
     }

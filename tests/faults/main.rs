@@ -10,13 +10,17 @@
 
 mod load;
 mod parts;
+mod races;
 mod report;
+mod world;
 
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use mitalk::wire::admin::Phase;
+use mitalk_tests::disk::SmallDisk;
 use mitalk_tests::server::{Server, until};
+use tempfile::TempDir;
 use tokio::sync::Mutex;
 
 use load::Load;
@@ -31,8 +35,24 @@ const PAUSED: Duration = Duration::from_secs(20);
 const AWAY: Duration = Duration::from_secs(30);
 /// How long people work after everything is back.
 const AFTER: Duration = Duration::from_secs(8);
+/// Of the disk that is filled: far more than the load writes.
+const DISK_MIB: u32 = 128;
 /// People who work; each does one thing after the other.
 const PEOPLE: usize = 20;
+
+/// No limits that so few people with so much to do would meet.
+const OF_THE_LOAD: [&str; 10] = [
+    "admin.test_admission=true",
+    "limits.rooms.opened_per_hour=100000",
+    "limits.invites.quota=1000",
+    "limits.invites.quota_max=1000",
+    "limits.codes.resend_after_s=1",
+    "limits.codes.resend_after_max_s=1",
+    "limits.codes.per_number_and_day=1000",
+    "limits.codes.per_address_and_hour=1000000",
+    "limits.codes.per_block_and_day=1000000",
+    "limits.codes.per_day=1000000",
+];
 
 /// One after the other: they share the parts.
 static PARTS: Mutex<()> = Mutex::const_new(());
@@ -104,6 +124,35 @@ async fn one_broker_of_three_that_is_killed() {
     scenario(name, async |_, parts| one_of(&parts.broker, "broker").await).await;
 }
 
+/// The disk of the embedded store is full for a while. Needs no real parts, but a lot of work.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_disk_that_is_full() {
+    let name = "embedded store: disk full for 20 s";
+    if std::env::var_os("MITALK_TEST_FAULTS").is_none() {
+        return report::left_out(name);
+    }
+    let _alone = PARTS.lock().await;
+    match over_a_full_disk().await.transpose() {
+        Some(report) => verdict(name, report),
+        None => report::left_out(name),
+    }
+}
+
+async fn over_a_full_disk() -> Result<Option<Report>> {
+    let directory = tempfile::tempdir()?;
+    let Some(disk) = SmallDisk::mount(directory.path(), DISK_MIB)? else {
+        return Ok(None);
+    };
+    let damage = async |_: &mut Service| {
+        disk.fill()?;
+        tokio::time::sleep(PAUSED).await;
+        disk.clear()
+    };
+    let (server, report) = run(directory, vec![], damage).await?;
+    server.stop().await?;
+    Ok(Some(report))
+}
+
 /// The service itself dies by SIGKILL and is started over the same store: it takes its own shards back.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_service_that_is_killed() {
@@ -147,9 +196,14 @@ async fn scenario(name: &str, damage: impl AsyncFnOnce(&mut Service, &Parts) -> 
         return report::left_out(name);
     };
     let _alone = PARTS.lock().await;
-    let report = run(&parts, damage)
-        .await
-        .unwrap_or_else(|error| panic!("{name}: {error:#}"));
+    let _whole = parts.whole_again();
+    let report = over_parts(&parts, damage).await;
+    verdict(name, report);
+}
+
+/// Nothing lost, nothing repeated, and something was done.
+fn verdict(name: &str, report: Result<Report>) {
+    let report = report.unwrap_or_else(|error| panic!("{name}: {error:#}"));
     report.print(name);
     assert_eq!(
         report.lost,
@@ -164,10 +218,31 @@ async fn scenario(name: &str, damage: impl AsyncFnOnce(&mut Service, &Parts) -> 
     assert!(report.acknowledged > 0, "{name}: nothing was acknowledged");
 }
 
-async fn run(parts: &Parts, damage: impl AsyncFnOnce(&mut Service, &Parts) -> Result<()>) -> Result<Report> {
-    let settings = parts.fresh().await?;
+async fn over_parts(
+    parts: &Parts,
+    damage: impl AsyncFnOnce(&mut Service, &Parts) -> Result<()>,
+) -> Result<Report> {
+    let fresh = parts.fresh().await?;
+    let (server, mut report) = run(tempfile::tempdir()?, fresh.settings(), async |service| {
+        damage(service, parts).await
+    })
+    .await?;
+    report::nothing_owed(&server).await?;
+    let look = Box::pin(fresh.look()).await?;
+    report::all_told(&look, &mut report).await?;
+    server.stop().await?;
+    Ok(report)
+}
+
+/// Lets people work while something happens to the service that they use or to what it stands on.
+async fn run(
+    directory: TempDir,
+    mut settings: Vec<String>,
+    damage: impl AsyncFnOnce(&mut Service) -> Result<()>,
+) -> Result<(Server, Report)> {
+    settings.extend(OF_THE_LOAD.map(str::to_owned));
     let words: Vec<&str> = settings.iter().map(String::as_str).collect();
-    let server = Server::start(&words).await?;
+    let server = Server::start_in(directory, &words).await?;
     // Three nodes on one machine take a while to give a node its shards.
     until("everybody to be let in", async || {
         server.admin.set_phase(Phase::Open).await.ok()
@@ -180,12 +255,10 @@ async fn run(parts: &Parts, damage: impl AsyncFnOnce(&mut Service, &Parts) -> Re
         load,
     };
     tokio::time::sleep(BEFORE).await;
-    damage(&mut service, parts).await?;
+    damage(&mut service).await?;
     tokio::time::sleep(AFTER).await;
     let worked = service.load.stop().await?;
     let server = service.server.context("it runs")?;
     let report = report::examine(&server, worked).await?;
-    report::nothing_owed(&server).await?;
-    server.stop().await?;
-    Ok(report)
+    Ok((server, report))
 }

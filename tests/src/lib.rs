@@ -2,9 +2,12 @@
 //!
 //! Only for tests: an `expect` here is an assertion. What one binary needs alone lives beside it.
 
+pub mod disk;
 pub mod events;
 pub mod kafka;
 pub mod light;
+pub mod provider;
 pub mod push;
 pub mod scan;
 pub mod server;
+pub mod stores;

@@ -20,6 +20,8 @@ use tokio::sync::watch;
 pub const PATIENCE: Duration = Duration::from_secs(60);
 /// The operators' token, in the working directory.
 const TOKEN_FILE: &str = "data/admin-token";
+/// Fail points that are to be armed, in the working directory.
+const POINTS_FILE: &str = "failpoints";
 /// How often a condition in another process is looked at again.
 const LOOK: Duration = Duration::from_millis(20);
 
@@ -102,7 +104,33 @@ impl Server {
     /// # Errors
     /// The binary does not start, or ends by itself.
     pub async fn start_in(directory: TempDir, settings: &[&str]) -> Result<Self> {
+        Self::launch(directory, settings, None).await
+    }
+
+    /// The same; fail points are armed later, by [`Server::arm`].
+    ///
+    /// # Errors
+    /// The binary does not start, or ends by itself.
+    pub async fn start_armable(directory: TempDir, settings: &[&str]) -> Result<Self> {
+        Self::launch(directory, settings, Some(POINTS_FILE)).await
+    }
+
+    /// Arms fail points: actions of the crate `fail`, such as `relay.publish.before=return`.
+    ///
+    /// # Errors
+    /// The file cannot be written.
+    pub async fn arm(&self, actions: &str) -> Result<()> {
+        let file = self.directory.path().join(POINTS_FILE);
+        let whole = file.with_extension("part");
+        std::fs::write(&whole, actions)?;
+        std::fs::rename(&whole, &file)?;
+        until("the points to be armed", async || (!file.exists()).then_some(())).await;
+        Ok(())
+    }
+
+    async fn launch(directory: TempDir, settings: &[&str], points: Option<&str>) -> Result<Self> {
         let mut command = mitalk(directory.path());
+        command.envs(points.map(|file| ("FAILPOINTS_FILE", file)));
         command.args(["serve", "--data-dir", "data", "--set", "sms.file=\"sms.jsonl\""]);
         // Free ports, and budgets that a test which waits for a condition cannot use up.
         let usual = [
@@ -144,7 +172,8 @@ impl Server {
         };
         let (app, operations) = (url("app")?, url("operations")?);
         let token = std::fs::read_to_string(directory.path().join(TOKEN_FILE))?;
-        let client = Client::new(&app)?;
+        // Nobody answers where people would open it: `http.public_url` may be anything.
+        let client = Client::new(&format!("http://{}", url("listen")?))?;
         let admin = AdminClient::new(&operations, token.trim())?;
         Ok(Self {
             child,

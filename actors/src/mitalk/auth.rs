@@ -182,6 +182,7 @@ impl Mitalk {
             code: phone::Secret(code),
             hash,
             number: self.secrets.seal_number(&number),
+            language: stranger.language,
             limits: limits.clone(),
         };
         match self.ask_phone(&key, command, stranger.call()).await {

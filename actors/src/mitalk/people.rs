@@ -91,24 +91,25 @@ impl Mitalk {
                 self.reads.handle(&handle).await?.ok_or(Error::PersonNotFound)?
             }
         };
-        let row = self
-            .reads
-            .profiles(&[user])
-            .await?
-            .pop()
-            .filter(|row| !row.is_deleted())
-            .ok_or(Error::PersonNotFound)?;
-        let counts = self.reads.follow_counts(user).await?;
         let follows = async |follower, followee| {
             self.reads
                 .followed_among(follower, &[followee])
                 .await
                 .map(|found| !found.is_empty())
         };
+        let wanted = [user];
+        // Side by side: one after the other they would be four waits for the store instead of one.
+        let (mut rows, counts, followed, follows_you) = futures::try_join!(
+            self.reads.profiles(&wanted),
+            self.reads.follow_counts(user),
+            follows(caller.user, user),
+            follows(user, caller.user),
+        )?;
+        let row = rows.pop().filter(|row| !row.is_deleted());
         Ok(View {
-            profile: self.show_profile(row).await?,
-            followed: follows(caller.user, user).await?,
-            follows_you: follows(user, caller.user).await?,
+            profile: self.show_profile(row.ok_or(Error::PersonNotFound)?).await?,
+            followed,
+            follows_you,
             followers: counts.followers,
             following: counts.following,
         })

@@ -29,7 +29,9 @@ pub(super) struct Ticket {
 
 impl Done {
     /// An event was handed out. One that does not lie behind all the others begins its partition anew: this member lost the
-    /// partition and got it back, at the committed place.
+    /// partition and got it back, at the committed place. If another member had moved that further than what was handed out
+    /// here, it goes on as if nothing was: what is still under way holds the place up until it is done, and the subscription
+    /// passes over places from before the loss.
     pub(super) fn given(&mut self, place: Place) -> Ticket {
         let partition = self.0.entry(place.partition).or_default();
         if partition.newest.is_some_and(|newest| place.offset <= newest) {

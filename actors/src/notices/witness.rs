@@ -72,6 +72,7 @@ mod tests {
         SmsMessage {
             to: number(1),
             message: Message::Admitted,
+            language: None,
             key: EventKey("a/b/1".into()),
         }
     }

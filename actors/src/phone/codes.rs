@@ -1,6 +1,7 @@
 //! One-time codes: sending with back-off and quota, and checking.
 
 use super::{Effect, Event, Phone, Refusal, Reply, Secret, State};
+use crate::language::Language;
 use crate::limits::Codes;
 use crate::number::SealedNumber;
 use crate::secrets::same;
@@ -24,6 +25,7 @@ pub(super) struct Send {
     pub(super) code: Secret,
     pub(super) hash: [u8; 32],
     pub(super) number: SealedNumber,
+    pub(super) language: Option<Language>,
 }
 
 pub(super) fn send(
@@ -66,6 +68,7 @@ pub(super) fn send(
         .effect(Effect::SendCode {
             code: send.code,
             number: send.number,
+            language: send.language,
         }))
 }
 

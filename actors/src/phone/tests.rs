@@ -26,6 +26,7 @@ fn send(code: u8) -> Command {
         code: Secret(format!("{code:06}")),
         hash: [code; 32],
         number: secrets().seal_number(&number(1)),
+        language: None,
         limits: Codes::default(),
     }
 }

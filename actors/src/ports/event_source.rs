@@ -76,6 +76,7 @@ pub trait Subscription: Send + Sync {
     /// A partition that was taken from this member and given back begins again at the committed place.
     async fn poll(&self, max: usize, full: &[u32]) -> Result<Batch, StoreError>;
     /// Records what was dealt with, and then the places: all up to and with each of these is owed to nobody. Neither goes
-    /// back; a place in a partition that this member has lost is passed over.
+    /// back; a place in a partition that this member has lost, or lost and got back since that was handed out, is passed
+    /// over.
     async fn commit(&self, dealt: &[Mark], places: &[Place]) -> Result<(), StoreError>;
 }

@@ -1,5 +1,6 @@
 //! Text messages.
 
+use crate::language::Language;
 use crate::number::PhoneNumber;
 use crate::person::Brief;
 use async_trait::async_trait;
@@ -17,6 +18,8 @@ pub struct SmsMessage {
     pub to: PhoneNumber,
     /// What it says.
     pub message: Message,
+    /// In which language, if that is known; else the number's calling code tells.
+    pub language: Option<Language>,
     /// Given to the provider, so that a repeat is recognised.
     pub key: EventKey,
 }

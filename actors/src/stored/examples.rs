@@ -349,6 +349,7 @@ fn phone() -> Model<phone::Phone> {
         code: Secret("123456".into()),
         hash: [1; 32],
         number: sealed(),
+        language: None,
         limits: limits::Codes {
             resend_after_s: 0,
             ..limits.clone()

@@ -6,8 +6,8 @@ use crate::id::{Home, RoomId, UserId};
 use crate::number::PhoneKey;
 use crate::person::Notice;
 use crate::ports::{
-    AllowEntry, AllowList, BlockCount, FollowCounts, Push, PushError, PushMessage, Reads, Sms, SmsError,
-    SmsMessage,
+    AllowEntry, AllowList, BlockCount, FollowCounts, PeoplePage, Push, PushError, PushMessage, Reads, Sms,
+    SmsError, SmsMessage,
 };
 use crate::rooms::Card;
 use crate::tables::{Profile, ShutOut, TicketBlock};
@@ -104,7 +104,7 @@ impl<P: Reads> Reads for Faulty<P> {
         .await
     }
 
-    async fn people(&self, after: Option<UserId>, limit: usize) -> Result<Vec<UserId>, StoreError> {
+    async fn people(&self, after: Option<UserId>, limit: usize) -> Result<PeoplePage, StoreError> {
         self.read(move |port| async move { port.people(after, limit).await })
             .await
     }

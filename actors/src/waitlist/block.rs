@@ -37,6 +37,16 @@ impl Default for State {
 }
 
 impl State {
+    /// Of a block in which everybody waits.
+    #[cfg(feature = "testing")]
+    pub(super) fn full() -> Self {
+        Self {
+            filled: BLOCK_TICKETS,
+            bitmap: vec![u8::MAX; BLOCK_BYTES],
+            last_call: 0,
+        }
+    }
+
     fn waits(&self, index: u64) -> bool {
         self.bitmap[(index / 8) as usize] & (1 << (index % 8)) != 0
     }

@@ -19,6 +19,17 @@ pub struct State {
     forgotten: bool,
 }
 
+#[cfg(feature = "testing")]
+impl State {
+    /// Somebody's who waits.
+    pub(super) fn of(user: UserId) -> Self {
+        Self {
+            user: Some(user),
+            ..Self::default()
+        }
+    }
+}
+
 /// What is asked of it.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

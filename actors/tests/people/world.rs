@@ -174,6 +174,7 @@ impl World {
 
 pub(crate) fn stranger() -> Stranger {
     Stranger {
+        language: None,
         address: IpAddr::from([192, 0, 2, 1]),
         deadline: DEADLINE,
         trace: Trace::default(),

@@ -23,7 +23,7 @@ use super::open_list::{OpenList, Step, Wish};
 use super::scan::{self, Scan};
 use crate::entity::Lane;
 use crate::id::{EntityId, Epoch, ShardId};
-use crate::store::{Cas, DueQuery, ListEntry, ListWrite, LowWater, ShardRow, StoreError, TimerRow};
+use crate::store::{Cas, DuePage, DueQuery, ListEntry, ListWrite, LowWater, ShardRow, StoreError, TimerRow};
 use crate::time::{BootInstant, Hour, Timestamp};
 
 /// Background activations under way at once, per shard (rule 6: rate-limited).
@@ -40,7 +40,7 @@ pub(crate) enum Input {
     /// The answer to [`Output::PutLowWater`].
     LowWaterPut(Result<Cas<LowWater>, StoreError>),
     /// The answer to [`Output::Query`].
-    Page(Result<Vec<TimerRow>, StoreError>),
+    Page(Result<DuePage, StoreError>),
     /// An entity is about to commit.
     Note(EntityId, Wish),
     /// An entity owes nothing any more.
@@ -107,6 +107,7 @@ pub(crate) struct Shard {
 impl Shard {
     /// A shard whose claim was just won.
     pub(crate) fn new(shard: ShardId, epoch: Epoch, seed: [u8; 32]) -> (Self, Vec<Output>) {
+        let apart = Backoff::store().apart(shard);
         let (scan, first) = Scan::new(shard, epoch);
         let machine = Self {
             shard,
@@ -115,12 +116,12 @@ impl Shard {
             list: None,
             scan,
             scan_ready: false,
-            backoff: Backoff::store(),
+            backoff: apart,
             reread: None,
             waiting: VecDeque::new(),
             reviving: HashSet::new(),
             crashed: VecDeque::new(),
-            crash_backoff: Backoff::store(),
+            crash_backoff: apart,
             parked: Parked::default(),
         };
         let mut out = vec![Output::ReadList];

@@ -5,8 +5,9 @@ use std::sync::atomic::{AtomicU8, AtomicUsize, Ordering};
 
 use async_trait::async_trait;
 use mitalk_cluster::store::{
-    DueQuery, EntityStore, EntityWrite, Event, EventLog, Head, LeaseStore, ListEntry, ListWrite, LowWater,
-    NodeRow, NodeWrite, OutboxRow, ReadTables, Row, ShardRow, ShardWrite, TimerKey, TimerRow, TimerStore,
+    DuePage, DueQuery, EntityStore, EntityWrite, Event, EventLog, Head, LeaseStore, ListEntry, ListWrite,
+    LowWater, NodeRow, NodeWrite, OutboxRow, ReadTables, Row, ShardRow, ShardWrite, TimerKey, TimerRow,
+    TimerStore,
 };
 use mitalk_cluster::testing::Memory;
 use mitalk_cluster::{Cas, EntityId, NodeId, Ports, ShardId, StoreError};
@@ -25,6 +26,8 @@ pub(crate) enum Mode {
     Panicking,
     /// Writes to entities never answer and do nothing; everything else is up.
     Stuck,
+    /// Reads of entities never answer; everything else is up.
+    Blind,
     /// The event log does not take what comes from `rejected`.
     Picky,
 }
@@ -36,6 +39,7 @@ pub(crate) struct Gate {
     /// Of the event log, beside the other.
     events: Arc<AtomicU8>,
     writes: Arc<AtomicUsize>,
+    reads: Arc<AtomicUsize>,
 }
 
 impl Gate {
@@ -45,6 +49,7 @@ impl Gate {
             mode: Arc::default(),
             events: Arc::default(),
             writes: Arc::default(),
+            reads: Arc::default(),
         }
     }
 
@@ -60,6 +65,11 @@ impl Gate {
     /// Conditional writes to entities so far, repeats included.
     pub(crate) fn writes(&self) -> usize {
         self.writes.load(Ordering::SeqCst)
+    }
+
+    /// Reads of entities so far, repeats included.
+    pub(crate) fn reads(&self) -> usize {
+        self.reads.load(Ordering::SeqCst)
     }
 
     pub(crate) fn ports(&self) -> Ports {
@@ -128,6 +138,10 @@ impl LeaseStore for Gate {
 #[async_trait]
 impl EntityStore for Gate {
     async fn read(&self, id: &EntityId) -> Result<Option<Row>, StoreError> {
+        self.reads.fetch_add(1, Ordering::SeqCst);
+        if self.mode.load(Ordering::SeqCst) == Mode::Blind as u8 {
+            return std::future::pending().await;
+        }
         self.pass(self.memory.read(id)).await
     }
 
@@ -150,7 +164,7 @@ impl TimerStore for Gate {
         self.pass(self.memory.insert(rows)).await
     }
 
-    async fn due(&self, query: &DueQuery) -> Result<Vec<TimerRow>, StoreError> {
+    async fn due(&self, query: &DueQuery) -> Result<DuePage, StoreError> {
         self.pass(self.memory.due(query)).await
     }
 

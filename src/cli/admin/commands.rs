@@ -8,6 +8,7 @@ mod vapid;
 use super::super::table::{facts, table};
 use super::super::when;
 use super::Answer;
+use super::copy::Copy;
 use crate::client::AdminClient;
 use crate::wire::admin::{Admit, Phase};
 use allow_list::AllowListCommand;
@@ -59,6 +60,8 @@ pub(super) enum Action {
         #[command(subcommand)]
         what: DlqCommand,
     },
+    /// Move a stopped service from its file to a CQL cluster and Kafka
+    Copy(Copy),
     /// What was done by whom
     Audit {
         #[command(subcommand)]
@@ -177,6 +180,8 @@ impl Action {
             Self::Rooms { what } => what.run(client).await,
             Self::Dlq { what } => what.run(client).await,
             Self::Audit { what } => what.run(client).await,
+            // Needs no service, so it was run before there was a client.
+            Self::Copy(_) => Ok(Answer::nothing()),
             Self::Vapid { .. } => bail!("this is done here, without asking a service"),
         }
     }

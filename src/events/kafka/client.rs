@@ -10,11 +10,7 @@ use rdkafka::{ClientConfig, ClientContext, Statistics};
 use std::collections::BTreeSet;
 use std::mem;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
 
-/// Shorter than the lease's TTL (12 s): what a node sent while it held its lease has arrived, or never will, before another
-/// one holds it.
-pub(super) const MESSAGE_TIMEOUT: Duration = Duration::from_millis(5_000);
 /// Events that wait to be sent, and their size. The relay has one row per entity on the wire (rule 10).
 const QUEUE_MESSAGES: &str = "10000";
 const QUEUE_KIB: &str = "32768";
@@ -80,12 +76,12 @@ fn secure(config: &Config, client: &mut ClientConfig) -> Result<(), ConfigError>
 }
 
 /// Settings of the producer: idempotent, and each event on enough brokers before it counts as sent.
-pub(super) fn producer(common: &ClientConfig) -> ClientConfig {
+pub(super) fn producer(common: &ClientConfig, config: &Config) -> ClientConfig {
     let mut client = common.clone();
     client
         .set("enable.idempotence", "true")
         .set("acks", "all")
-        .set("message.timeout.ms", MESSAGE_TIMEOUT.as_millis().to_string())
+        .set("message.timeout.ms", config.message_timeout_ms.to_string())
         .set("linger.ms", "1")
         .set("queue.buffering.max.messages", QUEUE_MESSAGES)
         .set("queue.buffering.max.kbytes", QUEUE_KIB)

@@ -5,17 +5,22 @@
 //! that names the one group that it is for: other groups pass it over, and that group does not compare its sequence. A crash
 //! in between leaves the letter, and a second retry is recognised by whoever gets the event's id as a key.
 //!
-//! Lists are read from the topic's beginning each time: bounded, and for operators only.
+//! Lists are read from the topic's beginning to its end each time, for operators only. What is kept of that is the letters that
+//! have not ended: at most [`LETTERS`], and beyond that a list is refused, never cut short; a letter that is named is found all
+//! the same.
 
 use super::record::{self, Outbound};
 use super::{Kafka, topics};
 use async_trait::async_trait;
-use mitalk_actors::ports::{DeadLetter, DeadLetters, LetterId};
+use mitalk_actors::ports::{DeadLetter, DeadLetters, LetterId, Place};
 use mitalk_cluster::store::StoreError;
+use rdkafka::message::BorrowedMessage;
 use std::collections::HashMap;
 
-/// Messages of a topic of dead letters that are read at most; far more than operators let come together.
-const READ: usize = 20_000;
+/// Letters of a topic that a list can have; far more than operators let come together.
+pub const LETTERS: usize = 10_000;
+/// Messages that are read at a time.
+const PAGE: usize = 2_000;
 
 #[async_trait]
 impl DeadLetters for Kafka {
@@ -25,15 +30,16 @@ impl DeadLetters for Kafka {
     }
 
     async fn list(&self, topic: &str, max: usize) -> Result<Vec<DeadLetter>, StoreError> {
-        let mut letters = self.letters(topic).await?;
+        let mut letters = self.letters(topic, |_| true).await?;
         letters.sort_by_key(|letter| (letter.at, letter.id()));
         letters.truncate(max);
         Ok(letters)
     }
 
     async fn find(&self, id: &LetterId) -> Result<Option<DeadLetter>, StoreError> {
-        let letters = self.letters(&id.topic).await?;
-        Ok(letters.into_iter().find(|letter| letter.id() == *id))
+        let name = id.to_string().into_bytes();
+        let letters = self.letters(&id.topic, |key| key == name).await?;
+        Ok(letters.into_iter().next())
     }
 
     async fn retry(&self, id: &LetterId) -> Result<bool, StoreError> {
@@ -60,15 +66,47 @@ impl Kafka {
         Ok(true)
     }
 
-    async fn letters(&self, topic: &str) -> Result<Vec<DeadLetter>, StoreError> {
+    /// Those that have not ended and have such a name, by the last message of each name.
+    async fn letters(
+        &self,
+        topic: &str,
+        is_asked: impl Fn(&[u8]) -> bool + Send,
+    ) -> Result<Vec<DeadLetter>, StoreError> {
         if !self.knows(topic) {
             return Ok(vec![]);
         }
+        let (mut live, mut after) = (HashMap::<Vec<u8>, DeadLetter>::new(), vec![]);
+        loop {
+            let page = self.page(topic, after.clone()).await?;
+            let is_last = page.len() < PAGE;
+            for (place, message) in page {
+                after = vec![place];
+                match message {
+                    Some((key, Some(letter))) if is_asked(&key) => drop(live.insert(key, letter)),
+                    Some((key, None)) => drop(live.remove(&key)),
+                    _ => {}
+                }
+            }
+            if live.len() > LETTERS {
+                return Err(StoreError::Rejected(format!(
+                    "{topic} has more than {LETTERS} dead letters, too many for a list: retry or drop some by the names that \
+                     the log has of them"
+                )));
+            }
+            if is_last {
+                return Ok(live.into_values().collect());
+            }
+        }
+    }
+
+    /// What lies behind there; a topic of dead letters has one partition.
+    async fn page(&self, topic: &str, after: Vec<Place>) -> Result<Vec<(Place, Message)>, StoreError> {
         let (topic, wire_topic) = (topic.to_owned(), topics::dead_letters(&self.0.config, topic));
-        let read = move |message: &rdkafka::message::BorrowedMessage<'_>| record::letter(&topic, message);
-        let all = self.read(wire_topic, vec![], READ, read).await?;
-        // The last message of a name counts.
-        let newest: HashMap<Vec<u8>, Option<DeadLetter>> = all.into_iter().flatten().collect();
-        Ok(newest.into_values().flatten().collect())
+        let pick =
+            move |message: &BorrowedMessage<'_>| (record::place(message), record::letter(&topic, message));
+        self.read(wire_topic, after, PAGE, pick).await
     }
 }
+
+/// A key, and the letter unless that was removed.
+type Message = Option<(Vec<u8>, Option<DeadLetter>)>;

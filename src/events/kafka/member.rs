@@ -3,9 +3,10 @@
 //! Invariants:
 //! - what the client has handed over and the group has not got yet is kept: a call that is dropped loses nothing;
 //! - a partition that is full is paused at the client, so that it fetches no more of it, and still asks in time for the
-//!   others: whoever does not ask is put out of the group;
-//! - marks are in the ledger before the place is committed; neither goes back, and what belongs to partitions that this member
-//!   has lost is forgotten.
+//!   others: whoever does not ask is put out of the group. What is wanted is written down before the client is asked, and
+//!   whoever asks it, however late, asks for what is wanted by then;
+//! - marks are in the ledger before the place is committed; neither goes back. What belongs to partitions that this member has
+//!   lost is forgotten: if one comes back, only what was handed out since then moves its place. The brokers would take any.
 
 use super::client::Context;
 use super::record;
@@ -20,7 +21,7 @@ use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::{Offset, TopicPartitionList};
 use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::mem;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 /// A poll waits so long for the first event.
@@ -41,14 +42,41 @@ pub(super) struct Member {
     ledger: Arc<dyn Ledger>,
     /// One poll at a time.
     kept: tokio::sync::Mutex<Kept>,
-    /// The newest offset that was committed, by partition.
-    committed: Mutex<HashMap<u32, u64>>,
+    pauses: Arc<Pauses>,
+    /// The first offset that a commit may pass, by partition: what was handed out first since the partition is ours, and then
+    /// what lies behind the newest commit.
+    next: Mutex<HashMap<u32, u64>>,
 }
 
 #[derive(Default)]
 struct Kept {
     waiting: VecDeque<Delivered>,
-    paused: BTreeSet<u32>,
+    /// Certainly paused at the client, and nothing else; not known while a call, perhaps a dropped one, changes that.
+    paused: Option<BTreeSet<u32>>,
+}
+
+/// Partitions that are paused. The client keeps a pause even while another member has the partition.
+#[derive(Default)]
+struct Pauses {
+    wanted: Mutex<BTreeSet<u32>>,
+    /// Whatever may be paused at the client; locked while it is asked to change that.
+    paused: Mutex<BTreeSet<u32>>,
+}
+
+impl Pauses {
+    fn want(&self, full: &BTreeSet<u32>) {
+        full.clone_into(&mut self.wanted.lock().unwrap_or_else(PoisonError::into_inner));
+    }
+
+    /// Makes the client do what is wanted now. Blocks.
+    fn apply(&self, consumer: &StreamConsumer<Context>, topic: &str) -> Result<(), KafkaError> {
+        let mut paused = self.paused.lock().unwrap_or_else(PoisonError::into_inner);
+        let wanted = self.wanted.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        consumer.resume(&list(topic, &(&*paused - &wanted)))?;
+        let more = &wanted - &*paused;
+        *paused = wanted;
+        consumer.pause(&list(topic, &more))
+    }
 }
 
 impl Member {
@@ -68,7 +96,8 @@ impl Member {
             wire_topic,
             ledger,
             kept: tokio::sync::Mutex::default(),
-            committed: Mutex::default(),
+            pauses: Arc::default(),
+            next: Mutex::default(),
         })
     }
 
@@ -111,29 +140,22 @@ impl Member {
         }
         kept.waiting
             .retain(|delivered| !lost.contains(&delivered.place.partition));
-        kept.paused.retain(|partition| !lost.contains(partition));
-        let mut committed = self.committed.lock().unwrap_or_else(PoisonError::into_inner);
-        committed.retain(|partition, _| !lost.contains(partition));
+        self.next().retain(|partition, _| !lost.contains(partition));
     }
 
     /// Stops fetching what is full, goes on with what is not any more. Dropped in the middle, it is done again.
     async fn pause(&self, kept: &mut Kept, full: &[u32]) -> Result<(), StoreError> {
         let full: BTreeSet<u32> = full.iter().copied().collect();
-        if full == kept.paused {
+        if kept.paused.as_ref() == Some(&full) {
             return Ok(());
         }
-        let (topic, before) = (self.wire_topic.clone(), kept.paused.clone());
-        kept.paused = self
-            .aside(move |consumer| {
-                let assigned = assigned(consumer)?;
-                let ours = |partitions: BTreeSet<u32>| partitions.intersection(&assigned).copied().collect();
-                let full: BTreeSet<u32> = ours(full);
-                consumer.resume(&list(&topic, &ours(before)))?;
-                consumer.pause(&list(&topic, &full))?;
-                Ok(full)
-            })
+        kept.paused = None;
+        self.pauses.want(&full);
+        let (pauses, topic) = (self.pauses.clone(), self.wire_topic.clone());
+        self.aside(move |consumer| pauses.apply(consumer, &topic))
             .await?
             .map_err(to_store_error)?;
+        kept.paused = Some(full);
         Ok(())
     }
 
@@ -148,14 +170,18 @@ impl Member {
             .map_err(|error| StoreError::Unknown(error.to_string()))
     }
 
-    /// Those that are not behind what was committed.
+    /// Those that lie in what was handed out since their partitions are ours, behind what was committed.
     fn moves(&self, places: &[Place]) -> Vec<Place> {
-        let committed = self.committed.lock().unwrap_or_else(PoisonError::into_inner);
+        let next = self.next();
         let is_new = |place: &&Place| {
-            let before = committed.get(&place.partition);
-            before.is_none_or(|before| *before < place.offset)
+            let next = next.get(&place.partition);
+            next.is_some_and(|next| *next <= place.offset)
         };
         places.iter().filter(is_new).copied().collect()
+    }
+
+    fn next(&self) -> MutexGuard<'_, HashMap<u32, u64>> {
+        self.next.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -192,6 +218,8 @@ fn commit(consumer: &StreamConsumer<Context>, topic: &str, places: &[Place]) -> 
 impl Subscription for Member {
     async fn poll(&self, max: usize, full: &[u32]) -> Result<Batch, StoreError> {
         let mut kept = self.kept.lock().await;
+        // A call that was dropped may have heard of it.
+        self.forget_lost(&mut kept);
         self.pause(&mut kept, full).await?;
         let is_free = |delivered: &Delivered| !full.contains(&delivered.place.partition);
         if !kept.waiting.iter().any(is_free) {
@@ -215,6 +243,8 @@ impl Subscription for Member {
         for (index, mut delivered) in mem::take(&mut kept.waiting).into_iter().enumerate() {
             if given.binary_search(&index).is_ok() {
                 delivered.recorded = recorded.next().unwrap_or_default();
+                let Place { partition, offset } = delivered.place;
+                self.next().entry(partition).or_insert(offset);
                 batch.push(delivered);
             } else {
                 rest.push_back(delivered);
@@ -236,6 +266,7 @@ impl Subscription for Member {
             .buffer_unordered(AT_ONCE)
             .try_collect::<()>()
             .await?;
+        self.forget_lost(&mut *self.kept.lock().await);
         let moves = self.moves(places);
         if moves.is_empty() {
             return Ok(());
@@ -250,8 +281,8 @@ impl Subscription for Member {
             Err(error) if is_lost(&error) => return Ok(()),
             Err(error) => return Err(to_store_error(error)),
         }
-        let mut committed = self.committed.lock().unwrap_or_else(PoisonError::into_inner);
-        committed.extend(moves.into_iter().map(|place| (place.partition, place.offset)));
+        let behind = moves.into_iter().map(|place| (place.partition, place.offset + 1));
+        self.next().extend(behind);
         Ok(())
     }
 }

@@ -2,7 +2,7 @@
 //! only an operator can know which of the two is right.
 
 use crate::config::Kafka as Config;
-use mitalk_actors::events::DEAD_LETTERS;
+use mitalk_actors::events::{AUDIT, DEAD_LETTERS};
 use rdkafka::admin::{
     AdminClient, AdminOptions, ConfigResource, NewTopic, ResourceSpecifier, TopicReplication,
 };
@@ -18,8 +18,16 @@ pub(super) const ANSWER: Duration = Duration::from_secs(5);
 /// Making topics takes longer.
 const MAKING: Duration = Duration::from_secs(15);
 const RETENTION: &str = "retention.ms";
+const RETENTION_BYTES: &str = "retention.bytes";
+/// Of both.
+const FOR_EVER: &str = "-1";
 const MIN_ISR: &str = "min.insync.replicas";
 const CLEANUP: &str = "cleanup.policy";
+
+/// Dead letters that ended go when their segment is closed and a part of the topic that is not compacted: small topics would
+/// otherwise keep them for a week.
+const SEGMENT: (&str, &str) = ("segment.ms", "86400000");
+const DIRTY: (&str, &str) = ("min.cleanable.dirty.ratio", "0.1");
 
 /// A topic as it should be.
 #[derive(Clone, Debug)]
@@ -36,11 +44,13 @@ pub(super) fn wanted(config: &Config, topics: &[&str]) -> Vec<Wanted> {
         name: format!("{}{topic}", config.prefix),
         partitions: config.partitions,
         replication: config.replication,
-        settings: vec![
+        settings: [
             (CLEANUP, "delete".to_owned()),
-            (RETENTION, config.retention().as_millis().to_string()),
             (MIN_ISR, config.min_isr.to_string()),
-        ],
+        ]
+        .into_iter()
+        .chain(retention(config, topic))
+        .collect(),
     };
     // Compacted by their names: a letter stays until it is removed.
     let letters = |topic: &&str| Wanted {
@@ -50,6 +60,8 @@ pub(super) fn wanted(config: &Config, topics: &[&str]) -> Vec<Wanted> {
         settings: vec![
             (CLEANUP, "compact".to_owned()),
             (MIN_ISR, config.min_isr.to_string()),
+            (SEGMENT.0, SEGMENT.1.to_owned()),
+            (DIRTY.0, DIRTY.1.to_owned()),
         ],
     };
     topics
@@ -57,6 +69,21 @@ pub(super) fn wanted(config: &Config, topics: &[&str]) -> Vec<Wanted> {
         .map(topic)
         .chain(topics.iter().map(letters))
         .collect()
+}
+
+/// How long a topic's events are kept. The audit stays, unless the configuration says otherwise.
+fn retention(config: &Config, topic: &str) -> Vec<(&'static str, String)> {
+    let kept = match topic {
+        AUDIT => config.audit_retention(),
+        _ => Some(config.retention()),
+    };
+    match kept {
+        Some(kept) => vec![(RETENTION, kept.as_millis().to_string())],
+        None => vec![
+            (RETENTION, FOR_EVER.to_owned()),
+            (RETENTION_BYTES, FOR_EVER.to_owned()),
+        ],
+    }
 }
 
 /// The name of a topic's dead letters.
@@ -150,18 +177,16 @@ async fn settings<C: ClientContext>(admin: &AdminClient<C>, wanted: &[Wanted]) -
         .describe_configs(&asked, &options)
         .await
         .map_err(|error| format!("settings of topics cannot be read: {error}"))?;
-    let known = answers
-        .into_iter()
-        .filter_map(Result::ok)
-        .map(|resource: ConfigResource| {
-            let name = match resource.specifier {
-                rdkafka::admin::OwnedResourceSpecifier::Topic(name) => name,
-                _ => String::new(),
-            };
-            let entries = resource.entries.into_iter();
-            let entries = entries.filter_map(|entry| Some((entry.name, entry.value?)));
-            (name, entries.collect())
-        });
+    // What was not told is missed by whoever compares.
+    let known = answers.into_iter().flatten().map(|resource: ConfigResource| {
+        let name = match resource.specifier {
+            rdkafka::admin::OwnedResourceSpecifier::Topic(name) => name,
+            _ => String::new(),
+        };
+        let entries = resource.entries.into_iter();
+        let entries = entries.filter_map(|entry| Some((entry.name, entry.value?)));
+        (name, entries.collect())
+    });
     Ok(known.collect())
 }
 
@@ -189,11 +214,20 @@ fn shape(topic: &Wanted, found: &MetadataTopic, mismatches: &mut Vec<String>) {
 }
 
 fn compare(topic: &Wanted, found: Option<&HashMap<String, String>>, mismatches: &mut Vec<String>) {
+    // To a client that may not ask the brokers tell nothing, and the library no error.
+    let Some(found) = found.filter(|found| !found.is_empty()) else {
+        mismatches.push(format!(
+            "the settings of the topic {} cannot be read, so nobody knows whether they are as configured: allow this client \
+             DescribeConfigs on it",
+            topic.name
+        ));
+        return;
+    };
     for (key, wanted) in &topic.settings {
-        let found = found.and_then(|found| found.get(*key)).map(String::as_str);
-        if found.is_some_and(|found| found != wanted) {
-            let found = found.unwrap_or_default();
+        let found = found.get(*key).map_or("nothing", String::as_str);
+        if found != wanted {
             let ours = match *key {
+                RETENTION if topic.name.ends_with(AUDIT) => ", or set kafka.audit_retention_hours",
                 RETENTION => ", or set kafka.retention_hours",
                 MIN_ISR => ", or set kafka.min_isr",
                 _ => "",
@@ -203,5 +237,62 @@ fn compare(topic: &Wanted, found: Option<&HashMap<String, String>>, mismatches: 
                 topic.name
             ));
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use mitalk_actors::events::TOPICS;
+
+    /// What is asked for, by topic and key.
+    fn asked(config: &Config, topic: &str, key: &str) -> Option<String> {
+        let wanted = wanted(config, &TOPICS);
+        let topic = wanted
+            .into_iter()
+            .find(|wanted| wanted.name == topic)
+            .expect("a topic of ours");
+        let found = topic.settings.into_iter().find(|(name, _)| *name == key);
+        found.map(|(_, value)| value)
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_not_taken_for_what_was_asked_for() {
+        let wanted = wanted(&Config::default(), &[AUDIT]);
+        let told = |found: Option<HashMap<String, String>>| {
+            let mut mismatches = vec![];
+            compare(&wanted[0], found.as_ref(), &mut mismatches);
+            mismatches
+        };
+        let as_asked = wanted[0].settings.iter().cloned();
+        let as_asked: HashMap<String, String> =
+            as_asked.map(|(key, value)| (key.to_owned(), value)).collect();
+        assert_eq!(told(Some(as_asked.clone())), Vec::<String>::new());
+        for silent in [None, Some(HashMap::new())] {
+            assert!(told(silent)[0].contains("cannot be read"));
+        }
+        let mut lacking = as_asked;
+        lacking.remove(RETENTION);
+        assert!(told(Some(lacking))[0].contains("retention.ms=nothing"));
+    }
+
+    #[test]
+    fn the_audit_stays_and_other_events_go() {
+        let config = Config::default();
+        let week = Some((7 * 24 * 3_600_000_u64).to_string());
+        for topic in TOPICS {
+            let expected = if topic == AUDIT {
+                Some(FOR_EVER.to_owned())
+            } else {
+                week.clone()
+            };
+            assert_eq!(asked(&config, topic, RETENTION), expected, "{topic}");
+        }
+        assert_eq!(asked(&config, AUDIT, RETENTION_BYTES).as_deref(), Some(FOR_EVER));
+        let trimmed = Config {
+            audit_retention_hours: 1,
+            ..config
+        };
+        assert_eq!(asked(&trimmed, AUDIT, RETENTION).as_deref(), Some("3600000"));
     }
 }

@@ -14,12 +14,21 @@ use scylla::client::session_builder::SessionBuilder;
 use scylla::errors::{ExecutionError, NewSessionError, PrepareError};
 use scylla::policies::load_balancing::{DefaultPolicy, LoadBalancingPolicy};
 use scylla::policies::retry::FallthroughRetryPolicy;
+use scylla::policies::speculative_execution::SimpleSpeculativeExecutionPolicy;
 use scylla::statement::{Consistency, SerialConsistency};
 
 use super::config::Config;
 
 /// One attempt to reach a node.
 const CONNECT: Duration = Duration::from_secs(3);
+/// An idle or silent connection is asked so often whether anybody is there. A node that is frozen, or behind a network that
+/// drops everything, resets nothing: until its connections are given up, its share of the calls runs into time-outs, beats
+/// included.
+const KEEP_ALIVE: Duration = Duration::from_millis(1_100);
+/// And given up when nothing came for so long: together well within what a lease is held without a beat, 8 s.
+const KEEP_ALIVE_ANSWER: Duration = Duration::from_millis(2_500);
+/// Reads that have no answer by then are asked of one more node.
+const SECOND_ASK: Duration = Duration::from_millis(400);
 /// Between attempts to reach the cluster.
 const AGAIN: Duration = Duration::from_millis(500);
 
@@ -131,6 +140,8 @@ fn builder(config: &Config) -> Result<SessionBuilder, OpenError> {
         .known_nodes(&config.nodes)
         .default_execution_profile_handle(profile(config, local(config)).into_handle())
         .connection_timeout(CONNECT)
+        .keepalive_interval(KEEP_ALIVE)
+        .keepalive_timeout(KEEP_ALIVE_ANSWER)
         .disallow_shard_aware_port(!config.shard_aware_port)
         // Routing needs to know how the keyspace is spread, and no more.
         .keyspaces_to_fetch([&config.keyspace])
@@ -153,7 +164,8 @@ pub(super) fn local(config: &Config) -> Arc<dyn LoadBalancingPolicy> {
         .build()
 }
 
-/// Nothing is repeated unless a statement says that it may be.
+/// Nothing is repeated unless a statement says that it may be: the driver asks a second node only for those that are marked
+/// idempotent, which are reads.
 pub(super) fn profile(config: &Config, policy: Arc<dyn LoadBalancingPolicy>) -> ExecutionProfile {
     ExecutionProfile::builder()
         .consistency(Consistency::LocalQuorum)
@@ -161,6 +173,10 @@ pub(super) fn profile(config: &Config, policy: Arc<dyn LoadBalancingPolicy>) -> 
         .request_timeout(Some(Duration::from_millis(config.request_timeout_ms)))
         .retry_policy(Arc::new(FallthroughRetryPolicy::new()))
         .load_balancing_policy(policy)
+        .speculative_execution_policy(Some(Arc::new(SimpleSpeculativeExecutionPolicy {
+            max_retry_count: 1,
+            retry_interval: SECOND_ASK,
+        })))
         .build()
 }
 

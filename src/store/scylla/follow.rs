@@ -4,7 +4,10 @@
 //! first two are one conditional batch each: the row with its sequence, the number of people in the partition, and the
 //! partition's version, on which the batch is conditional. A repeat finds the row as new as itself and leaves it. The sums
 //! are plain writes whose timestamp is the sum of the versions that they were read with: versions only rise, so the newest
-//! sum stays.
+//! sum stays. Of one partition a node makes one change at a time: ten million people may follow the same person, and those
+//! who lost to each other would only do it again.
+
+use std::hash::{DefaultHasher, Hash, Hasher};
 
 use futures::try_join;
 use mitalk_actors::id::UserId;
@@ -12,15 +15,18 @@ use mitalk_actors::tables::Follow;
 use mitalk_cluster::store::StoreError;
 use scylla::DeserializeRow;
 use scylla::statement::prepared::PreparedStatement;
+use tokio::sync::Mutex;
 
 use super::Store;
 use super::bind::{Values, bind};
 use super::read::unsigned;
+use super::slice::slice;
 use super::statements::statements;
-use super::tables::slice;
 
 /// Partitions of a person's followers.
 pub(super) const FOLLOWER_SLICES: i32 = 32;
+/// Locks over all partitions: few changes wait for another partition's.
+const LOCKS: u64 = 1_024;
 /// Turns against others who change the same partition; then the caller, who repeats it anyway, is told.
 const TURNS: usize = 16;
 
@@ -68,6 +74,24 @@ struct Side<'s> {
     other: Values,
 }
 
+/// One change of a partition at a time from this node, by the hash of its key.
+pub(super) struct Turns(Vec<Mutex<()>>);
+
+impl Default for Turns {
+    fn default() -> Self {
+        Self((0..LOCKS).map(|_| Mutex::default()).collect())
+    }
+}
+
+impl Turns {
+    fn of(&self, partition: &Values) -> &Mutex<()> {
+        let mut hasher = DefaultHasher::new();
+        format!("{partition:?}").hash(&mut hasher);
+        let place = hasher.finish() % LOCKS;
+        &self.0[usize::try_from(place).unwrap_or_default()]
+    }
+}
+
 impl Store {
     pub(super) async fn put_follow(&self, follow: &Follow, sequence: u64) -> Result<(), StoreError> {
         let (follower, followee) = (follow.follower.to_string(), follow.followee.to_string());
@@ -102,6 +126,8 @@ impl Store {
     /// Puts the row into its partition and counts it; gives the partition's head then.
     async fn put_side(&self, side: Side<'_>, follows: bool, sequence: u64) -> Result<Head, StoreError> {
         let row_key = [side.partition.clone(), side.other].concat();
+        // Whoever changes the same partition from this node waits here instead of losing its turn there.
+        let _turn = self.turns.of(&side.partition).lock().await;
         for _ in 0..TURNS {
             // The head first: a row that changes after it was read has raised the version by then.
             let head: Head = self
@@ -113,7 +139,9 @@ impl Store {
             if let Some(before) = &before
                 && unsigned(before.sequence)? >= sequence
             {
-                return Ok(head);
+                // It may have come after the head was read: a late copy of this change, or a passed owner's.
+                let head = self.client.first(side.head, side.partition).await?;
+                return Ok(head.unwrap_or_default());
             }
             let next = head.after(before.is_some_and(|before| before.follows), follows);
             let mut head_values = bind![next.version(), next.people()];

@@ -120,6 +120,38 @@ async fn a_broker_that_dies_under_appends_loses_nothing_acknowledged() -> Result
     check(&kafka, &seen).await
 }
 
+/// The sender hears how it ended, and so does the state: nobody waits for an answer that the node would not listen to.
+#[tokio::test(flavor = "multi_thread")]
+#[allow(clippy::print_stdout, reason = "the figure is the point")]
+async fn an_append_to_a_broker_that_stands_still_ends_by_itself() -> Result<()> {
+    if named().is_none() {
+        return Ok(());
+    }
+    let broker = Broker::new()?;
+    broker.run("start").await?;
+    let config = config(&broker.address());
+    let kafka = start(&config, Arc::new(memory::Log::default()));
+    tokio::time::timeout(PATIENCE, kafka.connected()).await?;
+    broker.run("pause").await?;
+    let began = Instant::now();
+    let event = event(1, 1);
+    let ended = tokio::time::timeout(PATIENCE, kafka.append(contract::TOPIC, &event)).await?;
+    ensure!(matches!(ended, Err(StoreError::Unknown(_))), "{ended:?}");
+    println!(
+        "kafka: an append that must end within {:?} ended after {:?}",
+        config.message_timeout(),
+        began.elapsed()
+    );
+    until("the loss is noticed", || {
+        matches!(kafka.state(), State::Away { .. })
+    })
+    .await?;
+    broker.run("resume").await?;
+    tokio::time::timeout(PATIENCE, kafka.connected()).await?;
+    kafka.append(contract::TOPIC, &event).await?;
+    Ok(())
+}
+
 /// Reads it all: nothing acknowledged is missing, repeats stand directly behind what they repeat.
 #[allow(clippy::print_stdout, reason = "the figures are the point")]
 async fn check(kafka: &Kafka, seen: &Seen) -> Result<()> {

@@ -1,4 +1,4 @@
-//! Active accounts for load tests. The edge asks for them only where its configuration allows it.
+//! Accounts for load tests. The edge asks for them only where its configuration allows it.
 
 use super::super::auth::{self, Verified};
 use super::{Error, Mitalk};
@@ -27,19 +27,52 @@ impl Mitalk {
         prefix: &str,
         count: usize,
     ) -> Result<Vec<Verified>, Error> {
+        let admit = user::Command::Admit {
+            how: Admitted::Operator,
+        };
+        self.make_accounts(call, prefix, count, &admit).await
+    }
+
+    /// The same, but they wait: each gets a ticket.
+    ///
+    /// # Errors
+    /// As of [`Mitalk::test_accounts`].
+    pub async fn waiting_test_accounts(
+        &self,
+        call: Call,
+        prefix: &str,
+        count: usize,
+    ) -> Result<Vec<Verified>, Error> {
+        self.make_accounts(call, prefix, count, &user::Command::Queue)
+            .await
+    }
+
+    async fn make_accounts(
+        &self,
+        call: Call,
+        prefix: &str,
+        count: usize,
+        then: &user::Command,
+    ) -> Result<Vec<Verified>, Error> {
         if count > TEST_ACCOUNTS {
             return Err(Error::TooMany {
                 most: TEST_ACCOUNTS as u64,
             });
         }
-        let accounts = (0..count).map(|index| self.test_account(call.clone(), prefix, index));
+        let accounts = (0..count).map(|index| self.test_account(call.clone(), prefix, index, then.clone()));
         stream::iter(accounts)
             .buffered(TEST_ACCOUNTS_AT_ONCE)
             .try_collect()
             .await
     }
 
-    async fn test_account(&self, call: Call, prefix: &str, index: usize) -> Result<Verified, Error> {
+    async fn test_account(
+        &self,
+        call: Call,
+        prefix: &str,
+        index: usize,
+        then: user::Command,
+    ) -> Result<Verified, Error> {
         let digits = TEST_NUMBER_CHARS.saturating_sub(prefix.len());
         let number = PhoneNumber::parse(&format!("{prefix}{index:0digits$}"))
             .map_err(|_| Error::PhoneInvalid { index })?;
@@ -56,14 +89,7 @@ impl Mitalk {
             offered: vec![],
         };
         self.ask_user::<Error>(user, sign_up, call.clone()).await?;
-        self.ask_user::<Error>(
-            user,
-            user::Command::Admit {
-                how: Admitted::Operator,
-            },
-            call.clone(),
-        )
-        .await?;
+        self.ask_user::<Error>(user, then, call.clone()).await?;
         self.open_device(user, Some("load test"), call)
             .await
             .map_err(|error| match error {

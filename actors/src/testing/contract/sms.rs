@@ -20,8 +20,13 @@ pub async fn sms(sms: &impl Sms, keys: impl AsyncFn() -> Vec<EventKey>) {
     for (n, message) in messages.into_iter().enumerate() {
         let key = EventKey(format!("contract/{n}"));
         for _ in 0..2 {
-            let (to, message, key) = (number(1), message.clone(), key.clone());
-            take(sms, SmsMessage { to, message, key }).await;
+            let text = SmsMessage {
+                to: number(1),
+                message: message.clone(),
+                language: None,
+                key: key.clone(),
+            };
+            take(sms, text).await;
         }
         sent.insert(key);
     }

@@ -1,0 +1,218 @@
+//! Who copies what to where, and how far it is: notes in both databases.
+//!
+//! | where | name | value |
+//! |---|---|---|
+//! | source | `copy` | JSON: a random id, where it goes, whether it has moved |
+//! | source | `copy/<table>` | JSON: the last row of the table that is there |
+//! | target | `copy` | the id, and `copying` or `ready` |
+
+use super::{Error, of};
+use crate::store::row::Row;
+use crate::store::{WrittenWith, scylla, sqlite};
+use mitalk_cluster::store::StoreError;
+use serde::{Deserialize, Serialize};
+
+/// What the names of all notes begin with.
+pub(super) const PREFIX: &str = "copy";
+const COPYING: &str = "copying";
+const READY: &str = "ready";
+
+/// Somebody else has the source or the target.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Taken {
+    /// The service lives elsewhere.
+    #[error(
+        "this database has moved to {0}: start the service with storage.store = \"scylla\" and storage.events = \"kafka\". \
+         `mitalk admin copy --give-up` brings the service back as it was then; what happened in the cluster since is lost"
+    )]
+    Moved(String),
+    /// A copy of it is under way.
+    #[error(
+        "this database is being copied to {0}: finish with `mitalk admin copy`, or give the copy up with \
+         `mitalk admin copy --give-up`"
+    )]
+    BeingCopied(String),
+    /// A copy to it is under way.
+    #[error(
+        "the keyspace holds a copy that is not finished: run `mitalk admin copy` again, beside the database it came from"
+    )]
+    HalfCopied,
+    /// It holds somebody's data.
+    #[error(
+        "a service has run on the keyspace already: nothing is copied into it, and it is no longer what was copied; \
+         give scylla.keyspace another name"
+    )]
+    Served,
+    /// It holds another copy.
+    #[error(
+        "another database was copied into the keyspace, or this one before it was given up: drop the keyspace, or give scylla.keyspace another name"
+    )]
+    Foreign,
+    /// The event log holds somebody's events.
+    #[error("the topic {0} has events already, which no copy brought: give kafka.prefix another value")]
+    Log(&'static str),
+    /// There is nothing to compare.
+    #[error("no copy of this database was begun: run `mitalk admin copy`")]
+    NotBegun,
+}
+
+/// How far a target is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Stage {
+    /// Nothing was copied before this run.
+    Begun,
+    /// Some was.
+    Copying,
+    /// All was, and compared; nobody has started on it.
+    Ready,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+struct Note {
+    id: String,
+    to: String,
+    moved: bool,
+}
+
+/// No service may start on a database that is copied, or was.
+///
+/// # Errors
+/// [`Taken`], or the store's.
+pub async fn refuse_source(source: &sqlite::Store) -> Result<Result<(), Taken>, StoreError> {
+    Ok(match note(source).await? {
+        None => Ok(()),
+        Some(note) if note.moved => Err(Taken::Moved(note.to)),
+        Some(note) => Err(Taken::BeingCopied(note.to)),
+    })
+}
+
+/// No service may start on a keyspace into which somebody copies.
+///
+/// # Errors
+/// [`Taken`], or the store's.
+pub async fn refuse_target(target: &scylla::Store) -> Result<Result<(), Taken>, StoreError> {
+    let mark = target.mark(PREFIX).await?;
+    let is_ready = mark.is_none_or(|mark| mark.ends_with(READY.as_bytes()));
+    Ok(if is_ready { Ok(()) } else { Err(Taken::HalfCopied) })
+}
+
+/// Marks both, or finds them marked for each other.
+pub(super) async fn begin(source: &sqlite::Store, target: &scylla::Store, to: &str) -> Result<Stage, Error> {
+    let failed = of("identity");
+    let note = match note(source).await.map_err(&failed)? {
+        Some(note) => note,
+        None => {
+            // First the source: a service that starts on it now is told.
+            let id = u128::from_be_bytes(mitalk_actors::secrets::random());
+            let note = Note {
+                id: format!("{id:032x}"),
+                to: to.to_owned(),
+                moved: false,
+            };
+            // Not before the target can be had: a refusal leaves the service as it was.
+            if target.mark(PREFIX).await.map_err(&failed)?.is_some() {
+                return Err(Taken::Foreign.into());
+            }
+            if is_used(target).await.map_err(&failed)? {
+                return Err(Taken::Served.into());
+            }
+            put_note(source, &note).await?;
+            note
+        }
+    };
+    match stage(target, &note).await? {
+        Some(stage) => Ok(stage),
+        None => claim(target, &note).await,
+    }
+}
+
+/// The target is nobody's yet, as far as one sees. A service that starts at this moment notes its key first and looks for a
+/// mark then, so one of the two sees the other.
+async fn claim(target: &scylla::Store, note: &Note) -> Result<Stage, Error> {
+    let failed = of("identity");
+    let mark = value(note, COPYING);
+    let found = target.put_mark(PREFIX, &mark).await.map_err(&failed)?;
+    if found != mark {
+        return Err(Taken::Foreign.into());
+    }
+    if is_used(target).await.map_err(&failed)? {
+        target.remove_mark(PREFIX, &mark).await.map_err(&failed)?;
+        return Err(Taken::Served.into());
+    }
+    Ok(Stage::Begun)
+}
+
+/// That a copy of this source was begun, and that nobody changed it since.
+pub(super) async fn begun(source: &sqlite::Store, target: &scylla::Store) -> Result<Stage, Error> {
+    let note = note(source)
+        .await
+        .map_err(of("identity"))?
+        .ok_or(Taken::NotBegun)?;
+    let stage = stage(target, &note).await?;
+    stage.ok_or_else(|| Taken::NotBegun.into())
+}
+
+/// All is there and compared. In this order no crash leaves two databases that a service starts on.
+pub(super) async fn finish(source: &sqlite::Store, target: &scylla::Store) -> Result<(), Error> {
+    let failed = of("identity");
+    let mut note = note(source).await.map_err(&failed)?.ok_or(Taken::NotBegun)?;
+    note.moved = true;
+    put_note(source, &note).await?;
+    let (before, next) = (value(&note, COPYING), value(&note, READY));
+    match target.replace_mark(PREFIX, &before, &next).await {
+        Ok(true) => Ok(()),
+        Ok(false) => Err(Taken::Foreign.into()),
+        Err(error) => Err(failed(error)),
+    }
+}
+
+/// The last row of a table that is there.
+pub(super) async fn place(source: &sqlite::Store, table: &'static str) -> Result<Option<Row>, Error> {
+    let noted = source
+        .noted(&format!("{PREFIX}/{table}"))
+        .await
+        .map_err(of(table))?;
+    Ok(noted.and_then(|noted| serde_json::from_slice(&noted).ok()))
+}
+
+pub(super) async fn put_place(source: &sqlite::Store, table: &'static str, row: &Row) -> Result<(), Error> {
+    let value = serde_json::to_vec(row).expect("a row of numbers, texts and bytes is JSON");
+    let noted = source.note(&format!("{PREFIX}/{table}"), &value).await;
+    noted.map_err(of(table))
+}
+
+async fn stage(target: &scylla::Store, note: &Note) -> Result<Option<Stage>, Error> {
+    let failed = of("identity");
+    let stage = match target.mark(PREFIX).await.map_err(&failed)? {
+        None => return Ok(None),
+        Some(mark) if mark == value(note, COPYING) => Stage::Copying,
+        Some(mark) if mark == value(note, READY) => Stage::Ready,
+        Some(_) => return Err(Taken::Foreign.into()),
+    };
+    if target.has_served().await.map_err(&failed)? {
+        return Err(Taken::Served.into());
+    }
+    Ok(Some(stage))
+}
+
+async fn is_used(target: &scylla::Store) -> Result<bool, StoreError> {
+    Ok(target.written_with().await? != WrittenWith::Nothing || target.has_served().await?)
+}
+
+fn value(note: &Note, stage: &str) -> Vec<u8> {
+    format!("{} {stage}", note.id).into_bytes()
+}
+
+async fn note(source: &sqlite::Store) -> Result<Option<Note>, StoreError> {
+    let Some(noted) = source.noted(PREFIX).await? else {
+        return Ok(None);
+    };
+    let note = serde_json::from_slice(&noted);
+    note.map(Some)
+        .map_err(|error| StoreError::Corrupt(format!("the note of a copy cannot be read: {error}")))
+}
+
+async fn put_note(source: &sqlite::Store, note: &Note) -> Result<(), Error> {
+    let value = serde_json::to_vec(note).expect("three texts are JSON");
+    source.note(PREFIX, &value).await.map_err(of("identity"))
+}

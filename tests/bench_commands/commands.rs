@@ -1,0 +1,183 @@
+//! What people do, over the API of the real binary.
+
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, Result, ensure};
+use mitalk::client::Client;
+use mitalk::sms::{Line, receiver};
+use mitalk::wire::admin::Phase;
+use mitalk::wire::auth::VerifyRequest;
+use mitalk::wire::invites::InviteRequest;
+use mitalk::wire::rooms::CreateRoom;
+use mitalk_actors::number::PhoneNumber;
+use mitalk_load::people::{self, Person};
+use mitalk_tests::light::Session;
+use mitalk_tests::server::{Server, until};
+
+use crate::measure::{Measured, Table, times};
+
+/// People who do something at the same moment.
+const AT_ONCE: usize = 32;
+/// Of the busy room.
+const HANDS: usize = 1_000;
+/// Who wait while places are asked for.
+const WAITING: usize = 100;
+/// Joins take two cores each a few milliseconds, and the service as many.
+const JOINS_AT_ONCE: usize = 16;
+/// One machine is everybody, and nobody waits for a network.
+const SETTINGS: [&str; 13] = [
+    "admin.test_admission=true",
+    "http.max_connections_per_address=4000",
+    "rates.per_address_rps=1000000",
+    "rates.per_address_burst=1000000",
+    "rates.per_account_rps=1000000",
+    "rates.per_account_burst=1000000",
+    "limits.codes.per_address_and_hour=1000000",
+    "limits.codes.per_block_and_day=1000000",
+    "limits.codes.per_day=1000000",
+    "limits.rooms.hands=1000",
+    // Those who join for the busy room are not heard of again.
+    "limits.rooms.grace_s=3600",
+    "limits.rooms.empty_stage_s=3600",
+    "log.level=warn,mitalk::node=info",
+];
+
+/// What is compared with the bare store.
+pub(crate) struct Service {
+    pub(crate) hands: Measured,
+    pub(crate) profile: Measured,
+    /// A request that asks nothing of the store.
+    pub(crate) http: Measured,
+}
+
+pub(crate) async fn measure(settings: Vec<String>, table: &mut Table) -> Result<Service> {
+    let words: Vec<&str> = settings.iter().map(String::as_str).chain(SETTINGS).collect();
+    let server = Server::start(&words).await?;
+    let phase = async |phase| until("the phase", async || server.admin.set_phase(phase).await.ok()).await;
+    phase(Phase::ClosedTest).await;
+    let waiting = wait(&server).await?;
+    let http = async |_: usize| {
+        server.client.service().await?;
+        Ok(None)
+    };
+    let http = table
+        .row("a request without the store", times(5_000), 1, http)
+        .await?;
+    let place = async |n: usize| {
+        let me = waiting[n % waiting.len()].me().await?;
+        ensure!(me.ticket.is_some(), "everybody here waits");
+        Ok(None)
+    };
+    table
+        .row("place on the waitlist", times(10_000), AT_ONCE, place)
+        .await?;
+    phase(Phase::Open).await;
+    sign_ups(&server, table).await?;
+    let people = people::make(&server.admin, &server.client, HANDS, |_| ()).await?;
+    let invite = async |n: usize| {
+        people[n].client.invite(&InviteRequest::Link, "invite").await?;
+        Ok(None)
+    };
+    table.row("invite", times(people.len()), AT_ONCE, invite).await?;
+    let profile = profiles(&people, table).await?;
+    let open = async |n: usize| {
+        people[n].client.create_room(&room(), "room").await?;
+        Ok(None)
+    };
+    table
+        .row("room opened", times(people.len()), AT_ONCE, open)
+        .await?;
+    let hands = hands(&people, table).await?;
+    server.stop().await?;
+    Ok(Service { hands, profile, http })
+}
+
+/// People with tickets.
+async fn wait(server: &Server) -> Result<Vec<Client>> {
+    let mut waiting = vec![];
+    for n in 0..WAITING {
+        waiting.push(server.sign_in(&format!("+49152400{n:05}")).await?.client);
+    }
+    for client in &waiting {
+        until("a ticket", async || client.me().await.ok()?.ticket).await;
+    }
+    Ok(waiting)
+}
+
+/// A code asked for and traded in. Waiting until the file has it is not the service's time.
+async fn sign_ups(server: &Server, table: &mut Table) -> Result<()> {
+    let file = server.directory.path().join("sms.jsonl");
+    let sign_up = async |n: usize| {
+        let phone = format!("+49152500{n:05}");
+        let to = receiver(&PhoneNumber::parse(&phone)?);
+        let begun = Instant::now();
+        server.client.send_code(&phone).await?;
+        let asked = begun.elapsed();
+        let text = tokio::fs::read_to_string(&file).await?;
+        let mut lines = text
+            .lines()
+            .rev()
+            .filter_map(|line| serde_json::from_str::<Line>(line).ok());
+        let code = lines.find(|line| line.to == to).and_then(|line| line.code);
+        let request = VerifyRequest {
+            phone,
+            code: code.context("the text was written before the answer")?,
+            device_name: None,
+            invite: None,
+        };
+        let begun = Instant::now();
+        server.client.verify(&request).await?;
+        Ok(Some(asked + begun.elapsed()))
+    };
+    table
+        .row("sign-up (code and account)", times(1_000), AT_ONCE, sign_up)
+        .await?;
+    Ok(())
+}
+
+async fn profiles(people: &[Person], table: &mut Table) -> Result<Measured> {
+    for person in &people[..2] {
+        until("the profile", async || {
+            people[2].client.profile(&person.user).await.ok()
+        })
+        .await;
+    }
+    let read = async |n: usize| {
+        people[2].client.profile(&people[n % 2].user).await?;
+        Ok(None)
+    };
+    let alone = table.row("profile read", times(5_000), 1, read).await?;
+    table.row("profile read", times(10_000), AT_ONCE, read).await?;
+    Ok(alone)
+}
+
+/// Everybody raises a hand at once in a room in which everybody is.
+async fn hands(people: &[Person], table: &mut Table) -> Result<Measured> {
+    let (host, audience) = people.split_first().context("there are people")?;
+    let room = host.client.create_room(&room(), "hands").await?.id;
+    let _host = Session::join(host, &room, None).await?;
+    let count = times(audience.len());
+    let join = async |n: usize| {
+        Session::join(&audience[n], &room, None).await?;
+        Ok(None)
+    };
+    table.row("room joined", count, JOINS_AT_ONCE, join).await?;
+    let raise = async |n: usize| {
+        let ack = audience[n].client.raise_hand(&room).await?;
+        ensure!(ack.hand.is_some(), "it is up");
+        Ok(None)
+    };
+    let hands = table.row("hand raised, one room", count, count, raise).await?;
+    ensure!(hands.p50 > Duration::ZERO, "somebody was measured");
+    Ok(hands)
+}
+
+fn room() -> CreateRoom {
+    CreateRoom {
+        title: "Bench".to_owned(),
+        topics: vec![],
+        language: None,
+        visibility: Default::default(),
+        hand_raising: Default::default(),
+    }
+}
