@@ -7,7 +7,7 @@ use serde_json::Value;
 use std::collections::BTreeSet;
 
 /// Every route of `/v1`, as agreed.
-const ROUTES: [(&str, &str); 54] = [
+const ROUTES: [(&str, &str); 55] = [
     ("post", "/v1/auth/code"),
     ("post", "/v1/auth/verify"),
     ("post", "/v1/auth/refresh"),

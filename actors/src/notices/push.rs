@@ -17,7 +17,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use futures::{StreamExt, stream};
 use mitalk_cluster::Timestamp;
 use mitalk_cluster::store::Event;
-use std::collections::HashMap;
+use std::collections::hash_map::{Entry, HashMap};
 use std::time::Duration;
 
 /// A push service that has not answered by then is tried again later.
@@ -87,10 +87,11 @@ impl Consumer {
                 news.push(notice);
                 continue;
             };
-            if !titles.contains_key(&room) {
-                titles.insert(room, self.live_title(room).await?);
-            }
-            if let Some(Some(known)) = titles.get(&room) {
+            let known = match titles.entry(room) {
+                Entry::Occupied(known) => known.into_mut(),
+                Entry::Vacant(place) => place.insert(self.live_title(room).await?),
+            };
+            if let Some(known) = known {
                 title.clone_from(known);
                 news.push(notice);
             }
