@@ -194,9 +194,4 @@ mod tests {
         drop(taken);
         assert!(place("https://slow.example.org/y").is_some());
     }
-
-    #[test]
-    fn all_places_together_are_fewer_than_what_the_consumer_tries_at_once() {
-        assert!(MAX_SERVICES * AT_ONCE <= PUSHES_UNDER_WAY);
-    }
 }
