@@ -11,7 +11,7 @@ WEB_SOURCES := $(shell find web/src web/public web/index.html web/vite.config.ts
 TEST_FEATURES := --features mitalk/failpoints
 TARGET := $(or $(CARGO_TARGET_DIR),target)
 
-.PHONY: help run test test-all test-stores lint fmt bench web types clean checks browser deny stores-up stores-down
+.PHONY: help run test test-all test-stores test-tls lint fmt bench web types clean checks browser deny stores-up stores-down
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -78,7 +78,13 @@ test-stores: web/dist/index.html ## faults under load on real stores, one node a
 	MITALK_TEST_FAULTS=1 CASSANDRA_NODES=3 CASSANDRA_HEAP=256m KAFKA_NODES=3 KAFKA_HEAP=160m deploy/local/with-stores.sh \
 		cargo test --workspace $(TEST_FEATURES) --test contract --test faults -- --nocapture cql one_
 
-test-all: test test-stores ## the heavy checks as well: run by hand before a release
+# The feature is for images: everything else is built and tested without it.
+test-tls: web/dist/index.html ## the contract suites over TLS and with passwords, on real parts
+	@$(NEED) rust java tls
+	KAFKA_TLS=1 CASSANDRA_TLS=1 deploy/local/with-stores.sh \
+		cargo test --workspace $(TEST_FEATURES),mitalk/kafka-tls --test contract -- --nocapture over_tls
+
+test-all: test test-stores test-tls ## the heavy checks as well: run by hand before a release
 	MITALK_SIM_SEEDS=20000 cargo test --package mitalk-cluster --release -- simulation
 	cargo build --release --bins --workspace
 	loadtest/prove.sh

@@ -165,17 +165,23 @@ impl Copy {
     /// # Errors
     /// [`Error`]. What differs is no error: the lines say it, and nothing is handed over.
     pub async fn run(&self, say: Say<'_>) -> Result<Vec<Line>, Error> {
-        let stage = marks::begin(&self.source, &self.target, &self.to).await?;
         let log = Log::new(&self.source, &self.kafka);
+        if refuse_source(&self.source).await.map_err(of("identity"))?.is_ok() {
+            marks::refuse_taken(&self.target).await?;
+            log.refuse_others().await?;
+        }
+        let stage = marks::begin(&self.source, &self.target, &self.to).await?;
         if stage != Stage::Ready {
-            log.refuse_others(stage).await?;
             for table in &TABLES {
                 self.table(table, say).await?;
             }
             lists::copy(&self.source, &self.target).await?;
             log.copy(say).await?;
-            let fingerprint = self.secrets.fingerprint();
-            self.target.note_key(&fingerprint).await.map_err(of("identity"))?;
+            let fingerprint = self.secrets.fingerprint().to_vec();
+            let noted = self.target.note_key(&fingerprint).await.map_err(of("identity"))?;
+            if noted != WrittenWith::Key(fingerprint) {
+                return Err(Taken::Foreign.into());
+            }
         }
         let lines = self.verify(say).await?;
         if lines.iter().all(|line| line.same) {
@@ -285,10 +291,6 @@ fn open_source(path: &std::path::Path) -> Result<sqlite::Store, Error> {
     if !path.exists() {
         return Err(Error::Empty(path.to_owned()));
     }
-    let options = sqlite::Options {
-        migrate: sqlite::Migrate::Refuse,
-        ..sqlite::Options::default()
-    };
     let metrics = sqlite::Metrics::new(&Registry::new())?;
-    Ok(sqlite::Store::open(path, &options, metrics)?)
+    Ok(sqlite::Store::open(path, &sqlite::Options::default(), metrics)?)
 }

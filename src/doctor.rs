@@ -1,11 +1,13 @@
 //! `mitalk doctor`: looks at the configuration and at the machine, and says what is wrong and what to do.
 //!
-//! It changes nothing (a file that tries whether the data directory is writable is gone at once) and asks no other machine. Whether a NAT or firewall lets packets through cannot be seen from
-//! inside: where that matters, it says what to check.
+//! It changes nothing (a file that tries whether the data directory is writable is gone at once) and asks no other machines than
+//! the clusters that state and events are to be in. Whether a NAT or firewall lets packets through cannot be seen from inside:
+//! where that matters, it says what to check.
 
 mod clock;
 mod cql;
 mod http;
+mod kafka;
 mod media;
 mod push;
 mod sms;
@@ -67,6 +69,7 @@ pub fn examine(config: &Config) -> Vec<Finding> {
     let running = storage::is_running(config);
     let mut findings = storage::examine(config);
     findings.extend(cql::examine(config));
+    findings.extend(kafka::examine(config));
     findings.extend(http::examine(config, running));
     findings.extend(sms::examine(config));
     findings.extend(media::examine(config, running));

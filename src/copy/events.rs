@@ -7,7 +7,7 @@
 use super::insist::insist;
 use super::put::Cells;
 use super::tables::source;
-use super::{AT_ONCE, Error, Line, PAGE, Say, Stage, Taken, marks, of};
+use super::{AT_ONCE, Error, Line, PAGE, Say, Taken, marks, of};
 use crate::events::kafka::Kafka;
 use crate::store::row::{Cell, Row, hash};
 use crate::store::sqlite::{self, Source};
@@ -68,10 +68,11 @@ impl<'c> Log<'c> {
         Self { source, kafka }
     }
 
-    /// Events that others sent would be taken for ours. A service whose log was in Kafka already goes on there.
-    pub(super) async fn refuse_others(&self, stage: Stage) -> Result<(), Error> {
+    /// Events that others sent would be taken for ours: asked before the first copy. A service whose log was in Kafka
+    /// already goes on there.
+    pub(super) async fn refuse_others(&self) -> Result<(), Error> {
         let logged = self.source.page(TOPIC_ROWS, None, 1).await.map_err(of("topic"))?;
-        if stage != Stage::Begun || logged.is_empty() {
+        if logged.is_empty() {
             return Ok(());
         }
         for topic in TOPICS {

@@ -14,6 +14,8 @@ use serde::{Deserialize, Serialize};
 
 /// What the names of all notes begin with.
 pub(super) const PREFIX: &str = "copy";
+/// And of those that say how far it is.
+const PLACES: &str = "copy/";
 const COPYING: &str = "copying";
 const READY: &str = "ready";
 
@@ -59,11 +61,9 @@ pub enum Taken {
 /// How far a target is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Stage {
-    /// Nothing was copied before this run.
-    Begun,
-    /// Some was.
+    /// Some of it may be there.
     Copying,
-    /// All was, and compared; nobody has started on it.
+    /// All is, and was compared; nobody has started on it.
     Ready,
 }
 
@@ -100,8 +100,12 @@ pub async fn refuse_target(target: &scylla::Store) -> Result<Result<(), Taken>, 
 pub(super) async fn begin(source: &sqlite::Store, target: &scylla::Store, to: &str) -> Result<Stage, Error> {
     let failed = of("identity");
     let note = match note(source).await.map_err(&failed)? {
-        Some(note) => note,
+        Some(note) if note.to == to => note,
+        Some(note) if note.moved => return Err(Taken::Moved(note.to).into()),
+        Some(note) => return Err(Taken::BeingCopied(note.to).into()),
         None => {
+            // Not before the target can be had: a refusal leaves the service as it was.
+            refuse_taken(target).await?;
             // First the source: a service that starts on it now is told.
             let id = u128::from_be_bytes(mitalk_actors::secrets::random());
             let note = Note {
@@ -109,21 +113,30 @@ pub(super) async fn begin(source: &sqlite::Store, target: &scylla::Store, to: &s
                 to: to.to_owned(),
                 moved: false,
             };
-            // Not before the target can be had: a refusal leaves the service as it was.
-            if target.mark(PREFIX).await.map_err(&failed)?.is_some() {
-                return Err(Taken::Foreign.into());
-            }
-            if is_used(target).await.map_err(&failed)? {
-                return Err(Taken::Served.into());
-            }
             put_note(source, &note).await?;
             note
         }
     };
     match stage(target, &note).await? {
         Some(stage) => Ok(stage),
-        None => claim(target, &note).await,
+        None => {
+            // The keyspace is empty, perhaps again: what was there before counts no more.
+            source.forget(PLACES).await.map_err(&failed)?;
+            claim(target, &note).await
+        }
     }
+}
+
+/// The target must be nobody's.
+pub(super) async fn refuse_taken(target: &scylla::Store) -> Result<(), Error> {
+    let failed = of("identity");
+    if target.mark(PREFIX).await.map_err(&failed)?.is_some() {
+        return Err(Taken::Foreign.into());
+    }
+    if is_used(target).await.map_err(&failed)? {
+        return Err(Taken::Served.into());
+    }
+    Ok(())
 }
 
 /// The target is nobody's yet, as far as one sees. A service that starts at this moment notes its key first and looks for a
@@ -139,7 +152,7 @@ async fn claim(target: &scylla::Store, note: &Note) -> Result<Stage, Error> {
         target.remove_mark(PREFIX, &mark).await.map_err(&failed)?;
         return Err(Taken::Served.into());
     }
-    Ok(Stage::Begun)
+    Ok(Stage::Copying)
 }
 
 /// That a copy of this source was begun, and that nobody changed it since.
@@ -169,7 +182,7 @@ pub(super) async fn finish(source: &sqlite::Store, target: &scylla::Store) -> Re
 /// The last row of a table that is there.
 pub(super) async fn place(source: &sqlite::Store, table: &'static str) -> Result<Option<Row>, Error> {
     let noted = source
-        .noted(&format!("{PREFIX}/{table}"))
+        .noted(&format!("{PLACES}{table}"))
         .await
         .map_err(of(table))?;
     Ok(noted.and_then(|noted| serde_json::from_slice(&noted).ok()))
@@ -177,7 +190,7 @@ pub(super) async fn place(source: &sqlite::Store, table: &'static str) -> Result
 
 pub(super) async fn put_place(source: &sqlite::Store, table: &'static str, row: &Row) -> Result<(), Error> {
     let value = serde_json::to_vec(row).expect("a row of numbers, texts and bytes is JSON");
-    let noted = source.note(&format!("{PREFIX}/{table}"), &value).await;
+    let noted = source.note(&format!("{PLACES}{table}"), &value).await;
     noted.map_err(of(table))
 }
 

@@ -29,6 +29,7 @@ pub use client::ConfigError;
 pub use letters::LETTERS;
 pub use link::State;
 pub use metrics::Metrics;
+pub use topics::Looked;
 
 use crate::config::Kafka as Config;
 use async_trait::async_trait;
@@ -36,8 +37,8 @@ use client::Context;
 use link::Link;
 use member::Member;
 use mitalk_actors::ports::{Batch, EventSource, Ledger, Place, Subscription};
-use mitalk_cluster::Clock;
 use mitalk_cluster::store::{Event, EventLog, StoreError};
+use mitalk_cluster::{Clock, SystemClock};
 use rdkafka::ClientConfig;
 use rdkafka::admin::AdminClient;
 use rdkafka::consumer::{BaseConsumer, StreamConsumer};
@@ -51,6 +52,9 @@ use topics::Wanted;
 
 /// Leaving a group takes a moment; a broker that is away is not waited for longer.
 const LEAVE: Duration = Duration::from_secs(3);
+
+/// Why a broker turned somebody away is told so long after their call failed, at most.
+const HEARD: Duration = Duration::from_secs(3);
 
 type Sender = FutureProducer<Context>;
 
@@ -256,6 +260,30 @@ impl EventSource for Kafka {
         }
         let pick = |message: &BorrowedMessage<'_>| record::delivered(message);
         self.read(self.wire_topic(topic), after.to_vec(), max, pick).await
+    }
+}
+
+/// Asks the brokers how these topics are, and changes nothing. Once, for whoever looks before the service runs.
+///
+/// # Errors
+/// Why they cannot be used.
+pub async fn look(config: &Config, topics: &[&str]) -> Result<Looked, String> {
+    let text = |error: &dyn std::fmt::Display| error.to_string();
+    let metrics = Metrics::new(&prometheus::Registry::new()).map_err(|error| text(&error))?;
+    let link = Arc::new(Link::new(Arc::new(SystemClock), metrics.clone()));
+    let common = client::common(config).map_err(|error| text(&error))?;
+    let context = Context::new(&link, &metrics);
+    // An admin client does not hear why it is turned away, a producer does.
+    let listener: Result<Sender, _> = client::producer(&common, config).create_with_context(context.clone());
+    let _listener = listener.map_err(|error| text(&error))?;
+    let admin = common.create_with_context(context);
+    let admin = Arc::new(admin.map_err(|error| text(&error))?);
+    match topics::look(&admin, &topics::wanted(config, topics)).await {
+        Ok(looked) => Ok(looked),
+        Err(reason) => {
+            link.heard(HEARD).await;
+            Err(link.explained(reason))
+        }
     }
 }
 

@@ -46,6 +46,7 @@ impl Stores {
                 make_directory(config).await?;
                 let metrics = scylla::Metrics::new(registry)?;
                 let cluster = scylla::Store::open(&config.scylla, metrics).await?;
+                copy::refuse_target(&cluster).await??;
                 Ok(Self::over(cluster.clone(), State::Cluster(cluster)))
             }
         }
@@ -89,7 +90,7 @@ impl Stores {
                 // Another node may have started with other keys at this very moment: then ours are the wrong ones.
                 let written = store.note_key(&secrets.fingerprint()).await?;
                 Secrets::check(&config.storage.data_dir, &written)?;
-                // Behind the key: whoever begins to copy looks for that when it has left its mark.
+                // Again, behind the key: whoever begins to copy looks for that when it has left its mark.
                 copy::refuse_target(store).await??;
             }
         }

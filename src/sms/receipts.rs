@@ -115,10 +115,11 @@ impl Receipts {
         // The signature's own id is of the receipt's sending, not of the text.
         signer.check(headers, body, now).ok_or(Refused::Stranger)?;
         let receipt: Receipt = serde_json::from_slice(body).map_err(|_| Refused::Unreadable)?;
-        self.count(&receipt.id, receipt.outcome)
+        self.count(&receipt.id, receipt.outcome, receipt.id.as_bytes())
     }
 
-    /// One from a provider, who has the token: a form, or JSON.
+    /// One from a provider, who has the token: a form, or JSON. Those who call one URL for all texts give no key; then its
+    /// words tell a repeat.
     ///
     /// # Errors
     /// [`Refused`].
@@ -137,15 +138,16 @@ impl Receipts {
         } else {
             Outcome::Unknown
         };
-        self.count(key, outcome)
+        self.count(key, outcome, if key.is_empty() { body } else { key.as_bytes() })
     }
 
-    fn count(&self, key: &str, outcome: Outcome) -> Result<(), Refused> {
-        if key.is_empty() || key.len() > KEY_CHARS || !key.bytes().all(|byte| byte.is_ascii_graphic()) {
+    /// Counts what `same_as` tells from others.
+    fn count(&self, key: &str, outcome: Outcome, same_as: &[u8]) -> Result<(), Refused> {
+        if key.len() > KEY_CHARS || !key.bytes().all(|byte| byte.is_ascii_graphic()) {
             return Err(Refused::Unreadable);
         }
         let inner = &self.0;
-        let seen = sha256(format!("{outcome:?} {key}").as_bytes());
+        let seen = sha256(&[&[outcome as u8], same_as].concat());
         if !inner
             .seen
             .lock()
@@ -260,7 +262,7 @@ mod tests {
             take("0123456789abcdeg", "invite/a/1", failed),
             Err(Refused::Stranger)
         );
-        assert_eq!(take(token, "", failed), Err(Refused::Unreadable));
+        assert_eq!(take(token, "a b", failed), Err(Refused::Unreadable));
         assert_eq!(
             take(token, "invite/a/1", "MessageSid=SM1"),
             Err(Refused::Unreadable)
@@ -268,10 +270,12 @@ mod tests {
         for _ in 0..2 {
             take(token, "invite/a/1", failed).unwrap();
         }
+        take(token, "", failed).unwrap();
         take(token, "code/1", r#"{"MessageStatus":"delivered"}"#).unwrap();
         take(token, "code/1", r#"{"MessageStatus":"sent"}"#).unwrap();
         for line in [
             r#"{kind="invited",outcome="failed"} 1"#,
+            r#"{kind="other",outcome="failed"} 1"#,
             r#"{kind="code",outcome="delivered"} 1"#,
             r#"{kind="code",outcome="unknown"} 1"#,
         ] {

@@ -4,7 +4,7 @@
 use crate::process::{free_ports, run};
 use anyhow::{Context as _, Result, ensure};
 use mitalk::client::Client;
-use mitalk::store::scylla;
+use mitalk::store::scylla as cql;
 use mitalk::wire::admin::{AllowEntry, Phase};
 use mitalk::wire::auth::VerifyRequest;
 use mitalk::wire::invites::InviteRequest;
@@ -12,6 +12,8 @@ use mitalk::wire::people::{ProfilePatch, Standing};
 use mitalk_tests::kafka::named;
 use mitalk_tests::provider::Provider;
 use mitalk_tests::server::{Server, mitalk, until};
+use rusqlite::Connection;
+use scylla::client::session_builder::SessionBuilder;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -30,7 +32,12 @@ const WAITING: &str = "+4915112349004";
 const LEFT_OVER: &str = "+4915112349005";
 /// Invited when the service dies.
 const OWED: &str = "+4915112349006";
-/// Where a copy is killed, by what it has said.
+/// More people than are read at once, so that a table can be left in its middle.
+const CROWD_PARTS: usize = 7;
+const CROWD_PART: usize = 100;
+/// What the copy notes beside the source once it has written some entities.
+const SOME_ENTITIES: &str = "copy/entity";
+/// Where a copy is killed later, by what it has said.
 const KILLS: [&str; 4] = ["entity: ", "timer: ", "consumed: ", "mitalk.notices.v1: "];
 
 /// The settings of a service over a keyspace and topics that nobody else has, as flags.
@@ -39,14 +46,14 @@ async fn cluster() -> Result<Option<Vec<String>>> {
         return Ok(None);
     };
     let name = format!("copy_{:08x}", rand::random::<u32>());
-    let config = scylla::Config {
+    let config = cql::Config {
         nodes: vec![cql.clone()],
         keyspace: name.clone(),
         replication_factor: 1,
         request_timeout_ms: 20_000,
-        ..scylla::Config::default()
+        ..cql::Config::default()
     };
-    scylla::migrate(&config).await?;
+    cql::migrate(&config).await?;
     Ok(Some(vec![
         "storage.store=scylla".to_owned(),
         format!("scylla.nodes=[\"{cql}\"]"),
@@ -140,6 +147,40 @@ async fn killed(directory: &Path, arguments: &[&str], words: &str) -> Result<()>
     )
 }
 
+/// Starts a copy and kills it between the first entities and the last.
+async fn killed_in_the_middle(directory: &Path, arguments: &[&str]) -> Result<()> {
+    let mut child = mitalk(directory).args(arguments).stdout(Stdio::null()).spawn()?;
+    let database = Connection::open(directory.join("data/mitalk.db"))?;
+    until("some entities to be copied", async || {
+        let noted = "SELECT EXISTS (SELECT 1 FROM identity WHERE name = ?1)";
+        let noted = database.query_row(noted, [SOME_ENTITIES], |row| row.get::<_, bool>(0));
+        noted.ok().filter(|noted| *noted)
+    })
+    .await;
+    child.kill().await?;
+    Ok(())
+}
+
+/// A row of the cluster that is not what was copied is found; put right again it is not.
+async fn a_difference_is_found(path: &Path, verify: &[&str], keyspace: &str) -> Result<()> {
+    let node = std::env::var(CQL)?;
+    let session = SessionBuilder::new().known_node(node).build().await?;
+    let read = format!("SELECT bucket, phone FROM {keyspace}.allow_list");
+    let rows = session.query_unpaged(read, ()).await?.into_rows_result()?;
+    let (bucket, phone) = rows.first_row::<(i32, String)>()?;
+    for (enabled, same) in [(false, false), (true, true)] {
+        let write = format!("INSERT INTO {keyspace}.allow_list (bucket, phone, enabled) VALUES (?, ?, ?)");
+        session.query_unpaged(write, (bucket, &phone, enabled)).await?;
+        let (status, said) = run(path, verify, &[]).await?;
+        assert_eq!(
+            (status == Some(0), said.contains("DIFFERS")),
+            (same, !same),
+            "{said}"
+        );
+    }
+    Ok(())
+}
+
 fn row<'r>(report: &'r Value, table: &str) -> &'r Value {
     let tables = report["tables"].as_array().expect("a report has tables");
     let found = tables.iter().find(|line| line["name"] == table);
@@ -163,7 +204,13 @@ async fn a_service_moves_with_all_that_people_have() -> Result<()> {
     std::fs::write(path.join("mitalk.toml"), shared)?;
 
     // People live here for a while.
-    let server = Server::start_in(directory, &[]).await?;
+    let server = Server::start_in(directory, &["admin.test_admission=true"]).await?;
+    for part in 0..CROWD_PARTS {
+        server
+            .admin
+            .test_accounts(CROWD_PART, &format!("+4915112355{part}"))
+            .await?;
+    }
     server.admin.set_phase(Phase::ClosedTest).await?;
     let entries = [ANN, BEN, EVE].map(|phone| AllowEntry {
         phone: phone.to_owned(),
@@ -223,6 +270,7 @@ async fn a_service_moves_with_all_that_people_have() -> Result<()> {
         status == Some(1) && said.contains("no copy of this database was begun"),
         "{said}"
     );
+    killed_in_the_middle(&path, &copy).await?;
     for words in KILLS {
         killed(&path, &copy, words).await?;
     }
@@ -272,6 +320,10 @@ async fn a_service_moves_with_all_that_people_have() -> Result<()> {
     );
     let (status, said) = run(&path, &report(&["--verify-only"]), &[]).await?;
     assert_eq!(status, Some(0), "{said}");
+    let keyspace = settings
+        .iter()
+        .find_map(|setting| setting.strip_prefix("scylla.keyspace="));
+    a_difference_is_found(&path, &report(&["--verify-only"]), keyspace.context("it is set")?).await?;
     another_database_is_refused(&settings).await?;
 
     // The new service: the same people, and what was owed.

@@ -2,7 +2,8 @@
 //!
 //! What is asked over HTTP here is what clients and operators may rely on: every route in good and bad cases, problem
 //! documents for everything that goes wrong, the live socket, the operations listener, and the process itself (bad
-//! configuration, busy port, second process, signals, disks that are full or fail), and events with and without their brokers. Audio is not: the browser and cheat tests have it.
+//! configuration, busy port, second process, signals, disks that are full or fail), and events with and without their brokers;
+//! and a service that moves from its file to a cluster. Audio is not: the browser and cheat tests have it.
 
 mod admin;
 mod bad_input;

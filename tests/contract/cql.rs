@@ -4,6 +4,8 @@
 //! `cargo test` alone needs no cluster. Making tables takes a quarter of a second each, so suites share keyspaces: one per
 //! set of suites that do not meet each other's rows.
 
+mod over_tls;
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
@@ -52,10 +54,13 @@ async fn open(config: &Config) -> Store {
 }
 
 async fn reopen(config: &Config) -> Store {
-    let metrics = Metrics::new(&prometheus::Registry::new()).expect("a registry of its own");
-    Store::open(config, metrics)
+    Store::open(config, metrics())
         .await
         .expect("a migrated keyspace opens")
+}
+
+fn metrics() -> Metrics {
+    Metrics::new(&prometheus::Registry::new()).expect("a registry of its own")
 }
 
 #[tokio::test]
@@ -112,7 +117,6 @@ async fn two_may_migrate_at_once() {
 #[tokio::test]
 async fn what_does_not_fit_is_refused() {
     let Some(config) = fresh() else { return };
-    let metrics = || Metrics::new(&prometheus::Registry::new()).expect("a registry of its own");
     let missing = Store::open(&config, metrics())
         .await
         .expect_err("nothing is there yet");

@@ -5,6 +5,7 @@
 
 mod letters;
 mod outage;
+mod over_tls;
 mod sharing;
 
 use std::sync::Arc;

@@ -3,12 +3,17 @@
 use anyhow::{Result, ensure};
 use std::io;
 use std::net::TcpListener;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use tempfile::TempDir;
 
 /// Names a broker that runs; set, it also says that brokers may be started here.
 const BROKER: &str = "MITALK_TEST_KAFKA";
+/// Says where its certificates are.
+const TLS: &str = "MITALK_TEST_KAFKA_TLS";
+/// Its other listeners are so far above the one that is named.
+const BY_TLS: u16 = 200;
+const BY_PASSWORD: u16 = 300;
 /// The controller of a broker listens so far above it.
 const CONTROLLER: u16 = 100;
 /// The highest port with room for that.
@@ -28,6 +33,46 @@ pub fn named() -> Option<String> {
         );
     }
     broker
+}
+
+/// The same broker by TLS, where it was started with that.
+#[derive(Debug)]
+pub struct Secure {
+    directory: PathBuf,
+    /// Where it takes TLS.
+    pub by_tls: String,
+    /// Where it takes TLS and a password.
+    pub by_password: String,
+}
+
+impl Secure {
+    /// The one of this run, unless tests over TLS are left out; then it says so.
+    ///
+    /// # Panics
+    /// The broker is not named as `host:port`.
+    #[allow(
+        clippy::print_stderr,
+        reason = "who runs the tests is to know what was left out"
+    )]
+    pub fn found() -> Option<Self> {
+        let Some(directory) = std::env::var_os(TLS) else {
+            eprintln!("left out: no {TLS}; see `make test-tls`");
+            return None;
+        };
+        let broker = named()?;
+        let (host, port) = broker.rsplit_once(':').expect("host:port");
+        let port: u16 = port.parse().expect("a port");
+        Some(Self {
+            directory: directory.into(),
+            by_tls: format!("{host}:{}", port + BY_TLS),
+            by_password: format!("{host}:{}", port + BY_PASSWORD),
+        })
+    }
+
+    /// `ca.pem`, `other-ca.pem` (which signed nothing) or `password`.
+    pub fn file(&self, name: &str) -> PathBuf {
+        self.directory.join(name)
+    }
 }
 
 /// A broker by `deploy/local/kafka.sh`, over a directory of its own. It is killed when this is dropped.

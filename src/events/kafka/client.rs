@@ -118,6 +118,27 @@ pub(super) fn reader(common: &ClientConfig) -> ClientConfig {
     client
 }
 
+/// What an operator can do about a broker that answers, and turns us away.
+fn refusal(code: RDKafkaErrorCode, text: &str) -> Option<String> {
+    // `sasl_ssl://127.0.0.1:9093/1: words (after 3ms in state AUTH_REQ)`: only the words are the same each time.
+    let words = match text.split_once(": ") {
+        Some((broker, words)) if broker.contains("://") => words,
+        _ => text,
+    };
+    let words = words.split(" (after ").next().unwrap_or_default();
+    match code {
+        RDKafkaErrorCode::Authentication => Some(format!(
+            "the brokers refuse kafka.sasl_username with the password in kafka.sasl_password_file, or kafka.sasl_mechanism: \
+             {words}"
+        )),
+        RDKafkaErrorCode::SSL => Some(format!(
+            "there is no trust between the brokers and this node: kafka.ca_file must hold what signed their certificates, and \
+             those must name the host or address that kafka.brokers has: {words}"
+        )),
+        _ => None,
+    }
+}
+
 /// Where a client's complaints go: into the state, and into the log only as detail. A broker that is away is said once, by
 /// whoever keeps the state; the library says it hundreds of times.
 #[derive(Clone)]
@@ -153,8 +174,14 @@ impl ClientContext for Context {
 
     fn error(&self, error: KafkaError, reason: &str) {
         tracing::debug!(%error, reason, "kafka client");
-        if error.rdkafka_error_code() == Some(RDKafkaErrorCode::AllBrokersDown) {
-            self.link.look_now();
+        match error.rdkafka_error_code() {
+            Some(RDKafkaErrorCode::AllBrokersDown) => self.link.look_now(),
+            Some(code) => {
+                if let Some(refusal) = refusal(code, reason) {
+                    self.link.refused(refusal);
+                }
+            }
+            None => {}
         }
     }
 
@@ -183,5 +210,34 @@ impl ConsumerContext for Context {
             lost.extend(partitions.filter_map(|partition| u32::try_from(partition).ok()));
         }
         tracing::debug!(?rebalance, member = ?self.member, "partitions are shared anew");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_refusal_says_what_to_do_and_the_same_each_time() {
+        let told = |after: &str| {
+            let text = format!(
+                "sasl_ssl://127.0.0.1:9093/bootstrap: SASL authentication error: wrong (after {after})"
+            );
+            refusal(RDKafkaErrorCode::Authentication, &text).expect("a refusal")
+        };
+        assert_eq!(
+            told("3ms in state AUTH_REQ"),
+            told("4ms in state AUTH_REQ, 2 identical")
+        );
+        assert!(
+            told("1ms").ends_with(": SASL authentication error: wrong"),
+            "{}",
+            told("1ms")
+        );
+        assert!(told("1ms").contains("kafka.sasl_password_file"));
+        assert_eq!(
+            refusal(RDKafkaErrorCode::AllBrokersDown, "1/1 brokers are down"),
+            None
+        );
     }
 }

@@ -33,6 +33,8 @@ pub(super) struct Link {
     state: watch::Sender<State>,
     /// Members of groups that have not left.
     members: watch::Sender<usize>,
+    /// What a broker that answered turned us away for, since they answered otherwise.
+    refusal: watch::Sender<Option<String>>,
     look: Notify,
     clock: Arc<dyn Clock>,
     metrics: Metrics,
@@ -47,6 +49,7 @@ impl Link {
         Self {
             state: watch::Sender::new(away),
             members: watch::Sender::new(0),
+            refusal: watch::Sender::new(None),
             look: Notify::new(),
             clock,
             metrics,
@@ -97,8 +100,29 @@ impl Link {
         let _ = tokio::time::timeout(wait, self.look.notified()).await;
     }
 
+    /// A broker turned us away.
+    pub(super) fn refused(&self, why: String) {
+        self.refusal.send_replace(Some(why));
+    }
+
+    /// `reason`, with what a broker said: the library tells it only to its log, and as a time-out to whoever asked.
+    pub(super) fn explained(&self, reason: String) -> String {
+        match self.refusal.borrow().as_deref() {
+            Some(why) => format!("{reason}; {why}"),
+            None => reason,
+        }
+    }
+
+    /// Waits until a broker turned us away, or for as long as that is told after a failure.
+    pub(super) async fn heard(&self, limit: Duration) {
+        let mut refusal = self.refusal.subscribe();
+        // The sender is ours; most failures are no refusal.
+        let _ = tokio::time::timeout(limit, refusal.wait_for(Option::is_some)).await;
+    }
+
     /// The brokers answered, and the topics are there.
     pub(super) fn answered(&self, mismatches: Vec<String>) {
+        self.refusal.send_replace(None);
         if !self.is_connected() {
             tracing::info!("kafka brokers answer");
             for mismatch in &mismatches {
@@ -114,6 +138,7 @@ impl Link {
     /// They did not.
     pub(super) fn failed(&self, reason: String) {
         self.metrics.connected.set(0);
+        let reason = self.explained(reason);
         let since = match self.state() {
             State::Away { since, reason: known } => {
                 if known != reason {

@@ -38,6 +38,15 @@ pub(super) struct Wanted {
     settings: Vec<(&'static str, String)>,
 }
 
+/// How the topics are.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Looked {
+    /// Those that are not there.
+    pub missing: Vec<String>,
+    /// What is not as configured, explained.
+    pub mismatches: Vec<String>,
+}
+
 /// All topics with their dead letters.
 pub(super) fn wanted(config: &Config, topics: &[&str]) -> Vec<Wanted> {
     let topic = |topic: &&str| Wanted {
@@ -107,11 +116,41 @@ pub(super) async fn ensure<C: ClientContext + 'static>(
         make(admin, &missing, known.brokers().len()).await?;
         metadata(admin).await?
     };
-    let settings = settings(admin, wanted).await?;
+    let there: Vec<&Wanted> = wanted.iter().collect();
+    if let Some(topic) = there.iter().find(|topic| find(&known, topic).is_none()) {
+        return Err(format!("the topic {} is being made", topic.name));
+    }
+    differences(admin, &known, &there).await
+}
+
+/// What is missing, and what is there and not as it should be; makes nothing.
+pub(super) async fn look<C: ClientContext + 'static>(
+    admin: &Arc<AdminClient<C>>,
+    wanted: &[Wanted],
+) -> Result<Looked, String> {
+    let known = metadata(admin).await?;
+    let (there, missing): (Vec<&Wanted>, Vec<&Wanted>) =
+        wanted.iter().partition(|topic| find(&known, topic).is_some());
+    let mismatches = if there.is_empty() {
+        vec![]
+    } else {
+        differences(admin, &known, &there).await?
+    };
+    let missing = missing.into_iter().map(|topic| topic.name.clone()).collect();
+    Ok(Looked { missing, mismatches })
+}
+
+async fn differences<C: ClientContext>(
+    admin: &AdminClient<C>,
+    known: &Metadata,
+    there: &[&Wanted],
+) -> Result<Vec<String>, String> {
+    let settings = settings(admin, there).await?;
     let mut mismatches = vec![];
-    for topic in wanted {
-        let found = find(&known, topic).ok_or_else(|| format!("the topic {} is being made", topic.name))?;
-        shape(topic, found, &mut mismatches);
+    for topic in there {
+        if let Some(found) = find(known, topic) {
+            shape(topic, found, &mut mismatches);
+        }
         compare(topic, settings.get(&topic.name), &mut mismatches);
     }
     Ok(mismatches)
@@ -167,7 +206,7 @@ async fn make<C: ClientContext>(
 
 type Settings = HashMap<String, HashMap<String, String>>;
 
-async fn settings<C: ClientContext>(admin: &AdminClient<C>, wanted: &[Wanted]) -> Result<Settings, String> {
+async fn settings<C: ClientContext>(admin: &AdminClient<C>, wanted: &[&Wanted]) -> Result<Settings, String> {
     let asked: Vec<_> = wanted
         .iter()
         .map(|topic| ResourceSpecifier::Topic(&topic.name))

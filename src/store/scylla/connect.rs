@@ -37,7 +37,8 @@ const AGAIN: Duration = Duration::from_millis(500);
 pub enum OpenError {
     /// No node answers.
     #[error(
-        "the CQL cluster at {nodes} is not reachable: {source}; check scylla.nodes, scylla.user and whether it runs"
+        "the CQL cluster at {nodes} is not reachable: {source}; check scylla.nodes, scylla.user, scylla.tls_ca_file (the nodes' certificates must \
+         have their addresses) and whether it runs"
     )]
     Unreachable {
         /// As configured.

@@ -446,6 +446,7 @@ export type Key = keyof typeof en;
 type Internal =
   | 'malformed_json'
   | 'bad_request'
+  | 'signature_invalid'
   | 'origin_refused'
   | 'method_not_allowed'
   | 'gone'
