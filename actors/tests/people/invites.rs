@@ -2,13 +2,21 @@
 
 use crate::world::{World, call, keyed, limits, stranger, until};
 use futures::future::join_all;
-use mitalk_actors::invite::Status;
+use mitalk_actors::events::{self, Message as _};
+use mitalk_actors::id::{Home, InviteId, UserId};
+use mitalk_actors::invite::{self, Invite, Status};
 use mitalk_actors::invites::{Error, Invitee};
 use mitalk_actors::person::{NoticeKind, Standing};
 use mitalk_actors::phase::Admits;
 use mitalk_actors::ports::{Message, SmsMessage};
-use mitalk_actors::testing::{number, number_text};
+use mitalk_actors::testing::pure::Model;
+use mitalk_actors::testing::{number, number_text, secrets};
 use mitalk_actors::{Caller, account};
+use mitalk_cluster::store::{EntityStore, Event, EventLog as _};
+use mitalk_cluster::testing::first;
+use mitalk_cluster::{Entity as _, EntityId, Trace};
+use std::sync::Arc;
+use std::time::Duration;
 
 fn to(n: u32) -> Invitee {
     Invitee::Phone(number_text(n))
@@ -346,4 +354,48 @@ async fn a_number_that_enough_people_invited_costs_nobody_an_invite() {
     let again = world.mitalk.invite(&keyed(&last, 1), to(2)).await;
     assert!(again.is_ok(), "a repeat of one that waits: {again:?}");
     assert!(world.mitalk.invite(&late, to(3)).await.is_ok());
+}
+
+/// What the event log gets does not wait for what other entities get: the event may be dealt with first.
+#[tokio::test(start_paused = true)]
+async fn an_invite_is_told_to_a_number_that_has_not_heard_of_it() {
+    let world = World::start().await;
+    let (inviter, id) = (UserId::new(Home::default(), 1), InviteId::new(Home::default(), 2));
+    let keys = secrets();
+    let create = invite::Command::Create {
+        id,
+        inviter,
+        invitee: invite::Invitee::Number {
+            phone: keys.phone_key(&number(1)),
+            sealed: keys.seal_number(&number(1)),
+        },
+        expires_at: world.now() + Duration::from_secs(60),
+    };
+    // Its row, but nothing of its outbox.
+    let mut model = Model::<Invite>::new(&id.to_string());
+    model.ask(create).unwrap();
+    let row = first::<Invite>(&id.to_string(), model.state);
+    EntityStore::write(&world.stores.memory, Arc::new(row))
+        .await
+        .unwrap();
+    let created = events::Invites::Created {
+        invite: id,
+        by: inviter,
+        to_number: true,
+    };
+    let event = Event {
+        source: EntityId::new(Invite::KIND, &id.to_string()),
+        sequence: 2,
+        at: world.now(),
+        payload: created.outgoing().payload,
+        trace: Trace::default(),
+    };
+    world.stores.log.append(events::INVITES, &event).await.unwrap();
+    let told = async || {
+        let sent = world.stores.messages.sent();
+        let told =
+            |sent: &SmsMessage| matches!(sent.message, Message::Invited { .. }) && sent.to == number(1);
+        sent.iter().any(told).then_some(())
+    };
+    until("the text", told).await;
 }
