@@ -8,7 +8,8 @@
 //! - LOCAL_QUORUM and LOCAL_SERIAL everywhere, never mixed with others on the same rows;
 //! - no write is ever repeated by the driver: what is unknown is said to be, and settled by the caller (see `fault`);
 //!   reads are idempotent and may go to another node;
-//! - calls under way are bounded, and so are those that wait; beyond that they are refused at once.
+//! - calls under way are bounded, and so are those that wait; beyond that they are refused at once. What keeps the node's
+//!   lease and its shards goes its own way (see `places`).
 //!
 //! Deliberately missing: counters (a time-out leaves them wrong for ever), secondary indexes, materialised views and
 //! logged batches. None of them is needed, and each differs between servers.
@@ -25,6 +26,7 @@ mod identity;
 mod lease;
 mod ledger;
 mod metrics;
+mod places;
 mod read;
 mod reads;
 mod schema;

@@ -29,7 +29,8 @@ pub struct Config {
     /// Commands waiting in one entity, behind those being committed; over it, `Overloaded`. The last eighth is for urgent
     /// ones.
     pub entity_in_flight: usize,
-    /// Entities in memory; over it, commands to others get `Overloaded`. What is owed is activated all the same.
+    /// Entities in memory; over it, commands to others get `Overloaded`. What is owed is activated all the same, 64 at once
+    /// beyond it.
     pub entities: usize,
 }
 

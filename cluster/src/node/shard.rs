@@ -17,6 +17,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use ractor::{Actor, ActorId, ActorProcessingErr, ActorRef, SupervisionEvent};
+use tokio::sync::OwnedSemaphorePermit;
 
 use self::entities::Child;
 use super::alarm::Alarm;
@@ -45,6 +46,11 @@ pub(super) enum Msg {
         /// Which of its actors: what a former one said before it ended may arrive after its successor began.
         actor: ActorId,
         notice: Notice,
+    },
+    /// The node has a place for this one, which is to be activated in the background.
+    Revive {
+        id: EntityId,
+        place: OwnedSemaphorePermit,
     },
     /// The answer of a call beside the actor.
     Done(Input),
@@ -161,6 +167,7 @@ impl Actor for Shell {
                 state.notice(&myself, id, notice).await;
             }
             Msg::FromEntity { .. } => {}
+            Msg::Revive { id, place } => state.revive(&myself, id, place).await,
             Msg::Done(input) => state.feed(&myself, input).await,
             Msg::Tick => {
                 state.alarm.rang();
@@ -230,8 +237,10 @@ impl State {
                     if self.draining {
                         continue;
                     }
-                    if self.entities.contains(&id) || self.child(myself, &id, true).await.is_none() {
+                    if self.entities.contains(&id) {
                         inputs.push_back(Input::NotRevived(id));
+                    } else {
+                        self.wait_to_revive(myself, id);
                     }
                 } else {
                     self.execute(myself, output).await;
@@ -260,7 +269,7 @@ impl State {
                     return;
                 }
                 self.shared.metrics.timers.inc();
-                self.machine.used(&id);
+                self.used(&id);
                 if let Some(child) = self.child(myself, &id, false).await {
                     child.send(entity::Msg::Timer(Box::new(row)));
                 }
@@ -329,7 +338,7 @@ impl State {
             let _gone = asked.reply.send(Outcome::overloaded(RETRY_AFTER));
             return;
         }
-        self.machine.used(&id);
+        self.used(&id);
         let Some(child) = self.child(myself, &id, false).await else {
             let _gone = asked.reply.send(Outcome::Corrupt);
             return;
@@ -345,9 +354,18 @@ impl State {
     async fn notice(&mut self, myself: &ActorRef<Msg>, id: EntityId, notice: Notice) {
         match notice {
             Notice::Note(wish) => self.feed(myself, Input::Note(id, wish)).await,
-            Notice::Unnote => self.feed(myself, Input::Unnote(id)).await,
+            Notice::Unnote => {
+                self.give_back(&id);
+                self.feed(myself, Input::Unnote(id)).await;
+            }
             Notice::Armed(due) => self.feed(myself, Input::Armed(due)).await,
-            Notice::Activated => self.feed(myself, Input::Activated(id)).await,
+            Notice::Activated => {
+                // In a full node it holds its place until it owes nothing: what is revived must not fill the memory.
+                if !self.shared.is_full() {
+                    self.give_back(&id);
+                }
+                self.feed(myself, Input::Activated(id)).await;
+            }
             Notice::Idle { received } => {
                 if self.has_all(&id, received) {
                     self.let_go(&id);
@@ -372,6 +390,12 @@ impl State {
                 self.feed(myself, Input::Crashed(id)).await;
             }
         }
+    }
+
+    /// Somebody uses the entity: it is background work no more.
+    fn used(&mut self, id: &EntityId) {
+        self.machine.used(id);
+        self.give_back(id);
     }
 
     /// Whether nothing is on its way to the entity.

@@ -27,6 +27,8 @@ use crate::transport::Transport;
 /// Outbox rows of one lane on the wire at once, over all entities of the node: rows that wait for an event log that does
 /// not answer take no place from those for entities and read tables.
 const RELAY_AT_ONCE: usize = 512;
+/// Background activations under way at once, over all shards of the node: each is a read and a conditional write.
+const REVIVALS_AT_ONCE: usize = 64;
 /// For every so many commands under way there is one place more, for an urgent one.
 const RESERVE: usize = 8;
 
@@ -43,6 +45,8 @@ pub(super) struct Shared {
     pub(super) membership: Arc<dyn Membership>,
     /// Places on the wire, in the order of [`Lane::ALL`].
     relay: [Semaphore; Lane::ALL.len()],
+    /// Places for background activations.
+    pub(super) revivals: Arc<Semaphore>,
     /// Counts activations, for stamps.
     pub(super) activations: AtomicU64,
     pub(super) entities: AtomicUsize,
@@ -86,6 +90,7 @@ impl Shared {
             transport: parts.transport,
             membership: parts.membership,
             relay: Lane::ALL.map(|_| Semaphore::new(RELAY_AT_ONCE)),
+            revivals: Arc::new(Semaphore::new(REVIVALS_AT_ONCE)),
             activations: AtomicU64::new(0),
             entities: AtomicUsize::new(0),
             stopping: AtomicBool::new(false),

@@ -5,7 +5,7 @@ use std::time::Duration;
 use mitalk_cluster::testing::Memory;
 use mitalk_cluster::{AskError, Config, EntityId};
 
-use crate::gate::Mode;
+use crate::gate::{Gate, Mode};
 use crate::toy::{Command, Node, Reply, Toy, WALL, eventually};
 
 /// Leases, rounds, scans and commits all wait for answers: a panic is one, of unknown outcome.
@@ -47,6 +47,30 @@ async fn an_inherited_list_empties_without_any_command() {
     first.cluster.ended().await;
     eventually("nobody is in the list", || noted() == 0).await;
     eventually("nor in memory", || second.cluster.status().entities == 0).await;
+}
+
+/// Rule 6: however many shards inherit at once, the node brings back so many of their entities at once; who is asked for
+/// does not wait among them.
+#[tokio::test(start_paused = true)]
+async fn a_node_revives_a_bounded_number_at_once() {
+    const AT_ONCE: usize = 64;
+    let memory = Memory::exclusive();
+    let first = Node::over(memory.clone()).await;
+    first.gate.set_events(Mode::Down);
+    for n in 0..500 {
+        first.ask(&format!("k{n}"), Command::Add { id: n }).await.unwrap();
+    }
+    let gate = Gate::new(memory.clone());
+    gate.set(Mode::Blind);
+    let second = Node::on(gate.ports(), gate, memory.clone(), Config::default()).await;
+    eventually("the first are read", || second.gate.reads() >= AT_ONCE).await;
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    assert_eq!(second.gate.reads(), AT_ONCE, "nobody else before these are back");
+    assert_eq!(second.cluster.status().entities, AT_ONCE);
+    second.gate.set(Mode::Up);
+    assert!(second.ask("somebody else", Command::Look).await.is_ok());
+    let noted = || memory.content().lists.values().map(|l| l.len()).sum::<usize>();
+    eventually("all have paid and nobody is in the list", || noted() == 0).await;
 }
 
 #[tokio::test(start_paused = true)]

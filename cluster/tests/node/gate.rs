@@ -25,6 +25,8 @@ pub(crate) enum Mode {
     Panicking,
     /// Writes to entities never answer and do nothing; everything else is up.
     Stuck,
+    /// Reads of entities never answer; everything else is up.
+    Blind,
     /// The event log does not take what comes from `rejected`.
     Picky,
 }
@@ -36,6 +38,7 @@ pub(crate) struct Gate {
     /// Of the event log, beside the other.
     events: Arc<AtomicU8>,
     writes: Arc<AtomicUsize>,
+    reads: Arc<AtomicUsize>,
 }
 
 impl Gate {
@@ -45,6 +48,7 @@ impl Gate {
             mode: Arc::default(),
             events: Arc::default(),
             writes: Arc::default(),
+            reads: Arc::default(),
         }
     }
 
@@ -60,6 +64,11 @@ impl Gate {
     /// Conditional writes to entities so far, repeats included.
     pub(crate) fn writes(&self) -> usize {
         self.writes.load(Ordering::SeqCst)
+    }
+
+    /// Reads of entities so far, repeats included.
+    pub(crate) fn reads(&self) -> usize {
+        self.reads.load(Ordering::SeqCst)
     }
 
     pub(crate) fn ports(&self) -> Ports {
@@ -128,6 +137,10 @@ impl LeaseStore for Gate {
 #[async_trait]
 impl EntityStore for Gate {
     async fn read(&self, id: &EntityId) -> Result<Option<Row>, StoreError> {
+        self.reads.fetch_add(1, Ordering::SeqCst);
+        if self.mode.load(Ordering::SeqCst) == Mode::Blind as u8 {
+            return std::future::pending().await;
+        }
         self.pass(self.memory.read(id)).await
     }
 

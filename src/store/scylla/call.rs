@@ -13,28 +13,28 @@ use scylla::statement::Consistency;
 use scylla::statement::batch::{Batch, BatchType};
 use scylla::statement::prepared::PreparedStatement;
 use scylla::statement::unprepared::Statement;
-use tokio::sync::Semaphore;
 
 use super::bind::Values;
 use super::config::Config;
 use super::connect::qualified;
 use super::fault::{self, corrupt};
-use super::metrics::Metrics;
+use super::metrics::{Counted, Metrics};
+use super::places::{Places, Rank};
 use super::read::Stored;
 
-/// For each call that may be under way so many may wait.
-const WAITING: i64 = 8;
 /// Rows per page of a read that has no limit of its own.
 const PAGE_ROWS: i32 = 1_000;
 
-/// The session and what bounds its use. Cheap to clone.
+/// The session and what bounds its use, for calls of one rank. Cheap to clone.
 #[derive(Clone)]
-pub(super) struct Client(Arc<Inner>);
+pub(super) struct Client {
+    inner: Arc<Inner>,
+    rank: Rank,
+}
 
 struct Inner {
     session: Session,
-    places: Semaphore,
-    waiting: i64,
+    places: Places,
     config: Config,
     metrics: Metrics,
 }
@@ -66,18 +66,29 @@ impl Kind {
 
 impl Client {
     pub(super) fn new(session: Session, config: &Config, metrics: Metrics) -> Self {
-        Self(Arc::new(Inner {
+        let inner = Inner {
             session,
-            places: Semaphore::new(config.in_flight as usize),
-            waiting: i64::from(config.in_flight) * WAITING,
+            places: Places::new(config.in_flight, metrics.clone()),
             config: config.clone(),
             metrics,
-        }))
+        };
+        Self {
+            inner: Arc::new(inner),
+            rank: Rank::Work,
+        }
+    }
+
+    /// The same, for calls of another rank.
+    pub(super) fn ranked(&self, rank: Rank) -> Self {
+        Self {
+            inner: self.inner.clone(),
+            rank,
+        }
     }
 
     /// A read at LOCAL_QUORUM. Reads may be asked again, of another node.
     pub(super) async fn prepare_read(&self, text: &str) -> Result<PreparedStatement, PrepareError> {
-        let config = &self.0.config;
+        let config = &self.inner.config;
         let mut text = qualified(config, text);
         if config.using_timeout {
             text.push_str(&format!(" USING TIMEOUT {}ms", config.request_timeout_ms));
@@ -86,7 +97,7 @@ impl Client {
         statement.set_is_idempotent(true);
         statement.set_retry_policy(Some(Arc::new(DefaultRetryPolicy::new())));
         statement.set_page_size(PAGE_ROWS);
-        Box::pin(self.0.session.prepare(statement)).await
+        Box::pin(self.inner.session.prepare(statement)).await
     }
 
     /// A read at LOCAL_SERIAL: it finishes conditional writes that were left half done.
@@ -98,8 +109,8 @@ impl Client {
 
     /// A write, conditional or not. Never repeated by the driver.
     pub(super) async fn prepare_write(&self, text: &str) -> Result<PreparedStatement, PrepareError> {
-        let text = qualified(&self.0.config, text);
-        Box::pin(self.0.session.prepare(text)).await
+        let text = qualified(&self.inner.config, text);
+        Box::pin(self.inner.session.prepare(text)).await
     }
 
     /// All rows of a read that has a limit, or is known to be small: one page.
@@ -128,7 +139,7 @@ impl Client {
         values: Values,
     ) -> Result<Vec<R>, StoreError> {
         let read = async {
-            let pager = Box::pin(self.0.session.execute_iter(statement.clone(), values));
+            let pager = Box::pin(self.inner.session.execute_iter(statement.clone(), values));
             let rows = pager.await.map_err(unread)?.rows_stream::<R>().map_err(corrupt)?;
             rows.try_collect().await.map_err(unread)
         };
@@ -153,7 +164,7 @@ impl Client {
         rows: Vec<Values>,
     ) -> Result<(), StoreError> {
         let (batch, values) = batch(rows.into_iter().map(|row| (statement, row)).collect());
-        self.call(Kind::Write, Box::pin(self.0.session.batch(&batch, values)))
+        self.call(Kind::Write, Box::pin(self.inner.session.batch(&batch, values)))
             .await?;
         Ok(())
     }
@@ -174,7 +185,7 @@ impl Client {
         writes: Vec<(&PreparedStatement, Values)>,
     ) -> Result<bool, StoreError> {
         let (batch, values) = batch(writes);
-        let call = Box::pin(self.0.session.batch(&batch, values));
+        let call = Box::pin(self.inner.session.batch(&batch, values));
         applied(self.call(Kind::Conditional, call).await?)
     }
 
@@ -184,7 +195,7 @@ impl Client {
         statement: &PreparedStatement,
         values: Values,
     ) -> impl Future<Output = Result<QueryResult, ExecutionError>> {
-        Box::pin(self.0.session.execute_unpaged(statement, values))
+        Box::pin(self.inner.session.execute_unpaged(statement, values))
     }
 
     async fn call(
@@ -202,18 +213,8 @@ impl Client {
         kind: Kind,
         call: impl Future<Output = Result<T, StoreError>>,
     ) -> Result<T, StoreError> {
-        let metrics = &self.0.metrics;
-        let waits = Counted::new(&metrics.waiting);
-        if metrics.waiting.get() > self.0.waiting {
-            metrics.overloaded.inc();
-            return Err(StoreError::Unavailable(
-                "too many calls wait for the CQL cluster: it is slow, or scylla.in_flight is too low"
-                    .to_owned(),
-            ));
-        }
-        // The semaphore is never closed.
-        let _place = self.0.places.acquire().await;
-        drop(waits);
+        let metrics = &self.inner.metrics;
+        let _place = self.inner.places.take(self.rank).await?;
         let _counted = Counted::new(&metrics.in_flight);
         let started = Instant::now();
         let answer = call.await;
@@ -231,22 +232,6 @@ impl Client {
             metrics.failures.with_label_values(&[kind.label(), outcome]).inc();
         }
         answer
-    }
-}
-
-/// One more in a gauge as long as it lives.
-struct Counted(prometheus::IntGauge);
-
-impl Counted {
-    fn new(gauge: &prometheus::IntGauge) -> Self {
-        gauge.inc();
-        Self(gauge.clone())
-    }
-}
-
-impl Drop for Counted {
-    fn drop(&mut self) {
-        self.0.dec();
     }
 }
 

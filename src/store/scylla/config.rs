@@ -27,7 +27,8 @@ pub struct Config {
     pub request_timeout_ms: u64,
     /// How long to go on trying to reach the cluster at start, in milliseconds.
     pub connect_timeout_ms: u64,
-    /// Calls under way at once from this process; as many again times eight may wait, further ones are refused.
+    /// Calls under way at once from this process; as many again times eight may wait, further ones are refused. What keeps
+    /// the node's lease and its shards does not count.
     pub in_flight: u32,
     /// Whether the keyspace is made with tablets (`true` or `false`, ScyllaDB only); left out: the server's default.
     /// Conditional writes in tablets need ScyllaDB 2025.4 or newer.

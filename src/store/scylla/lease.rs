@@ -12,7 +12,9 @@ use scylla::DeserializeRow;
 
 use super::Store;
 use super::bind::bind;
+use super::call::Client;
 use super::fault::corrupt;
+use super::places::Rank;
 use super::read::{present, unsigned, write_id};
 use super::statements::statements;
 
@@ -65,19 +67,18 @@ struct Noted {
 #[async_trait]
 impl LeaseStore for Store {
     async fn node(&self, node: &NodeId) -> Result<Option<NodeRow>, StoreError> {
-        let found = self
-            .client
-            .first(&self.statements.lease.node, bind![node.as_str()]);
-        found.await?.map(StoredNode::row).transpose()
+        let (own, beats) = (&self.statements.lease, self.beats());
+        let found = beats.first(&own.node, bind![node.as_str()]).await?;
+        found.map(StoredNode::row).transpose()
     }
 
     async fn put_node(&self, write: &NodeWrite) -> Result<Cas<Option<NodeRow>>, StoreError> {
-        let (own, next) = (&self.statements.lease, &write.next);
+        let (own, next, beats) = (&self.statements.lease, &write.next, self.beats());
         let node = write.node.as_str();
         let applied = match write.previous {
             None => {
                 let values = bind![node, next.incarnation, next.beat, next.released];
-                self.client.conditional(&own.first_node, values).await?
+                beats.conditional(&own.first_node, values).await?
             }
             Some((incarnation, beat)) => {
                 let values = bind![
@@ -88,32 +89,32 @@ impl LeaseStore for Store {
                     incarnation,
                     beat
                 ];
-                self.client.conditional(&own.next_node, values).await?
+                beats.conditional(&own.next_node, values).await?
             }
         };
         if applied {
             return Ok(Cas::Applied);
         }
-        let shown = self.client.first(&own.node_serial, bind![node]).await?;
+        let shown = beats.first(&own.node_serial, bind![node]).await?;
         Ok(Cas::Refused(shown.map(StoredNode::row).transpose()?))
     }
 
     async fn shards(&self) -> Result<Vec<(ShardId, ShardRow)>, StoreError> {
-        let rows: Vec<StoredShard> = self.client.all(&self.statements.lease.shards, bind![]).await?;
+        let rows: Vec<StoredShard> = self.beats().all(&self.statements.lease.shards, bind![]).await?;
         rows.into_iter().map(StoredShard::row).collect()
     }
 
     async fn put_shard(&self, write: &ShardWrite) -> Result<Cas<Option<ShardRow>>, StoreError> {
-        let own = &self.statements.lease;
+        let (own, shards) = (&self.statements.lease, self.shard_rows());
         let owner = write.owner.as_ref().map(NodeId::as_str);
         let applied = match write.seen {
             None => {
                 let values = bind![write.shard, owner, write.incarnation, write.epoch];
-                self.client.conditional(&own.first_shard, values).await?
+                shards.conditional(&own.first_shard, values).await?
             }
             Some(seen) => {
                 let values = bind![owner, write.incarnation, write.epoch, write.shard, seen];
-                self.client.conditional(&own.next_shard, values).await?
+                shards.conditional(&own.next_shard, values).await?
             }
         };
         self.applied_or_shard(applied, write.shard).await
@@ -122,7 +123,10 @@ impl LeaseStore for Store {
     async fn list(&self, shard: ShardId) -> Result<(Option<ShardRow>, Vec<EntityId>), StoreError> {
         // The row first: once the claim is in it, no write of an earlier epoch can change the list.
         let row = self.read_shard(shard).await?;
-        let noted: Vec<Noted> = self.client.all(&self.statements.lease.list, bind![shard]).await?;
+        let noted: Vec<Noted> = self
+            .shard_rows()
+            .all(&self.statements.lease.list, bind![shard])
+            .await?;
         let entities = noted.into_iter().filter(|noted| !noted.kind.is_empty());
         let list = entities
             .map(|noted| EntityId::new(&noted.kind, &noted.key))
@@ -137,15 +141,23 @@ impl LeaseStore for Store {
         let entry = |id: &EntityId| bind![write.shard, id.kind.as_str(), &*id.key];
         writes.extend(write.add.iter().map(|id| (&own.note, entry(id))));
         writes.extend(write.remove.iter().map(|id| (&own.unnote, entry(id))));
-        let applied = self.client.conditional_together(writes).await?;
+        let applied = self.shard_rows().conditional_together(writes).await?;
         self.applied_or_shard(applied, write.shard).await
     }
 }
 
 impl Store {
+    fn beats(&self) -> Client {
+        self.client.ranked(Rank::Beat)
+    }
+
+    fn shard_rows(&self) -> Client {
+        self.client.ranked(Rank::Ownership)
+    }
+
     async fn read_shard(&self, shard: ShardId) -> Result<Option<ShardRow>, StoreError> {
         let found: Option<StoredShard> = self
-            .client
+            .shard_rows()
             .first(&self.statements.lease.shard, bind![shard])
             .await?;
         found.map(|found| Ok(found.row()?.1)).transpose()

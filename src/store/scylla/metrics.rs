@@ -50,3 +50,19 @@ impl Metrics {
         Ok(metrics)
     }
 }
+
+/// One more in a gauge as long as it lives.
+pub(super) struct Counted(IntGauge);
+
+impl Counted {
+    pub(super) fn new(gauge: &IntGauge) -> Self {
+        gauge.inc();
+        Self(gauge.clone())
+    }
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        self.0.dec();
+    }
+}

@@ -5,10 +5,13 @@ use std::sync::atomic::AtomicUsize;
 use std::time::Duration;
 
 use ractor::ActorRef;
+use tokio::sync::OwnedSemaphorePermit;
 
 use super::{Msg, State};
 use crate::id::EntityId;
+use crate::node::beside::beside;
 use crate::node::entity::{self, Arguments};
+use crate::protocol::shard::Input;
 
 /// Failures of one entity after which it rests.
 pub(super) const FAILURES: u32 = 5;
@@ -20,6 +23,8 @@ pub(super) struct Child {
     pub(super) in_flight: Arc<AtomicUsize>,
     /// Messages sent to it.
     pub(super) sent: u64,
+    /// Its place among those that the node activates in the background.
+    reviving: Option<OwnedSemaphorePermit>,
 }
 
 impl Child {
@@ -64,10 +69,46 @@ impl State {
                 actor,
                 in_flight,
                 sent: 0,
+                reviving: None,
             };
             self.entities.insert(id.clone(), who, child);
         }
         self.entities.get_mut(id)
+    }
+
+    /// Rule 6, for all shards of the node together: whoever comes back to an outage's worth of debts must not bury the
+    /// store under them.
+    pub(super) fn wait_to_revive(&self, myself: &ActorRef<Msg>, id: EntityId) {
+        let places = self.shared.revivals.clone();
+        beside(myself, async move {
+            match places.acquire_owned().await {
+                Ok(place) => Msg::Revive { id, place },
+                // The places are never closed.
+                Err(_) => Msg::Done(Input::NotRevived(id)),
+            }
+        });
+    }
+
+    /// Its turn has come, unless it lives by now, owes nothing any more, or is left to the next owner.
+    pub(super) async fn revive(&mut self, myself: &ActorRef<Msg>, id: EntityId, place: OwnedSemaphorePermit) {
+        if self.draining {
+            return;
+        }
+        if !self.entities.contains(&id)
+            && self.machine.must_fence(&id)
+            && let Some(child) = self.child(myself, &id, true).await
+        {
+            child.reviving = Some(place);
+            return;
+        }
+        self.feed(myself, Input::NotRevived(id)).await;
+    }
+
+    /// Its place is for the next one.
+    pub(super) fn give_back(&mut self, id: &EntityId) {
+        if let Some(child) = self.entities.get_mut(id) {
+            child.reviving = None;
+        }
     }
 
     /// Stops the actor; the next command gets a fresh one.
