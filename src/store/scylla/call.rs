@@ -257,16 +257,17 @@ fn decode<R: Stored>(result: QueryResult) -> Result<Vec<R>, StoreError> {
     decoded.map_err(corrupt)
 }
 
-/// Servers differ in what else they send with the outcome, and how many rows of it: the first one has it by name.
+/// Servers differ in what else they send with the outcome, and how many rows of it: the first one has it by name. The write
+/// was carried out, so an answer that cannot be read leaves its outcome open.
 pub(super) fn applied(result: QueryResult) -> Result<bool, StoreError> {
-    let rows = result.into_rows_result().map_err(corrupt)?;
+    let rows = result.into_rows_result().map_err(fault::unread_outcome)?;
     let (column, _) = rows
         .column_specs()
         .get_by_name("[applied]")
-        .ok_or_else(|| corrupt("a conditional write has no outcome"))?;
-    let row: scylla::value::Row = rows.first_row().map_err(corrupt)?;
+        .ok_or_else(|| fault::unread_outcome("there is none"))?;
+    let row: scylla::value::Row = rows.first_row().map_err(fault::unread_outcome)?;
     let outcome = row.columns.into_iter().nth(column).flatten();
     outcome
         .and_then(|value| value.as_boolean())
-        .ok_or_else(|| corrupt("the outcome of a conditional write is no boolean"))
+        .ok_or_else(|| fault::unread_outcome("it is no boolean"))
 }

@@ -8,12 +8,10 @@
 use mitalk_cluster::store::StoreError;
 use scylla::errors::{DbError, ExecutionError, RequestAttemptError};
 
-/// A read changes nothing, so its failure is never unknown.
+/// A read changes nothing, so its failure is never unknown. Nor does it say anything about what is stored: a right that is
+/// missing or a schema on its way is mended by an operator, and until then everybody tries again.
 pub(super) fn of_read(error: &ExecutionError) -> StoreError {
-    match is_refused(error) {
-        true => StoreError::Corrupt(explained(error)),
-        false => StoreError::Unavailable(explained(error)),
-    }
+    StoreError::Unavailable(explained(error))
 }
 
 /// Of a write, conditional or not.
@@ -71,6 +69,13 @@ pub(super) fn corrupt(what: impl std::fmt::Display) -> StoreError {
     StoreError::Corrupt(format!("a stored row cannot be read: {what}"))
 }
 
+/// A conditional write that was answered, nobody knows how.
+pub(super) fn unread_outcome(what: impl std::fmt::Display) -> StoreError {
+    StoreError::Unknown(format!(
+        "the outcome of a conditional write cannot be read: {what}"
+    ))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -93,6 +98,22 @@ mod tests {
         }
         for error in [answered(DbError::Invalid), ExecutionError::EmptyPlan] {
             assert!(!of_write(&error).is_unknown(), "{error}");
+        }
+    }
+
+    /// Whoever is told that something is final gives up: events go to the dead letters, entities stay asleep.
+    #[test]
+    fn a_right_that_is_missing_is_no_reason_to_give_up() {
+        for error in [
+            DbError::SyntaxError,
+            DbError::Invalid,
+            DbError::Unauthorized,
+            DbError::AuthenticationError,
+            DbError::ConfigError,
+        ] {
+            let error = answered(error);
+            assert!(!of_read(&error).is_final(), "{error}");
+            assert!(!of_write(&error).is_final(), "{error}");
         }
     }
 }
