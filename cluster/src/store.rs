@@ -18,7 +18,7 @@ mod timer;
 pub use entity::{EntityStore, EntityWrite, Head, OutboxRow, Row};
 pub use event::{Event, EventLog, ReadTables};
 pub use lease::{LeaseStore, ListEntry, ListWrite, NodeRow, NodeWrite, ShardRow, ShardWrite};
-pub use timer::{DueQuery, LowWater, TimerKey, TimerRow, TimerStore};
+pub use timer::{DuePage, DueQuery, LowWater, TimerKey, TimerRow, TimerStore};
 
 /// The outcome of a conditional write.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -6,9 +6,9 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use mitalk_cluster::store::{
-    Cas, DueQuery, EntityStore, EntityWrite, Event, EventLog, Head, LeaseStore, ListEntry, ListWrite,
-    LowWater, NodeRow, NodeWrite, OutboxRow, ReadTables, Row, ShardRow, ShardWrite, StoreError, TimerKey,
-    TimerRow, TimerStore,
+    Cas, DuePage, DueQuery, EntityStore, EntityWrite, Event, EventLog, Head, LeaseStore, ListEntry,
+    ListWrite, LowWater, NodeRow, NodeWrite, OutboxRow, ReadTables, Row, ShardRow, ShardWrite, StoreError,
+    TimerKey, TimerRow, TimerStore,
 };
 use mitalk_cluster::{EntityId, Inbound, NodeId, Request, Response, ShardId, Transport, TransportError};
 
@@ -78,13 +78,13 @@ impl<P: TimerStore> TimerStore for Pointed<P> {
         TIMERS.around(self.0.insert(rows)).await
     }
 
-    async fn due(&self, query: &DueQuery) -> Result<Vec<TimerRow>, StoreError> {
+    async fn due(&self, query: &DueQuery) -> Result<DuePage, StoreError> {
         TIMERS_DUE.before();
-        let rows = self.0.due(query).await?;
-        if !rows.is_empty() {
+        let page = self.0.due(query).await?;
+        if !page.rows.is_empty() {
             TIMERS_DUE.after();
         }
-        Ok(rows)
+        Ok(page)
     }
 
     async fn delete(&self, keys: &[TimerKey]) -> Result<(), StoreError> {

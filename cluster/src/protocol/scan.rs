@@ -2,7 +2,7 @@
 //!
 //! Invariants:
 //! * Every pass reads from the low-water hour on, from the start of each hour: pages within a pass, no cursor between
-//!   passes.
+//!   passes. What is kept of a pass that was cut short is the low water: hours that were read to their end, and empty.
 //! * Rows of a higher epoch are left alone. Rows are deleted by the entity only, once it knows that they are done.
 //! * The low water is this owner's before anything is armed: it is rewritten under the new epoch first, so that an
 //!   older owner, whose clock may be ahead, can move it no more. It moves only to hours that are over by
@@ -21,7 +21,7 @@ use std::time::Duration;
 use super::Now;
 use super::backoff::Backoff;
 use crate::id::{Epoch, ShardId};
-use crate::store::{Cas, DueQuery, LowWater, StoreError, TimerKey, TimerRow};
+use crate::store::{Cas, DuePage, DueQuery, LowWater, StoreError, TimerKey, TimerRow};
 use crate::time::{BootInstant, Hour, Timestamp};
 
 /// Rows per page.
@@ -32,6 +32,8 @@ const OUT: usize = 1024;
 /// Rows that are out and remembered; a pass stops there as well. Only so many that cannot be finished keep others from
 /// being delivered.
 const REMEMBERED: usize = 16 * OUT;
+/// Pages of a pass that has seen no row yet, which stops there: the low water keeps what it has come to.
+const EMPTY_PAGES: usize = 16;
 /// A pass looks that far ahead, to know when the next one is due.
 const AHEAD: Duration = Duration::from_secs(60);
 /// The longest time between two passes: rows that others wrote late are found then.
@@ -50,7 +52,7 @@ pub(crate) enum Input {
     /// The answer to [`Output::PutLowWater`].
     Put(Result<Cas<LowWater>, StoreError>),
     /// The answer to [`Output::Query`].
-    Page(Result<Vec<TimerRow>, StoreError>),
+    Page(Result<DuePage, StoreError>),
     /// A row due then was inserted by this owner.
     Armed(Timestamp),
     /// [`Scan::wake`] has come.
@@ -101,9 +103,12 @@ enum State {
 
 #[derive(Debug)]
 struct Pass {
+    /// All buckets before this one were read to their end.
+    from: Hour,
     to: Hour,
     until: Timestamp,
     after: Option<TimerKey>,
+    pages: usize,
     /// The first bucket in which a row was seen.
     first: Option<Hour>,
     /// The earliest due that has not come.
@@ -123,7 +128,7 @@ impl Scan {
             low: LowWater::default(),
             state: State::ReadingLow,
             out: HashMap::new(),
-            backoff: Backoff::store(),
+            backoff: Backoff::store().apart(shard),
             wake: None,
         };
         (scan, Output::ReadLowWater)
@@ -142,15 +147,22 @@ impl Scan {
     pub(crate) fn handle(&mut self, now: Now, input: Input) -> Vec<Output> {
         match input {
             Input::LowWater(Ok(stored)) => self.put(stored, inherited(now, stored)),
-            Input::LowWater(Err(_)) | Input::Page(Err(_)) => {
-                if let State::Scanning(_) = self.state {
-                    self.state = State::Resting;
-                }
+            Input::LowWater(Err(_)) => {
                 self.wake = Some(now.boot + self.backoff.fail());
                 vec![]
             }
+            Input::Page(Err(_)) => {
+                self.wake = Some(now.boot + self.backoff.fail());
+                match std::mem::replace(&mut self.state, State::Resting) {
+                    State::Scanning(pass) => self.raise(now, &pass),
+                    other => {
+                        self.state = other;
+                        vec![]
+                    }
+                }
+            }
             Input::Put(answer) => self.has_put(now, answer),
-            Input::Page(Ok(rows)) => self.page(now, rows),
+            Input::Page(Ok(page)) => self.page(now, page),
             Input::Armed(due) => {
                 match &mut self.state {
                     State::Scanning(pass) => {
@@ -242,9 +254,11 @@ impl Scan {
                 let to = until.hour().max(self.low.hour);
                 let seen = HashMap::new();
                 let pass = Pass {
+                    from: self.low.hour,
                     to,
                     until,
                     after: None,
+                    pages: 0,
                     first: None,
                     next_due: None,
                     seen,
@@ -262,7 +276,7 @@ impl Scan {
     fn query(&self, pass: &Pass) -> DueQuery {
         DueQuery {
             shard: self.shard,
-            from: self.low.hour,
+            from: pass.from,
             to: pass.to,
             until: pass.until,
             after: pass.after.clone(),
@@ -270,25 +284,28 @@ impl Scan {
         }
     }
 
-    fn page(&mut self, now: Now, rows: Vec<TimerRow>) -> Vec<Output> {
+    fn page(&mut self, now: Now, page: DuePage) -> Vec<Output> {
         let State::Scanning(mut pass) = std::mem::replace(&mut self.state, State::Resting) else {
             return vec![];
         };
         self.backoff.reset();
-        let more = rows.len() == PAGE;
+        pass.pages += 1;
+        pass.from = page.next.unwrap_or(Hour(pass.to.0 + 1));
         let mut out = vec![];
-        for row in rows {
+        for row in page.rows {
             pass.first.get_or_insert(row.key.hour);
             pass.after = Some(row.key.clone());
             self.consider(now, row, &mut pass, &mut out);
         }
         let full = pass.fresh >= OUT || pass.seen.len() >= REMEMBERED;
-        if more && !full {
+        let far = pass.first.is_none() && pass.pages >= EMPTY_PAGES;
+        if page.next.is_some() && !full && !far {
             out.push(Output::Query(self.query(&pass)));
             self.state = State::Scanning(pass);
             return out;
         }
-        out.extend(self.end(now, pass, full));
+        let goes_on = page.next.is_some() && far;
+        out.extend(self.end(now, pass, goes_on));
         out
     }
 
@@ -317,11 +334,11 @@ impl Scan {
         out.push(Output::Deliver(row));
     }
 
-    fn end(&mut self, now: Now, pass: Pass, full: bool) -> Vec<Output> {
+    fn end(&mut self, now: Now, mut pass: Pass, goes_on: bool) -> Vec<Output> {
         let waiting = !pass.seen.is_empty();
         let crowded = pass.fresh >= OUT || pass.again >= OUT;
-        self.out = pass.seen;
-        let mut next = now.boot + RESCAN;
+        self.out = std::mem::take(&mut pass.seen);
+        let mut next = if goes_on { now.boot } else { now.boot + RESCAN };
         if waiting {
             next = next.min(now.boot + if crowded { CROWDED } else { REDELIVER });
         }
@@ -329,10 +346,13 @@ impl Scan {
             next = next.min(now.boot + due.since(now.wall));
         }
         self.wake = Some(next);
-        // Moved only when everything before it was read empty, and never close to the clock.
-        let past = past(now);
-        let low = pass.first.map_or(past, |first| first.min(past));
-        if !full && low > self.low.hour {
+        self.raise(now, &pass)
+    }
+
+    /// Moves the low water to where everything before it was read empty, and never close to the clock.
+    fn raise(&mut self, now: Now, pass: &Pass) -> Vec<Output> {
+        let low = pass.first.unwrap_or(pass.from).min(past(now));
+        if low > self.low.hour {
             self.put(self.low, low)
         } else {
             vec![]

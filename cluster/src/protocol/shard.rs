@@ -23,7 +23,7 @@ use super::open_list::{OpenList, Step, Wish};
 use super::scan::{self, Scan};
 use crate::entity::Lane;
 use crate::id::{EntityId, Epoch, ShardId};
-use crate::store::{Cas, DueQuery, ListEntry, ListWrite, LowWater, ShardRow, StoreError, TimerRow};
+use crate::store::{Cas, DuePage, DueQuery, ListEntry, ListWrite, LowWater, ShardRow, StoreError, TimerRow};
 use crate::time::{BootInstant, Hour, Timestamp};
 
 /// Background activations under way at once, per shard (rule 6: rate-limited).
@@ -40,7 +40,7 @@ pub(crate) enum Input {
     /// The answer to [`Output::PutLowWater`].
     LowWaterPut(Result<Cas<LowWater>, StoreError>),
     /// The answer to [`Output::Query`].
-    Page(Result<Vec<TimerRow>, StoreError>),
+    Page(Result<DuePage, StoreError>),
     /// An entity is about to commit.
     Note(EntityId, Wish),
     /// An entity owes nothing any more.
@@ -115,7 +115,7 @@ impl Shard {
             list: None,
             scan,
             scan_ready: false,
-            backoff: Backoff::store(),
+            backoff: Backoff::store().apart(shard),
             reread: None,
             waiting: VecDeque::new(),
             reviving: HashSet::new(),

@@ -10,8 +10,8 @@ use crate::entity::Lane;
 use crate::id::{EntityId, NodeId, ShardId};
 use crate::protocol::stored::Memory;
 use crate::store::{
-    Cas, DueQuery, EntityWrite, Head, ListEntry, ListWrite, LowWater, NodeRow, NodeWrite, OutboxRow, Row,
-    ShardRow, ShardWrite, TimerKey, TimerRow,
+    Cas, DuePage, DueQuery, EntityWrite, Head, ListEntry, ListWrite, LowWater, NodeRow, NodeWrite, OutboxRow,
+    Row, ShardRow, ShardWrite, TimerKey, TimerRow,
 };
 use crate::testing::Content;
 
@@ -55,7 +55,7 @@ pub(super) enum Answer {
     Written(Cas<Option<Head>>),
     Outbox(Vec<OutboxRow>),
     Inserted,
-    Due(Vec<TimerRow>),
+    Due(DuePage),
     Deleted,
     LowWater(LowWater),
     LowWaterPut(Cas<LowWater>),

@@ -39,7 +39,7 @@ pub struct DueQuery {
     /// Of which shard.
     pub shard: ShardId,
     /// The first bucket. A few hours before the last one, or as many as the shard was without an owner: bucket by bucket
-    /// is a fair way to read.
+    /// is a fair way to read, so many of them a page.
     pub from: Hour,
     /// The last bucket, included.
     pub to: Hour,
@@ -49,6 +49,16 @@ pub struct DueQuery {
     pub after: Option<TimerKey>,
     /// At most that many.
     pub limit: usize,
+}
+
+/// A page of due rows, and how far it came.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct DuePage {
+    /// In the order of their keys.
+    pub rows: Vec<TimerRow>,
+    /// Every bucket before this one was read to its end; the next page begins here, behind the last row. Absent: so were
+    /// all that were asked for.
+    pub next: Option<Hour>,
 }
 
 /// The hour from which a shard's rows are scanned: all buckets before it are empty and stay so.
@@ -66,8 +76,9 @@ pub trait TimerStore: Send + Sync + 'static {
     /// Inserts rows. Plain inserts: an unknown outcome is never repeated under the same keys.
     async fn insert(&self, rows: &[TimerRow]) -> Result<(), StoreError>;
 
-    /// Reads rows.
-    async fn due(&self, query: &DueQuery) -> Result<Vec<TimerRow>, StoreError>;
+    /// Reads rows, of a bounded number of buckets: a page may have few rows or none and not be the last one. Each is a row
+    /// or a bucket further than the one before.
+    async fn due(&self, query: &DueQuery) -> Result<DuePage, StoreError>;
 
     /// Deletes rows one by one; those that are not there are no error.
     async fn delete(&self, keys: &[TimerKey]) -> Result<(), StoreError>;

@@ -15,9 +15,9 @@ use rand::{Rng, SeedableRng};
 
 use crate::id::{EntityId, NodeId, ShardId};
 use crate::store::{
-    Cas, DueQuery, EntityStore, EntityWrite, Event, EventLog, Head, LeaseStore, ListEntry, ListWrite,
-    LowWater, NodeRow, NodeWrite, OutboxRow, ReadTables, Row, ShardRow, ShardWrite, StoreError, TimerKey,
-    TimerRow, TimerStore,
+    Cas, DuePage, DueQuery, EntityStore, EntityWrite, Event, EventLog, Head, LeaseStore, ListEntry,
+    ListWrite, LowWater, NodeRow, NodeWrite, OutboxRow, ReadTables, Row, ShardRow, ShardWrite, StoreError,
+    TimerKey, TimerRow, TimerStore,
 };
 
 /// Turns of the scheduler that a delayed call waits at most.
@@ -283,7 +283,7 @@ impl<P: TimerStore> TimerStore for Faulty<P> {
         pass_on!(self.plain => insert(&rows))
     }
 
-    async fn due(&self, query: &DueQuery) -> Result<Vec<TimerRow>, StoreError> {
+    async fn due(&self, query: &DueQuery) -> Result<DuePage, StoreError> {
         pass_on!(self.read => due(&query))
     }
 

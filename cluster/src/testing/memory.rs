@@ -8,10 +8,14 @@ use async_trait::async_trait;
 
 use crate::id::{EntityId, NodeId, ShardId};
 use crate::store::{
-    Cas, DueQuery, EntityStore, EntityWrite, Event, EventLog, Head, LeaseStore, ListEntry, ListWrite,
-    LowWater, NodeRow, NodeWrite, OutboxRow, Ports, ReadTables, Row, ShardRow, ShardWrite, StoreError,
-    TimerKey, TimerRow, TimerStore,
+    Cas, DuePage, DueQuery, EntityStore, EntityWrite, Event, EventLog, Head, LeaseStore, ListEntry,
+    ListWrite, LowWater, NodeRow, NodeWrite, OutboxRow, Ports, ReadTables, Row, ShardRow, ShardWrite,
+    StoreError, TimerKey, TimerRow, TimerStore,
 };
+use crate::time::Hour;
+
+/// Buckets of timers that one call reads: few, so that tests see pages.
+const HOURS: u64 = 4;
 
 /// All ports over maps. Cheap to clone; all clones share the content.
 #[derive(Clone, Default)]
@@ -137,20 +141,29 @@ impl Content {
     }
 
     /// See [`TimerStore::due`].
-    pub fn due(&self, query: &DueQuery) -> Vec<TimerRow> {
+    pub fn due(&self, query: &DueQuery) -> DuePage {
+        let first = query
+            .after
+            .as_ref()
+            .map_or(query.from, |after| after.hour.max(query.from));
+        let last = query.to.min(Hour(first.0 + HOURS - 1));
         let wanted = |key: &TimerKey| {
             key.shard == query.shard
-                && (query.from..=query.to).contains(&key.hour)
+                && (first..=last).contains(&key.hour)
                 && key.due <= query.until
                 && query.after.as_ref().is_none_or(|after| key > after)
         };
         let rows = self.timers.iter().filter(|(key, _)| wanted(key));
-        rows.take(query.limit)
-            .map(|(key, epoch)| TimerRow {
-                key: key.clone(),
-                epoch: *epoch,
-            })
-            .collect()
+        let rows = rows.take(query.limit).map(|(key, epoch)| TimerRow {
+            key: key.clone(),
+            epoch: *epoch,
+        });
+        let rows: Vec<_> = rows.collect();
+        let next = match rows.last() {
+            Some(row) if rows.len() == query.limit => Some(row.key.hour),
+            _ => (last < query.to).then_some(Hour(last.0 + 1)),
+        };
+        DuePage { rows, next }
     }
 
     /// See [`TimerStore::put_low_water`].
@@ -268,7 +281,7 @@ impl TimerStore for Memory {
         Ok(())
     }
 
-    async fn due(&self, query: &DueQuery) -> Result<Vec<TimerRow>, StoreError> {
+    async fn due(&self, query: &DueQuery) -> Result<DuePage, StoreError> {
         Ok(self.content().due(query))
     }
 

@@ -5,8 +5,9 @@ use std::sync::atomic::{AtomicU8, AtomicUsize, Ordering};
 
 use async_trait::async_trait;
 use mitalk_cluster::store::{
-    DueQuery, EntityStore, EntityWrite, Event, EventLog, Head, LeaseStore, ListEntry, ListWrite, LowWater,
-    NodeRow, NodeWrite, OutboxRow, ReadTables, Row, ShardRow, ShardWrite, TimerKey, TimerRow, TimerStore,
+    DuePage, DueQuery, EntityStore, EntityWrite, Event, EventLog, Head, LeaseStore, ListEntry, ListWrite,
+    LowWater, NodeRow, NodeWrite, OutboxRow, ReadTables, Row, ShardRow, ShardWrite, TimerKey, TimerRow,
+    TimerStore,
 };
 use mitalk_cluster::testing::Memory;
 use mitalk_cluster::{Cas, EntityId, NodeId, Ports, ShardId, StoreError};
@@ -163,7 +164,7 @@ impl TimerStore for Gate {
         self.pass(self.memory.insert(rows)).await
     }
 
-    async fn due(&self, query: &DueQuery) -> Result<Vec<TimerRow>, StoreError> {
+    async fn due(&self, query: &DueQuery) -> Result<DuePage, StoreError> {
         self.pass(self.memory.due(query)).await
     }
 

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use async_trait::async_trait;
 use futures::{StreamExt, TryStreamExt, stream};
-use mitalk_cluster::store::{Cas, DueQuery, LowWater, StoreError, TimerKey, TimerRow, TimerStore};
+use mitalk_cluster::store::{Cas, DuePage, DueQuery, LowWater, StoreError, TimerKey, TimerRow, TimerStore};
 use mitalk_cluster::{EntityId, Epoch, Hour, ShardId, Timestamp};
 use scylla::DeserializeRow;
 
@@ -19,6 +19,8 @@ use super::statements::statements;
 const TOGETHER: usize = 100;
 /// Partitions or rows under way at once for one call.
 const AT_ONCE: usize = 16;
+/// Partitions read by one call, one after the other: they must come within its deadline from a slow cluster as well.
+const HOURS: u64 = 12;
 
 statements! {
     insert: prepare_write
@@ -71,20 +73,22 @@ impl TimerStore for Store {
         stream::iter(writes).buffer_unordered(AT_ONCE).try_collect().await
     }
 
-    async fn due(&self, query: &DueQuery) -> Result<Vec<TimerRow>, StoreError> {
-        let mut found = Vec::new();
+    async fn due(&self, query: &DueQuery) -> Result<DuePage, StoreError> {
+        let mut rows = Vec::new();
         let first = query
             .after
             .as_ref()
             .map_or(query.from, |after| after.hour.max(query.from));
-        for hour in (first.0..=query.to.0).map(Hour) {
-            let left = query.limit - found.len();
-            if left == 0 {
-                break;
+        let last = query.to.min(Hour(first.0 + HOURS - 1));
+        for hour in (first.0..=last.0).map(Hour) {
+            rows.extend(self.due_in(query, hour, query.limit - rows.len()).await?);
+            if rows.len() >= query.limit {
+                let next = Some(hour);
+                return Ok(DuePage { rows, next });
             }
-            found.extend(self.due_in(query, hour, left).await?);
         }
-        Ok(found)
+        let next = (last < query.to).then_some(Hour(last.0 + 1));
+        Ok(DuePage { rows, next })
     }
 
     async fn delete(&self, keys: &[TimerKey]) -> Result<(), StoreError> {

@@ -1,7 +1,7 @@
 //! Timer rows and each shard's low water (protocol rules 13 and 14).
 
 use async_trait::async_trait;
-use mitalk_cluster::store::{Cas, DueQuery, LowWater, StoreError, TimerKey, TimerRow, TimerStore};
+use mitalk_cluster::store::{Cas, DuePage, DueQuery, LowWater, StoreError, TimerKey, TimerRow, TimerStore};
 use mitalk_cluster::{Epoch, Hour, ShardId, Timestamp};
 use rusqlite::{Connection, params};
 
@@ -17,9 +17,16 @@ impl TimerStore for Store {
         self.write(move |connection| insert(connection, &rows)).await
     }
 
-    async fn due(&self, query: &DueQuery) -> Result<Vec<TimerRow>, StoreError> {
+    async fn due(&self, query: &DueQuery) -> Result<DuePage, StoreError> {
         let query = query.clone();
-        self.read(move |connection| due(connection, &query)).await
+        self.read(move |connection| {
+            let rows = due(connection, &query)?;
+            let full = rows.len() == query.limit;
+            // One range: only a full page leaves anything for another.
+            let next = rows.last().filter(|_| full).map(|row| row.key.hour);
+            Ok(DuePage { rows, next })
+        })
+        .await
     }
 
     async fn delete(&self, keys: &[TimerKey]) -> Result<(), StoreError> {

@@ -68,7 +68,23 @@ fn query(out: &[Output]) -> DueQuery {
 /// Begins a pass at `when`, which must be due, and answers it with one page.
 fn pass(scan: &mut Scan, when: Now, rows: &[TimerRow]) -> Vec<Output> {
     query(&scan.handle(when, Input::Tick));
-    scan.handle(when, Input::Page(Ok(rows.to_vec())))
+    scan.handle(when, last_page(rows.to_vec()))
+}
+
+fn last_page(rows: Vec<TimerRow>) -> Input {
+    Input::Page(Ok(DuePage { rows, next: None }))
+}
+
+/// A page that ends in the middle of its last row's hour.
+fn full_page(rows: Vec<TimerRow>) -> Input {
+    let next = rows.last().map(|row| row.key.hour);
+    Input::Page(Ok(DuePage { rows, next }))
+}
+
+/// A page without rows: all hours before `next` are empty.
+fn empty_page(next: Hour) -> Input {
+    let next = Some(next);
+    Input::Page(Ok(DuePage { rows: vec![], next }))
 }
 
 fn delivered(out: &[Output]) -> Vec<TimerRow> {
@@ -166,7 +182,7 @@ fn due_rows_are_delivered_and_not_twice_at_once() {
     let asked = query(&scan.handle(now(), Input::Tick));
     assert_eq!((asked.from, asked.after), (past(), None));
     let rows = [row(1, WALL, 5), row(2, WALL, 3), row(3, WALL + seconds(20), 5)];
-    let out = scan.handle(now(), Input::Page(Ok(rows.to_vec())));
+    let out = scan.handle(now(), last_page(rows.to_vec()));
     assert_eq!(delivered(&out), rows[..2], "the third is not due");
     let again = at(REDELIVER - seconds(1));
     scan.handle(again, Input::Armed(again.wall));
@@ -196,10 +212,11 @@ fn a_pass_reads_page_after_page() {
     let mut scan = ready();
     let page: Vec<_> = (0..PAGE as u64).map(|n| row(n, WALL, 5)).collect();
     query(&scan.handle(now(), Input::Tick));
-    let out = scan.handle(now(), Input::Page(Ok(page.clone())));
+    let out = scan.handle(now(), full_page(page.clone()));
     let next = query(&out[PAGE..]);
     assert_eq!(next.after.as_ref(), page.last().map(|r| &r.key));
-    scan.handle(now(), Input::Page(Ok(vec![])));
+    assert_eq!(next.from, WALL.hour());
+    scan.handle(now(), last_page(vec![]));
     assert_eq!(query(&scan.handle(at(RESCAN), Input::Tick)).after, None);
 }
 
@@ -211,7 +228,7 @@ fn a_crowd_comes_in_portions() {
     let mut given = 0;
     for page in 0..4 {
         let rows = (0..PAGE as u64).map(|n| row(page * 1_000 + n, WALL, 5)).collect();
-        let out = scan.handle(now(), Input::Page(Ok(rows)));
+        let out = scan.handle(now(), full_page(rows));
         given += delivered(&out).len();
         assert_eq!(out.len() > PAGE, page < 3, "the fourth fills the portion");
     }
@@ -226,8 +243,9 @@ fn whole_pass(scan: &mut Scan, when: Now, rows: &[TimerRow]) -> Vec<TimerRow> {
         let behind = rows
             .iter()
             .filter(|r| query.after.as_ref().is_none_or(|a| r.key > *a));
-        let page = behind.take(query.limit).cloned().collect();
-        out = scan.handle(when, Input::Page(Ok(page)));
+        let page: Vec<_> = behind.take(query.limit).cloned().collect();
+        let is_full = page.len() == query.limit;
+        out = scan.handle(when, if is_full { full_page(page) } else { last_page(page) });
         given.extend(delivered(&out));
     }
     given
@@ -273,7 +291,7 @@ fn what_is_armed_meanwhile_is_not_late() {
     let mut scan = ready();
     scan.handle(now(), Input::Tick);
     scan.handle(now(), Input::Armed(WALL + seconds(10)));
-    scan.handle(now(), Input::Page(Ok(vec![])));
+    scan.handle(now(), last_page(vec![]));
     assert_eq!(scan.wake(), Some(at(seconds(10)).boot));
 
     let mut scan = ready();
@@ -310,6 +328,64 @@ fn the_low_water_follows_the_clock_over_empty_hours() {
     assert_eq!(scan.low_water(), past(), "not before it is confirmed");
     scan.handle(hour, Input::Put(Ok(Cas::Applied)));
     assert_eq!(scan.low_water(), WALL.hour());
+}
+
+/// A scanner whose low water is far behind, about to make its first pass.
+fn long_away() -> (Scan, Hour) {
+    let (mut scan, _) = Scan::new(SHARD, MINE);
+    let low = stored(3, Hour(past().0 - 20_000));
+    scan.handle(now(), Input::LowWater(Ok(low)));
+    assert_eq!(scan.handle(now(), Input::Put(Ok(Cas::Applied))), [Output::Ready]);
+    (scan, low.hour)
+}
+
+/// Rule 14: a pass that fails keeps the hours that it read to their end and empty, and none behind a row.
+#[test]
+fn a_pass_that_is_cut_short_keeps_what_it_came_to() {
+    let lost = || Input::Page(Err(StoreError::Unavailable("of the test".to_owned())));
+    let (mut scan, low) = long_away();
+    let first = query(&scan.handle(now(), Input::Tick));
+    assert_eq!(first.from, low);
+    let read = Hour(low.0 + 12);
+    let next = query(&scan.handle(now(), empty_page(read)));
+    assert_eq!(next.from, read);
+    let raised = Output::PutLowWater {
+        previous: stored(5, low),
+        next: stored(5, read),
+    };
+    assert_eq!(scan.handle(now(), lost()), [raised]);
+    scan.handle(now(), Input::Put(Ok(Cas::Applied)));
+    let again = at(seconds(1));
+    assert_eq!(query(&scan.handle(again, Input::Tick)).from, read);
+
+    let old = row(1, Timestamp((read.0 + 2) * 3_600_000), 6);
+    scan.handle(again, full_page(vec![old.clone()]));
+    scan.handle(again, empty_page(Hour(read.0 + 12)));
+    let raised = Output::PutLowWater {
+        previous: stored(5, read),
+        next: stored(5, old.key.hour),
+    };
+    assert_eq!(scan.handle(again, lost()), [raised]);
+}
+
+/// However many hours nobody owned the shard: the low water goes on by portions of them.
+#[test]
+fn a_long_absence_is_made_up_for_in_portions() {
+    let (mut scan, low) = long_away();
+    let mut hour = low;
+    let mut out = scan.handle(now(), Input::Tick);
+    for _ in 0..EMPTY_PAGES {
+        assert_eq!(query(&out).from, hour);
+        hour = Hour(hour.0 + 12);
+        out = scan.handle(now(), empty_page(hour));
+    }
+    let raised = Output::PutLowWater {
+        previous: stored(5, low),
+        next: stored(5, hour),
+    };
+    assert_eq!(out, [raised]);
+    scan.handle(now(), Input::Put(Ok(Cas::Applied)));
+    assert_eq!(query(&scan.handle(now(), Input::Tick)).from, hour, "at once");
 }
 
 #[test]

@@ -142,13 +142,13 @@ fn shard_input(
         Ok(Answer::ListWritten(cas)) => shard::Input::ListWritten(Ok(cas)),
         Ok(Answer::LowWater(low)) => shard::Input::LowWater(Ok(low)),
         Ok(Answer::LowWaterPut(cas)) => shard::Input::LowWaterPut(Ok(cas)),
-        Ok(Answer::Due(mut rows)) => {
+        Ok(Answer::Due(mut page)) => {
             if shortcut == Some(Shortcut::DeletesUnknownTimers) {
-                for row in &mut rows {
+                for row in &mut page.rows {
                     row.epoch = row.epoch.min(key.epoch);
                 }
             }
-            shard::Input::Page(Ok(rows))
+            shard::Input::Page(Ok(page))
         }
         Ok(_) => return None,
         Err(error) => match kind {

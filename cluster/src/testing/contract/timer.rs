@@ -13,6 +13,7 @@ const HOUR_MS: u64 = 3_600_000;
 pub async fn timer(store: &impl TimerStore) {
     rows_come_in_order(store).await;
     pages(store).await;
+    a_long_absence(store).await;
     deleting(store).await;
     low_water(store).await;
 }
@@ -60,30 +61,30 @@ async fn rows_come_in_order(store: &impl TimerStore) {
     assert_eq!(due(store, &all(ShardId(5))).await, []);
 }
 
+/// However long a shard was without an owner: each page is further than the one before, and nothing is left out.
+async fn a_long_absence(store: &impl TimerStore) {
+    let shard = ShardId(10);
+    let row = timer_row(shard, HOUR + 150, 1, "a", 1, "t");
+    ask(async || store.insert(std::slice::from_ref(&row)).await).await;
+    let query = DueQuery {
+        to: Hour(HOUR + 200),
+        until: Timestamp((HOUR + 201) * HOUR_MS),
+        ..all(shard)
+    };
+    assert_eq!(due(store, &query).await, [row]);
+}
+
 async fn pages(store: &impl TimerStore) {
     let shard = ShardId(6);
     let rows: Vec<TimerRow> = (0..25)
         .map(|n| timer_row(shard, HOUR + n / 10, n % 3, &format!("{n}"), u128::from(n), "t"))
         .collect();
     ask(async || store.insert(&rows).await).await;
-    let mut found = Vec::new();
-    loop {
-        let after = found.last().map(|row: &TimerRow| row.key.clone());
-        let page = due(
-            store,
-            &DueQuery {
-                after,
-                limit: 4,
-                ..all(shard)
-            },
-        )
-        .await;
-        assert!(page.len() <= 4, "a page is not larger than asked for");
-        if page.is_empty() {
-            break;
-        }
-        found.extend(page);
-    }
+    let few = DueQuery {
+        limit: 4,
+        ..all(shard)
+    };
+    let found = due(store, &few).await;
     let mut sorted = rows;
     sorted.sort_by(|a, b| a.key.cmp(&b.key));
     assert_eq!(found, sorted, "pages follow each other without a gap or a repeat");
@@ -161,8 +162,31 @@ fn all(shard: ShardId) -> DueQuery {
     }
 }
 
+/// All pages.
 async fn due(store: &impl TimerStore, query: &DueQuery) -> Vec<TimerRow> {
-    ask(async || store.due(query).await).await
+    let (mut query, mut found) = (query.clone(), Vec::new());
+    loop {
+        let page = ask(async || store.due(&query).await).await;
+        assert!(
+            page.rows.len() <= query.limit,
+            "a page is not larger than asked for"
+        );
+        query.after = page.rows.last().map(|row| row.key.clone()).or(query.after);
+        let Some(next) = page.next else {
+            found.extend(page.rows);
+            return found;
+        };
+        assert!(
+            (query.from..=query.to).contains(&next),
+            "within what was asked for"
+        );
+        assert!(
+            query.from < next || !page.rows.is_empty(),
+            "each page is further than the one before"
+        );
+        query.from = next;
+        found.extend(page.rows);
+    }
 }
 
 async fn put(
