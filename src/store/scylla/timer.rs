@@ -1,6 +1,7 @@
 //! Timer rows (protocol rules 13 and 14).
 //!
-//! Plain inserts and deletes: a key is never used twice, so no clock decides between two writes of one row.
+//! Plain inserts and deletes. A key is never used twice, so each row is inserted and then deleted, and never again: that
+//! order is in the timestamps of the statements, whatever the clocks of the coordinators say.
 
 use std::collections::BTreeMap;
 
@@ -24,9 +25,10 @@ const HOURS: u64 = 12;
 
 statements! {
     insert: prepare_write
-        "INSERT INTO @timer (shard, hour, due, kind, key, write_id, name, epoch) VALUES (?, ?, ?, ?, ?, ?, ?, ?)";
+        "INSERT INTO @timer (shard, hour, due, kind, key, write_id, name, epoch) VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+         USING TIMESTAMP 1";
     delete: prepare_write
-        "DELETE FROM @timer WHERE shard = ? AND hour = ? AND due = ? AND kind = ? AND key = ? AND write_id = ?
+        "DELETE FROM @timer USING TIMESTAMP 2 WHERE shard = ? AND hour = ? AND due = ? AND kind = ? AND key = ? AND write_id = ?
          AND name = ?";
     due: prepare_read
         "SELECT due, kind, key, write_id, name, epoch FROM @timer
