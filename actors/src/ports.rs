@@ -14,5 +14,5 @@ pub use allow_list::{AllowEntry, AllowList};
 pub use dead_letters::{DeadLetter, DeadLetters, LetterId, NoLetter};
 pub use event_source::{Batch, Delivered, EventSource, Mark, Place, Subscription};
 pub use ledger::Ledger;
-pub use reads::{BlockCount, FollowCounts, MANY, Reads};
+pub use reads::{BlockCount, FollowCounts, MANY, PeoplePage, Reads};
 pub use sms::{EventKey, Message, Sms, SmsError, SmsMessage};

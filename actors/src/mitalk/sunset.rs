@@ -4,6 +4,7 @@ use super::operator::Error;
 use super::{Core, Mitalk};
 use crate::error::{Trouble, refusal};
 use crate::id::UserId;
+use crate::ports::PeoplePage;
 use crate::sunset::{self, Effect, KEY, Reply, Sunset};
 use crate::user::{self, User};
 use futures::{StreamExt, stream};
@@ -129,8 +130,7 @@ impl Mitalk {
 impl Core {
     async fn purge_page(&self, page: Effect) -> Result<(), Trouble> {
         let Effect { pass, after } = page;
-        let people = self.reads.people(after, PAGE).await?;
-        let last = people.last().copied();
+        let PeoplePage { people, last } = self.reads.people(after, PAGE).await?;
         let told = people.into_iter().map(|user| self.purge(user));
         let told: Vec<_> = stream::iter(told).buffer_unordered(AT_ONCE).collect().await;
         let (mut deleted, mut left) = (0, 0);

@@ -28,14 +28,23 @@ pub struct BlockCount {
     pub waiting: u32,
 }
 
+/// A page of people.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct PeoplePage {
+    /// Who was found.
+    pub people: Vec<UserId>,
+    /// Who was looked at last: the next page is behind them. Absent: this page was the last one.
+    pub last: Option<UserId>,
+}
+
 /// Reads of the projections. They lag behind the entities by what the relay needs, milliseconds as a rule.
 #[async_trait]
 pub trait Reads: Send + Sync + 'static {
     /// The profiles of these people, in any order; who has none is left out. At most 100.
     async fn profiles(&self, users: &[UserId]) -> Result<Vec<Profile>, StoreError>;
-    /// People of whom there is anything left, also if they are being erased, in an order of the store's own, after `after`. An
-    /// empty page is the end.
-    async fn people(&self, after: Option<UserId>, limit: usize) -> Result<Vec<UserId>, StoreError>;
+    /// People of whom there is anything left, also if they are being erased, in an order of the store's own, after `after`.
+    /// A store looks at a bounded number of rows for one page, so a page may be empty and not the end.
+    async fn people(&self, after: Option<UserId>, limit: usize) -> Result<PeoplePage, StoreError>;
     /// Whose the handle is.
     async fn handle(&self, handle: &str) -> Result<Option<UserId>, StoreError>;
     /// Who follows `user`, by id, after `after`.
@@ -73,6 +82,7 @@ pub trait Reads: Send + Sync + 'static {
     async fn live_room(&self, room: RoomId) -> Result<Option<Card>, StoreError>;
     /// Live rooms by id, after `after`.
     async fn live_rooms(&self, after: Option<RoomId>, limit: usize) -> Result<Vec<Card>, StoreError>;
-    /// Who was shut out, or let in again, at `since` or later, newest first.
+    /// Who was shut out, or let in again, at `since` or later, newest first; each person and device once. `since` is not
+    /// longer ago than [`SHUT_OUT_KEPT`](crate::tables::SHUT_OUT_KEPT).
     async fn shut_out(&self, since: Timestamp, limit: usize) -> Result<Vec<ShutOut>, StoreError>;
 }

@@ -5,7 +5,9 @@ mod events;
 use crate::id::{Home, RoomId, UserId};
 use crate::number::PhoneKey;
 use crate::person::Notice;
-use crate::ports::{AllowEntry, AllowList, BlockCount, FollowCounts, Reads, Sms, SmsError, SmsMessage};
+use crate::ports::{
+    AllowEntry, AllowList, BlockCount, FollowCounts, PeoplePage, Reads, Sms, SmsError, SmsMessage,
+};
 use crate::rooms::Card;
 use crate::tables::{Profile, ShutOut, TicketBlock};
 use async_trait::async_trait;
@@ -76,7 +78,7 @@ impl<P: Reads> Reads for Faulty<P> {
         .await
     }
 
-    async fn people(&self, after: Option<UserId>, limit: usize) -> Result<Vec<UserId>, StoreError> {
+    async fn people(&self, after: Option<UserId>, limit: usize) -> Result<PeoplePage, StoreError> {
         self.read(move |port| async move { port.people(after, limit).await })
             .await
     }

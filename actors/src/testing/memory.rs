@@ -8,7 +8,7 @@ use crate::id::{DeviceId, Home, RoomId, UserId};
 use crate::number::{PhoneKey, PhoneNumber};
 use crate::person::Notice;
 use crate::ports::{
-    AllowEntry, AllowList, BlockCount, FollowCounts, Message, Reads, Sms, SmsError, SmsMessage,
+    AllowEntry, AllowList, BlockCount, FollowCounts, Message, PeoplePage, Reads, Sms, SmsError, SmsMessage,
 };
 use crate::rooms::Card;
 use crate::tables::{Change, LiveRoom, NoticesGone, Profile, SHUT_OUT_KEPT, ShutOut, TicketBlock};
@@ -24,6 +24,9 @@ use tokio::sync::Notify;
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
+
+/// Profiles looked at by one call, whoever is found.
+const LOOKED_AT: usize = 8;
 
 /// A row and the sequence of the event that wrote it.
 type Rows<K, V> = BTreeMap<K, (u64, V)>;
@@ -143,10 +146,20 @@ impl Reads for Tables {
             .collect())
     }
 
-    async fn people(&self, after: Option<UserId>, limit: usize) -> Result<Vec<UserId>, StoreError> {
+    async fn people(&self, after: Option<UserId>, limit: usize) -> Result<PeoplePage, StoreError> {
         let content = lock(&self.0);
-        let there = content.profiles.values().filter(|(_, row)| !row.is_erased());
-        Ok(page(there.map(|(_, row)| row.user).collect(), after, limit))
+        let all = content.profiles.values().map(|(_, row)| row.user).collect();
+        let looked_at = page(all, after, LOOKED_AT.min(limit));
+        let is_left = |user: &UserId| {
+            content
+                .profiles
+                .get(user)
+                .is_some_and(|(_, row)| !row.is_erased())
+        };
+        Ok(PeoplePage {
+            last: looked_at.last().copied(),
+            people: looked_at.into_iter().filter(is_left).collect(),
+        })
     }
 
     async fn handle(&self, handle: &str) -> Result<Option<UserId>, StoreError> {

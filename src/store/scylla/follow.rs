@@ -16,8 +16,8 @@ use scylla::statement::prepared::PreparedStatement;
 use super::Store;
 use super::bind::{Values, bind};
 use super::read::unsigned;
+use super::slice::slice;
 use super::statements::statements;
-use super::tables::slice;
 
 /// Partitions of a person's followers.
 pub(super) const FOLLOWER_SLICES: i32 = 32;

@@ -3,7 +3,9 @@
 use scylla::errors::PrepareError;
 
 use super::call::Client;
-use super::{allow_list, entity, follow, identity, lease, ledger, reads, tables, timer};
+use super::{
+    allow_list, entity, follow, identity, lease, ledger, people, reads, rooms, shut_out, tables, timer,
+};
 
 pub(super) struct Statements {
     pub(super) lease: lease::Statements,
@@ -12,6 +14,9 @@ pub(super) struct Statements {
     pub(super) tables: tables::Statements,
     pub(super) follow: follow::Statements,
     pub(super) reads: reads::Statements,
+    pub(super) people: people::Statements,
+    pub(super) rooms: rooms::Statements,
+    pub(super) shut_out: shut_out::Statements,
     pub(super) allow_list: allow_list::Statements,
     pub(super) identity: identity::Statements,
     pub(super) ledger: ledger::Statements,
@@ -26,6 +31,9 @@ impl Statements {
             tables: tables::Statements::prepare(client).await?,
             follow: follow::Statements::prepare(client).await?,
             reads: reads::Statements::prepare(client).await?,
+            people: people::Statements::prepare(client).await?,
+            rooms: rooms::Statements::prepare(client).await?,
+            shut_out: shut_out::Statements::prepare(client).await?,
             allow_list: allow_list::Statements::prepare(client).await?,
             identity: identity::Statements::prepare(client).await?,
             ledger: ledger::Statements::prepare(client).await?,

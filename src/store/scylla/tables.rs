@@ -1,14 +1,12 @@
-//! What the relay writes into the read tables, except who follows whom: see [`follow`](super::follow).
+//! What the relay writes into the read tables. Who [follows](super::follow) whom, [rooms](super::rooms) and who was
+//! [shut out](super::shut_out) have files of their own.
 //!
 //! Each row is written with the sequence of its one writer as its timestamp: a repeat, or a late write of an owner that was
 //! passed, changes nothing. So no other write of these tables may use a clock, removals and trims included. A change that
 //! cannot be read is `Corrupt`, never skipped silently.
 
 use async_trait::async_trait;
-use mitalk_actors::id::{RoomId, UserId};
-use mitalk_actors::tables::{
-    Change, Handle, LiveRoom, NoticeOf, NoticesGone, SHUT_OUT_KEPT, ShutOut, TicketBlock,
-};
+use mitalk_actors::tables::{Change, Handle, NoticeOf, NoticesGone, TicketBlock};
 use mitalk_cluster::store::{Event, ReadTables, StoreError};
 
 use super::Store;
@@ -19,12 +17,6 @@ use super::statements::statements;
 const KEPT_NOTICES: u64 = 1_000;
 /// They are forgotten so many at a time: each trim leaves a range tombstone.
 const TRIM_EVERY: u64 = 100;
-/// How long the row of an ended room is kept, in seconds: longer than any late writer lives.
-const ENDED_ROOM_KEPT_S: i32 = 86_400;
-/// Partitions of live rooms.
-pub(super) const ROOM_SLICES: i32 = 64;
-/// Partitions of those shut out.
-pub(super) const SHUT_OUT_SLICES: i32 = 16;
 
 statements! {
     profile: prepare_write "INSERT INTO @profile (user, change) VALUES (?, ?) USING TIMESTAMP ?";
@@ -36,12 +28,6 @@ statements! {
         "INSERT INTO @ticket_block (home, block, change) VALUES (?, ?, ?) USING TIMESTAMP ?";
     ticket_count: prepare_write
         "INSERT INTO @ticket_count (home, block, waiting) VALUES (?, ?, ?) USING TIMESTAMP ?";
-    live_room: prepare_write "INSERT INTO @live_room (slice, room, change) VALUES (?, ?, ?) USING TIMESTAMP ?";
-    ended_room: prepare_write
-        "INSERT INTO @live_room (slice, room, change) VALUES (?, ?, ?) USING TIMESTAMP ? AND TTL ?";
-    shut_out: prepare_write
-        "INSERT INTO @shut_out (slice, user, device, change) VALUES (?, ?, ?, ?)
-         USING TIMESTAMP ? AND TTL ?";
 }
 
 #[async_trait]
@@ -110,70 +96,5 @@ impl Store {
         self.client
             .write(&self.statements.tables.ticket_count, values)
             .await
-    }
-
-    async fn put_live_room(&self, room: &LiveRoom, sequence: u64, payload: &[u8]) -> Result<(), StoreError> {
-        match room {
-            LiveRoom::Put(card) => {
-                let values = bind![room_slice(card.room), card.room.to_string(), payload, sequence];
-                self.client.write(&self.statements.tables.live_room, values).await
-            }
-            LiveRoom::Remove { room } => {
-                let mut values = bind![room_slice(*room), room.to_string(), &b""[..], sequence];
-                values.extend(bind![ENDED_ROOM_KEPT_S]);
-                self.client
-                    .write(&self.statements.tables.ended_room, values)
-                    .await
-            }
-        }
-    }
-
-    async fn put_shut_out(&self, row: &ShutOut, sequence: u64, payload: &[u8]) -> Result<(), StoreError> {
-        let device = row.device.map(|device| device.to_string()).unwrap_or_default();
-        let kept = i32::try_from(SHUT_OUT_KEPT.as_secs()).unwrap_or(i32::MAX);
-        let slice = shut_out_slice(row.user);
-        let values = bind![slice, row.user.to_string(), device, payload, sequence, kept];
-        self.client.write(&self.statements.tables.shut_out, values).await
-    }
-}
-
-/// Which of `slices` partitions, a power of two, holds an id: its first bits, which are random. So slices follow each other
-/// in the order of the ids.
-pub(super) fn slice(bits: u128, slices: i32) -> i32 {
-    debug_assert!(slices.count_ones() == 1);
-    let shift = u128::BITS - slices.trailing_zeros();
-    i32::try_from(bits >> shift).unwrap_or(slices - 1)
-}
-
-pub(super) fn room_slice(room: RoomId) -> i32 {
-    slice(room.bits(), ROOM_SLICES)
-}
-
-fn shut_out_slice(user: UserId) -> i32 {
-    slice(user.bits(), SHUT_OUT_SLICES)
-}
-
-#[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::*;
-
-    proptest! {
-        /// Pages walk through the slices one after the other: that is the order of the ids' texts only if this holds.
-        #[test]
-        fn slices_follow_each_other_in_the_order_of_the_ids(a: u128, b: u128) {
-            let (low, high) = (a.min(b), a.max(b));
-            prop_assert!(slice(low, ROOM_SLICES) <= slice(high, ROOM_SLICES));
-            let home = mitalk_actors::id::Home::default();
-            prop_assert!(UserId::new(home, low).to_string() <= UserId::new(home, high).to_string());
-            prop_assert!((0..ROOM_SLICES).contains(&slice(a, ROOM_SLICES)));
-        }
-    }
-
-    #[test]
-    fn the_ends_are_in_the_first_and_the_last_slice() {
-        assert_eq!(slice(u128::MAX, 16), 15);
-        assert_eq!(slice(0, 16), 0);
     }
 }

@@ -5,7 +5,7 @@ use std::str::FromStr;
 use async_trait::async_trait;
 use mitalk_actors::id::{Home, ParseError, RoomId, UserId};
 use mitalk_actors::person::Notice;
-use mitalk_actors::ports::{BlockCount, FollowCounts, Reads};
+use mitalk_actors::ports::{BlockCount, FollowCounts, PeoplePage, Reads};
 use mitalk_actors::rooms::Card;
 use mitalk_actors::tables::{Change, LiveRoom, Profile, ShutOut, TicketBlock};
 use mitalk_cluster::Timestamp;
@@ -16,6 +16,9 @@ use super::Store;
 use super::fault::Fault;
 use super::value::{collect, first, integer, limit, unsigned};
 
+/// Profiles looked at by one call, whoever is found.
+const PROFILES_LOOKED_AT: usize = 10_000;
+
 #[async_trait]
 impl Reads for Store {
     async fn profiles(&self, users: &[UserId]) -> Result<Vec<Profile>, StoreError> {
@@ -23,7 +26,7 @@ impl Reads for Store {
         self.read(move |connection| profiles(connection, &users)).await
     }
 
-    async fn people(&self, after: Option<UserId>, rows: usize) -> Result<Vec<UserId>, StoreError> {
+    async fn people(&self, after: Option<UserId>, rows: usize) -> Result<PeoplePage, StoreError> {
         self.read(move |connection| people(connection, after, rows)).await
     }
 
@@ -198,19 +201,31 @@ fn profiles(connection: &Connection, users: &[UserId]) -> Result<Vec<Profile>, F
     Ok(found)
 }
 
-fn people(connection: &Connection, after: Option<UserId>, rows: usize) -> Result<Vec<UserId>, Fault> {
-    let mut query = connection.prepare_cached("SELECT change FROM profile WHERE user > ?1 ORDER BY user")?;
-    let mut profiles = query.query([behind(after)])?;
-    let mut found = Vec::new();
-    while found.len() < rows {
-        let Some(row) = profiles.next()? else { break };
+fn people(connection: &Connection, after: Option<UserId>, rows: usize) -> Result<PeoplePage, Fault> {
+    let mut query =
+        connection.prepare_cached("SELECT change FROM profile WHERE user > ?1 ORDER BY user LIMIT ?2")?;
+    let mut profiles = query.query(params![behind(after), limit(PROFILES_LOOKED_AT)])?;
+    let mut page = PeoplePage::default();
+    let mut looked_at = 0;
+    while page.people.len() < rows {
+        let Some(row) = profiles.next()? else {
+            if looked_at < PROFILES_LOOKED_AT {
+                page.last = None;
+            }
+            break;
+        };
+        looked_at += 1;
         match change(row, 0)? {
-            Change::Profile(profile) if profile.is_erased() => {}
-            Change::Profile(profile) => found.push(profile.user),
+            Change::Profile(profile) => {
+                page.last = Some(profile.user);
+                if !profile.is_erased() {
+                    page.people.push(profile.user);
+                }
+            }
             other => return Err(misplaced(&other)),
         }
     }
-    Ok(found)
+    Ok(page)
 }
 
 /// A page of people beside `of`, by a statement with three parameters: of whom, behind whom, how many.

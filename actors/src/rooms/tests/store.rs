@@ -2,7 +2,7 @@
 
 use crate::id::{Home, RoomId, UserId};
 use crate::person::{About, Notice, Standing};
-use crate::ports::{BlockCount, FollowCounts, Reads};
+use crate::ports::{BlockCount, FollowCounts, PeoplePage, Reads};
 use crate::rooms::Card;
 use crate::tables::{Change, LiveRoom, Profile, ShutOut, TicketBlock};
 use async_trait::async_trait;
@@ -147,8 +147,8 @@ impl Reads for Library {
         Ok(vec![])
     }
 
-    async fn people(&self, _after: Option<UserId>, _limit: usize) -> Result<Vec<UserId>, StoreError> {
-        Ok(vec![])
+    async fn people(&self, _after: Option<UserId>, _limit: usize) -> Result<PeoplePage, StoreError> {
+        Ok(PeoplePage::default())
     }
     async fn handle(&self, _: &str) -> Result<Option<UserId>, StoreError> {
         Ok(None)

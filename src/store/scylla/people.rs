@@ -1,0 +1,253 @@
+//! Reads of people: profiles, who is left, and who follows whom.
+//!
+//! Where rows that say "nobody" lie between those that are asked for, pages are of a constant size: one that shrank with
+//! what is still missing would end in reads of one row each.
+
+use std::collections::{HashMap, HashSet};
+
+use futures::{StreamExt, TryStreamExt, stream};
+use mitalk_actors::id::UserId;
+use mitalk_actors::ports::{FollowCounts, PeoplePage};
+use mitalk_actors::tables::{Change, Profile};
+use mitalk_cluster::store::StoreError;
+use scylla::DeserializeRow;
+use scylla::statement::prepared::PreparedStatement;
+
+use super::Store;
+use super::bind::{Values, bind, limit};
+use super::follow::{FOLLOWER_SLICES, follower_slice};
+use super::read::{StoredChange, behind, id, misplaced, read_change, unsigned};
+use super::statements::statements;
+
+/// Reads under way at once for one call.
+const AT_ONCE: usize = 16;
+/// Keys of one partition asked for together.
+const KEYS: usize = 100;
+/// Rows of profiles, and of follows, read together.
+const PAGE: usize = 256;
+/// Pages of profiles looked at by one call, whoever is found: after a sunset nobody is left in a hundred million.
+const PAGES: usize = 40;
+
+statements! {
+    profile: prepare_read "SELECT change FROM @profile WHERE user = ?";
+    first_profiles: prepare_read "SELECT user, change FROM @profile LIMIT ?";
+    next_profiles: prepare_read "SELECT user, change FROM @profile WHERE token(user) > token(?) LIMIT ?";
+    followers: prepare_read
+        "SELECT follower AS person, follows FROM @follower WHERE followee = ? AND slice = ? AND follower > ? LIMIT ?";
+    following: prepare_read
+        "SELECT followee AS person, follows FROM @following WHERE follower = ? AND followee > ? LIMIT ?";
+    follow_count: prepare_read "SELECT followers, following FROM @follow_count WHERE user = ?";
+    following_among: prepare_read
+        "SELECT followee AS person, follows FROM @following WHERE follower = ? AND followee IN ?";
+    followers_among: prepare_read
+        "SELECT follower AS person, follows FROM @follower WHERE followee = ? AND slice = ? AND follower IN ?";
+}
+
+#[derive(DeserializeRow)]
+struct StoredProfile {
+    user: String,
+    change: Option<Vec<u8>>,
+}
+
+#[derive(DeserializeRow)]
+struct StoredPerson {
+    person: String,
+    /// Absent where only the partition's head was written yet.
+    follows: Option<bool>,
+}
+
+#[derive(DeserializeRow)]
+struct StoredFollowCounts {
+    followers: Option<i64>,
+    following: Option<i64>,
+}
+
+impl Store {
+    pub(super) async fn profiles_of(&self, users: &[UserId]) -> Result<Vec<Profile>, StoreError> {
+        let reads = users.iter().map(|user| self.profile(*user)).collect::<Vec<_>>();
+        let found = stream::iter(reads).buffer_unordered(AT_ONCE);
+        found.try_filter_map(async |found| Ok(found)).try_collect().await
+    }
+
+    async fn profile(&self, user: UserId) -> Result<Option<Profile>, StoreError> {
+        let values = bind![user.to_string()];
+        let found: Option<StoredChange> = self.client.first(&self.statements.people.profile, values).await?;
+        match found.and_then(StoredChange::change).transpose()? {
+            None => Ok(None),
+            Some(Change::Profile(profile)) => Ok(Some(profile)),
+            Some(other) => Err(misplaced(&other)),
+        }
+    }
+
+    /// In the order of their tokens: over all partitions there is no other.
+    pub(super) async fn people_left(
+        &self,
+        after: Option<UserId>,
+        rows: usize,
+    ) -> Result<PeoplePage, StoreError> {
+        let mut page = PeoplePage {
+            people: Vec::new(),
+            last: after,
+        };
+        for _ in 0..PAGES {
+            let read = self.profiles_behind(page.last).await?;
+            let is_end = read.len() < PAGE;
+            for row in read {
+                if page.people.len() == rows {
+                    return Ok(page);
+                }
+                page.last = Some(id(&row.user)?);
+                match read_change(row.change.as_deref().unwrap_or_default())? {
+                    Change::Profile(profile) if profile.is_erased() => {}
+                    Change::Profile(profile) => page.people.push(profile.user),
+                    other => return Err(misplaced(&other)),
+                }
+            }
+            if is_end {
+                page.last = None;
+                break;
+            }
+        }
+        Ok(page)
+    }
+
+    async fn profiles_behind(&self, behind: Option<UserId>) -> Result<Vec<StoredProfile>, StoreError> {
+        let own = &self.statements.people;
+        match behind {
+            None => self.client.rows(&own.first_profiles, bind![limit(PAGE)]).await,
+            Some(user) => {
+                let values = bind![user.to_string(), limit(PAGE)];
+                self.client.rows(&own.next_profiles, values).await
+            }
+        }
+    }
+
+    pub(super) async fn page_of_followers(
+        &self,
+        user: UserId,
+        after: Option<UserId>,
+        rows: usize,
+    ) -> Result<Vec<UserId>, StoreError> {
+        let statement = &self.statements.people.followers;
+        let user = user.to_string();
+        let mut found = Vec::new();
+        // Slices follow each other in the order of the ids.
+        for slice in after.map_or(0, follower_slice)..FOLLOWER_SLICES {
+            let partition = bind![user.as_str(), slice];
+            let left = rows - found.len();
+            found.extend(self.page_of_people(statement, partition, after, left).await?);
+            if found.len() == rows {
+                break;
+            }
+        }
+        Ok(found)
+    }
+
+    pub(super) async fn page_of_following(
+        &self,
+        user: UserId,
+        after: Option<UserId>,
+        rows: usize,
+    ) -> Result<Vec<UserId>, StoreError> {
+        let statement = &self.statements.people.following;
+        self.page_of_people(statement, bind![user.to_string()], after, rows)
+            .await
+    }
+
+    pub(super) async fn counts_of_follows(&self, user: UserId) -> Result<FollowCounts, StoreError> {
+        let statement = &self.statements.people.follow_count;
+        let found: Option<StoredFollowCounts> = self.client.first(statement, bind![user.to_string()]).await?;
+        let Some(found) = found else {
+            return Ok(FollowCounts::default());
+        };
+        Ok(FollowCounts {
+            followers: unsigned(found.followers.unwrap_or_default())?,
+            following: unsigned(found.following.unwrap_or_default())?,
+        })
+    }
+
+    pub(super) async fn followed_of(
+        &self,
+        follower: UserId,
+        among: &[UserId],
+    ) -> Result<Vec<UserId>, StoreError> {
+        let statement = &self.statements.people.following_among;
+        let chunks = among.chunks(KEYS).map(|chunk| {
+            let partition = bind![follower.to_string()];
+            self.among(statement, partition, chunk.to_vec())
+        });
+        let chunks: Vec<_> = chunks.collect();
+        let found: Vec<HashSet<UserId>> = stream::iter(chunks)
+            .buffer_unordered(AT_ONCE)
+            .try_collect()
+            .await?;
+        let followed = |person: &&UserId| found.iter().any(|chunk| chunk.contains(person));
+        Ok(among.iter().filter(followed).copied().collect())
+    }
+
+    pub(super) async fn is_followed_by_any(&self, user: UserId, by: &[UserId]) -> Result<bool, StoreError> {
+        let statement = &self.statements.people.followers_among;
+        let mut slices = HashMap::<i32, Vec<UserId>>::new();
+        for follower in by {
+            slices
+                .entry(follower_slice(*follower))
+                .or_default()
+                .push(*follower);
+        }
+        let mut reads = Vec::new();
+        for (slice, people) in &slices {
+            for chunk in people.chunks(KEYS) {
+                let partition = bind![user.to_string(), *slice];
+                reads.push(self.among(statement, partition, chunk.to_vec()));
+            }
+        }
+        let mut reads = stream::iter(reads).buffer_unordered(AT_ONCE);
+        while let Some(found) = reads.try_next().await? {
+            if !found.is_empty() {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    /// People of a partition behind `after`, by id; those who do not follow any more are left out.
+    async fn page_of_people(
+        &self,
+        statement: &PreparedStatement,
+        partition: Values,
+        after: Option<UserId>,
+        rows: usize,
+    ) -> Result<Vec<UserId>, StoreError> {
+        let mut found = Vec::new();
+        let mut behind = behind(after);
+        while found.len() < rows {
+            let values = [partition.clone(), bind![behind.as_str(), limit(PAGE)]].concat();
+            let page: Vec<StoredPerson> = self.client.rows(statement, values).await?;
+            let is_last = page.len() < PAGE;
+            behind = page.last().map(|row| row.person.clone()).unwrap_or(behind);
+            let follow = page.into_iter().filter(|row| row.follows == Some(true));
+            for row in follow {
+                found.push(id(&row.person)?);
+            }
+            if is_last {
+                break;
+            }
+        }
+        found.truncate(rows);
+        Ok(found)
+    }
+
+    /// Which of `people` are in the partition and follow.
+    async fn among(
+        &self,
+        statement: &PreparedStatement,
+        partition: Values,
+        people: Vec<UserId>,
+    ) -> Result<HashSet<UserId>, StoreError> {
+        let keys: Vec<String> = people.iter().map(UserId::to_string).collect();
+        let values = [partition, bind![keys]].concat();
+        let found: Vec<StoredPerson> = self.client.rows(statement, values).await?;
+        let follow = found.into_iter().filter(|row| row.follows == Some(true));
+        follow.map(|row| id(&row.person)).collect()
+    }
+}
