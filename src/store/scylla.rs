@@ -53,6 +53,7 @@ use statements::Statements;
 pub struct Store {
     client: Client,
     statements: Arc<Statements>,
+    turns: Arc<follow::Turns>,
 }
 
 impl Store {
@@ -68,6 +69,7 @@ impl Store {
         Ok(Self {
             client,
             statements: Arc::new(statements),
+            turns: Arc::default(),
         })
     }
 }

@@ -4,7 +4,10 @@
 //! first two are one conditional batch each: the row with its sequence, the number of people in the partition, and the
 //! partition's version, on which the batch is conditional. A repeat finds the row as new as itself and leaves it. The sums
 //! are plain writes whose timestamp is the sum of the versions that they were read with: versions only rise, so the newest
-//! sum stays.
+//! sum stays. Of one partition a node makes one change at a time: ten million people may follow the same person, and those
+//! who lost to each other would only do it again.
+
+use std::hash::{DefaultHasher, Hash, Hasher};
 
 use futures::try_join;
 use mitalk_actors::id::UserId;
@@ -12,6 +15,7 @@ use mitalk_actors::tables::Follow;
 use mitalk_cluster::store::StoreError;
 use scylla::DeserializeRow;
 use scylla::statement::prepared::PreparedStatement;
+use tokio::sync::Mutex;
 
 use super::Store;
 use super::bind::{Values, bind};
@@ -21,6 +25,8 @@ use super::statements::statements;
 
 /// Partitions of a person's followers.
 pub(super) const FOLLOWER_SLICES: i32 = 32;
+/// Locks over all partitions: few changes wait for another partition's.
+const LOCKS: u64 = 1_024;
 /// Turns against others who change the same partition; then the caller, who repeats it anyway, is told.
 const TURNS: usize = 16;
 
@@ -66,6 +72,25 @@ struct Side<'s> {
     put_head: &'s PreparedStatement,
     partition: Values,
     other: Values,
+    turns: &'s Mutex<()>,
+}
+
+/// One change of a partition at a time from this node.
+pub(super) struct Turns(Vec<Mutex<()>>);
+
+impl Default for Turns {
+    fn default() -> Self {
+        Self((0..LOCKS).map(|_| Mutex::default()).collect())
+    }
+}
+
+impl Turns {
+    fn of(&self, partition: impl Hash) -> &Mutex<()> {
+        let mut hasher = DefaultHasher::new();
+        partition.hash(&mut hasher);
+        let place = hasher.finish() % LOCKS;
+        &self.0[usize::try_from(place).unwrap_or_default()]
+    }
 }
 
 impl Store {
@@ -79,14 +104,17 @@ impl Store {
             put_head: &own.put_following_head,
             partition: bind![follower.as_str()],
             other: bind![followee.as_str()],
+            turns: self.turns.of(follower.as_str()),
         };
+        let slice = follower_slice(follow.follower);
         let followers = Side {
             row: &own.follower,
             head: &own.follower_head,
             put_row: &own.put_follower,
             put_head: &own.put_follower_head,
-            partition: bind![followee.as_str(), follower_slice(follow.follower)],
+            partition: bind![followee.as_str(), slice],
             other: bind![follower.as_str()],
+            turns: self.turns.of((followee.as_str(), slice)),
         };
         let (mine, _) = try_join!(
             self.put_side(following, follow.follows, sequence),
@@ -102,6 +130,8 @@ impl Store {
     /// Puts the row into its partition and counts it; gives the partition's head then.
     async fn put_side(&self, side: Side<'_>, follows: bool, sequence: u64) -> Result<Head, StoreError> {
         let row_key = [side.partition.clone(), side.other].concat();
+        // Whoever changes the same partition from this node waits here instead of losing its turn there.
+        let _turn = side.turns.lock().await;
         for _ in 0..TURNS {
             // The head first: a row that changes after it was read has raised the version by then.
             let head: Head = self
@@ -113,7 +143,9 @@ impl Store {
             if let Some(before) = &before
                 && unsigned(before.sequence)? >= sequence
             {
-                return Ok(head);
+                // It may have come after the head was read: a late copy of this change, or a passed owner's.
+                let head = self.client.first(side.head, side.partition).await?;
+                return Ok(head.unwrap_or_default());
             }
             let next = head.after(before.is_some_and(|before| before.follows), follows);
             let mut head_values = bind![next.version(), next.people()];
