@@ -16,7 +16,8 @@ pub struct AllowEntry {
 /// The allow-list as rows. Operators write it; sign-up reads one row.
 #[async_trait]
 pub trait AllowList: Send + Sync + 'static {
-    /// Registers numbers, or changes whether they are enabled; the last of equal numbers counts. All or none.
+    /// Registers numbers, or changes whether they are enabled; the last of equal numbers counts. A failure may leave some of
+    /// them registered: repeat the same until it succeeds.
     async fn import(&self, entries: &[AllowEntry]) -> Result<(), StoreError>;
     /// Whether the number is registered, and if so whether it is enabled.
     async fn find(&self, phone: &PhoneKey) -> Result<Option<AllowEntry>, StoreError>;

@@ -1,5 +1,5 @@
 //! The operator's allow-list. Plain writes: operators change it seldom, and the later change wins by the coordinators'
-//! clocks.
+//! clocks. An import is a batch per partition, so a failure leaves some of it written.
 
 use std::collections::BTreeMap;
 

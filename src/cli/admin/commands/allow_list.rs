@@ -37,7 +37,7 @@ impl AllowListCommand {
                 for batch in entries.chunks(IMPORT_BATCH) {
                     client.import_allowed(batch.to_vec()).await.with_context(|| {
                         format!(
-                            "stopped after {done} of {} numbers; repeat the import to go on",
+                            "stopped after {done} of {} numbers, or a few more; repeat the import until it succeeds",
                             entries.len()
                         )
                     })?;
