@@ -7,7 +7,7 @@
 //! - one conditional batch per commit, of one partition: row and outbox change together or not at all (rule 5);
 //! - LOCAL_QUORUM and LOCAL_SERIAL everywhere, never mixed with others on the same rows;
 //! - no write is ever repeated by the driver: what is unknown is said to be, and settled by the caller (see `fault`);
-//!   reads are idempotent and may go to another node;
+//!   reads are idempotent and may go to another node, also while the first one has not answered;
 //! - calls under way are bounded, and so are those that wait; beyond that they are refused at once. What keeps the node's
 //!   lease and its shards goes its own way (see `places`).
 //!

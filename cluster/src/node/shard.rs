@@ -280,7 +280,7 @@ impl State {
             // Only the loop over the outputs knows what follows from it.
             Output::Revive(_) => {}
             Output::ReadList => self.call(myself, |shared, shard| async move {
-                Input::List(shared.store("read_list", shared.ports.lease.list(shard)).await)
+                Input::List(shared.store_list(shared.ports.lease.list(shard)).await)
             }),
             Output::WriteList(write) => self.call(myself, |shared, _| async move {
                 Input::ListWritten(

@@ -5,6 +5,7 @@ use std::future::Future;
 use std::panic::AssertUnwindSafe;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
 
 use futures::FutureExt;
 use ractor::ActorRef;
@@ -29,6 +30,8 @@ use crate::transport::Transport;
 const RELAY_AT_ONCE: usize = 512;
 /// Background activations under way at once, over all shards of the node: each is a read and a conditional write.
 const REVIVALS_AT_ONCE: usize = 64;
+/// A whole open list may take so many times as long as other calls to the store.
+const LIST_PATIENCE: u32 = 10;
 /// For every so many commands under way there is one place more, for an urgent one.
 const RESERVE: usize = 8;
 
@@ -189,14 +192,30 @@ impl Shared {
         operation: &'static str,
         call: impl Future<Output = Result<T, StoreError>> + Send,
     ) -> Result<T, StoreError> {
+        self.store_within(self.config.store_timeout(), operation, call)
+            .await
+    }
+
+    /// An open list is many pages after an outage: read in part it is of no use, and nobody waits for it but its shard.
+    pub(super) async fn store_list<T>(
+        &self,
+        call: impl Future<Output = Result<T, StoreError>> + Send,
+    ) -> Result<T, StoreError> {
+        let patience = self.config.store_timeout() * LIST_PATIENCE;
+        self.store_within(patience, "read_list", call).await
+    }
+
+    async fn store_within<T>(
+        &self,
+        patience: Duration,
+        operation: &'static str,
+        call: impl Future<Output = Result<T, StoreError>> + Send,
+    ) -> Result<T, StoreError> {
         let call = AssertUnwindSafe(call).catch_unwind();
-        let answer = match tokio::time::timeout(self.config.store_timeout(), call).await {
+        let answer = match tokio::time::timeout(patience, call).await {
             Ok(Ok(answer)) => answer,
             Ok(Err(_panic)) => Err(StoreError::Unknown("the adapter panicked".to_owned())),
-            Err(_) => Err(StoreError::Unknown(format!(
-                "no answer within {:?}",
-                self.config.store_timeout()
-            ))),
+            Err(_) => Err(StoreError::Unknown(format!("no answer within {patience:?}"))),
         };
         if let Err(error) = &answer {
             self.metrics.store_failures.with_label_values(&[operation]).inc();

@@ -14,12 +14,20 @@ use scylla::client::session_builder::SessionBuilder;
 use scylla::errors::{ExecutionError, NewSessionError, PrepareError};
 use scylla::policies::load_balancing::{DefaultPolicy, LoadBalancingPolicy};
 use scylla::policies::retry::FallthroughRetryPolicy;
+use scylla::policies::speculative_execution::SimpleSpeculativeExecutionPolicy;
 use scylla::statement::{Consistency, SerialConsistency};
 
 use super::config::Config;
 
 /// One attempt to reach a node.
 const CONNECT: Duration = Duration::from_secs(3);
+/// A connection is asked so often whether anybody is there, and given up when the answer takes longer than a call may. A node
+/// that is frozen, or behind a network that drops everything, resets nothing: until its connections are given up, its share
+/// of the calls runs into time-outs, beats included. Both together are well within what a lease is held without a beat, 8 s.
+const KEEP_ALIVE: Duration = Duration::from_millis(1_100);
+/// Reads that have no answer by then are asked of one more node: later than from any cluster that keeps up, so that one that
+/// does not is not asked everything twice.
+const SECOND_ASK: Duration = Duration::from_millis(800);
 /// Between attempts to reach the cluster.
 const AGAIN: Duration = Duration::from_millis(500);
 
@@ -92,7 +100,16 @@ impl From<PrepareError> for OpenError {
 
 /// A session; tries as long as the configuration says.
 pub(super) async fn session(config: &Config) -> Result<Session, OpenError> {
-    let builder = builder(config)?;
+    connect(config, Duration::from_millis(config.request_timeout_ms)).await
+}
+
+/// A session for changes of the schema: nodes that make tables answer nobody for a while.
+pub(super) async fn session_for_changes(config: &Config, longest: Duration) -> Result<Session, OpenError> {
+    connect(config, longest).await
+}
+
+async fn connect(config: &Config, silence: Duration) -> Result<Session, OpenError> {
+    let builder = builder(config)?.keepalive_timeout(silence);
     let connected = async {
         loop {
             match builder.build().await {
@@ -131,6 +148,7 @@ fn builder(config: &Config) -> Result<SessionBuilder, OpenError> {
         .known_nodes(&config.nodes)
         .default_execution_profile_handle(profile(config, local(config)).into_handle())
         .connection_timeout(CONNECT)
+        .keepalive_interval(KEEP_ALIVE)
         .disallow_shard_aware_port(!config.shard_aware_port)
         // Routing needs to know how the keyspace is spread, and no more.
         .keyspaces_to_fetch([&config.keyspace])
@@ -153,7 +171,8 @@ pub(super) fn local(config: &Config) -> Arc<dyn LoadBalancingPolicy> {
         .build()
 }
 
-/// Nothing is repeated unless a statement says that it may be.
+/// Nothing is repeated unless a statement says that it may be: the driver asks a second node only for those that are marked
+/// idempotent, which are reads.
 pub(super) fn profile(config: &Config, policy: Arc<dyn LoadBalancingPolicy>) -> ExecutionProfile {
     ExecutionProfile::builder()
         .consistency(Consistency::LocalQuorum)
@@ -161,6 +180,10 @@ pub(super) fn profile(config: &Config, policy: Arc<dyn LoadBalancingPolicy>) -> 
         .request_timeout(Some(Duration::from_millis(config.request_timeout_ms)))
         .retry_policy(Arc::new(FallthroughRetryPolicy::new()))
         .load_balancing_policy(policy)
+        .speculative_execution_policy(Some(Arc::new(SimpleSpeculativeExecutionPolicy {
+            max_retry_count: 1,
+            retry_interval: SECOND_ASK,
+        })))
         .build()
 }
 

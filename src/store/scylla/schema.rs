@@ -68,7 +68,7 @@ pub struct Planned {
 /// # Errors
 /// See [`OpenError`]: not reachable, a newer schema.
 pub async fn plan(config: &Config) -> Result<Vec<Planned>, OpenError> {
-    let session = connect::session(config).await?;
+    let session = connect::session_for_changes(config, CHANGE).await?;
     missing(config, &session).await
 }
 
@@ -78,7 +78,7 @@ pub async fn plan(config: &Config) -> Result<Vec<Planned>, OpenError> {
 /// # Errors
 /// See [`OpenError`]: not reachable, a newer schema, somebody else's lock that does not end.
 pub async fn migrate(config: &Config) -> Result<Vec<Planned>, OpenError> {
-    let session = connect::session(config).await?;
+    let session = connect::session_for_changes(config, CHANGE).await?;
     let planned = missing(config, &session).await?;
     if planned.is_empty() {
         return Ok(planned);
