@@ -6,8 +6,8 @@
 //!
 //! Two processes that migrate at once must not both change the schema: servers that spread schema changes by gossip may
 //! then make the same table twice, with different ids, and lose rows. So one row is a lock with a time to live, taken and
-//! renewed by compare-and-set, and all schema changes go to the same node, the lowest of those that are up, which makes the
-//! lock's own table safe as well.
+//! renewed by compare-and-set. The lock's own table cannot be made under it: until it is there all changes go to the lowest
+//! of all nodes that the cluster has, for which a process waits, so that two of them cannot choose differently.
 //!
 //! The driver's futures are some 20 KiB, so they are boxed.
 
@@ -16,6 +16,7 @@ use std::time::Duration;
 
 use scylla::DeserializeRow;
 use scylla::client::session::Session;
+use scylla::cluster::{ClusterState, Node};
 use scylla::policies::load_balancing::{NodeIdentifier, SingleTargetLoadBalancingPolicy};
 use scylla::statement::Consistency;
 use scylla::statement::unprepared::Statement;
@@ -46,10 +47,19 @@ const LOCK_S: u32 = 90;
 /// How long to wait for another process that migrates.
 const LOCK_WAIT: Duration = Duration::from_secs(300);
 const LOCK_LOOK: Duration = Duration::from_millis(500);
+/// How long to wait for nodes that are not connected before there is a lock.
+const ALL_UP: Duration = Duration::from_secs(30);
 
-const BOOKS: [&str; 2] = [
-    "CREATE TABLE IF NOT EXISTS @schema_migration (only int, number int, name text, PRIMARY KEY ((only), number))",
-    "CREATE TABLE IF NOT EXISTS @schema_lock (only int PRIMARY KEY, owner text)",
+/// Tables that there are before any migration, and how each is made.
+const BOOKS: [(&str, &str); 2] = [
+    (
+        "schema_migration",
+        "CREATE TABLE IF NOT EXISTS @schema_migration (only int, number int, name text, PRIMARY KEY ((only), number))",
+    ),
+    (
+        "schema_lock",
+        "CREATE TABLE IF NOT EXISTS @schema_lock (only int PRIMARY KEY, owner text)",
+    ),
 ];
 
 /// A migration that is not applied yet.
@@ -85,10 +95,13 @@ pub async fn migrate(config: &Config) -> Result<Vec<Planned>, OpenError> {
     }
     let first = planned.first().filter(|planned| planned.number == 0).cloned();
     for statement in first.iter().flat_map(|planned| &planned.statements) {
-        change(config, &session, statement).await?;
+        change(config, &session, lowest(config, &session).await?, statement).await?;
     }
-    for books in BOOKS {
-        change(config, &session, &qualified(config, books)).await?;
+    for (table, statement) in BOOKS {
+        if !has_table(config, &session, table).await? {
+            let statement = qualified(config, statement);
+            change(config, &session, lowest(config, &session).await?, &statement).await?;
+        }
     }
     let lock = Lock::take(config, &session).await?;
     let applied = apply(config, &session, &lock).await;
@@ -114,7 +127,7 @@ async fn apply(config: &Config, session: &Session, lock: &Lock<'_>) -> Result<Ve
     for migration in &planned {
         for statement in &migration.statements {
             lock.renew().await?;
-            change(config, session, statement).await?;
+            change(config, session, connected(config, session)?, statement).await?;
         }
         let note = "INSERT INTO @schema_migration (only, number, name) VALUES (0, ?, ?) IF NOT EXISTS";
         let values = (migration.number, migration.name);
@@ -168,8 +181,7 @@ async fn found(config: &Config, session: &Session) -> Result<i32, OpenError> {
     struct Applied {
         number: i32,
     }
-    let books = "SELECT table_name FROM system_schema.tables WHERE keyspace_name = ? AND table_name = ?";
-    if !exists(session, books, &[&config.keyspace, "schema_migration"]).await? {
+    if !has_table(config, session, "schema_migration").await? {
         return Ok(0);
     }
     let numbers = qualified(config, "SELECT number FROM @schema_migration WHERE only = 0");
@@ -211,6 +223,11 @@ async fn has_keyspace(config: &Config, session: &Session) -> Result<bool, OpenEr
     exists(session, keyspace, &[&config.keyspace]).await
 }
 
+async fn has_table(config: &Config, session: &Session, table: &str) -> Result<bool, OpenError> {
+    let tables = "SELECT table_name FROM system_schema.tables WHERE keyspace_name = ? AND table_name = ?";
+    exists(session, tables, &[&config.keyspace, table]).await
+}
+
 /// What a node knows of the schema.
 async fn exists(session: &Session, query: &str, values: &[&str]) -> Result<bool, OpenError> {
     let mut query = Statement::new(query);
@@ -222,20 +239,57 @@ async fn exists(session: &Session, query: &str, values: &[&str]) -> Result<bool,
     Ok(rows.rows_num() > 0)
 }
 
-/// One change of the schema, by the node that all of them go to; all nodes know it afterwards.
-async fn change(config: &Config, session: &Session, statement: &str) -> Result<(), OpenError> {
+/// The node that makes what comes before the lock: the lowest of the datacenter, once all of them are connected. Whoever sees
+/// some of them only could choose another one.
+async fn lowest(config: &Config, session: &Session) -> Result<Arc<Node>, OpenError> {
+    let until = Instant::now() + ALL_UP;
+    loop {
+        let state = session.get_cluster_state();
+        let nodes: Vec<_> = here(config, &state).collect();
+        let away = nodes.iter().find(|node| !node.is_connected());
+        match (nodes.iter().min_by_key(|node| node.host_id), away) {
+            (Some(lowest), None) => return Ok(Arc::clone(lowest)),
+            (None, _) => return Err(no_node(config)),
+            (Some(_), Some(away)) if Instant::now() > until => {
+                return Err(OpenError::Refused(format!(
+                    "node {} is not reachable, and the keyspace is made with all nodes up: start it, or remove it from \
+                     the cluster",
+                    away.address
+                )));
+            }
+            (Some(_), Some(_)) => tokio::time::sleep(LOCK_LOOK).await,
+        }
+    }
+}
+
+/// A node for changes under the lock: they need no other one.
+fn connected(config: &Config, session: &Session) -> Result<Arc<Node>, OpenError> {
     let state = session.get_cluster_state();
-    let here = state
-        .get_nodes_info()
-        .iter()
-        .filter(|node| node.is_connected() && node.datacenter.as_deref() == Some(config.datacenter.as_str()));
-    let Some(node) = here.min_by_key(|node| node.host_id) else {
-        return Err(OpenError::Refused(format!(
-            "no node of datacenter {} is up: see scylla.datacenter",
-            config.datacenter
-        )));
-    };
-    let target = SingleTargetLoadBalancingPolicy::new(NodeIdentifier::HostId(node.host_id), None);
+    let up = here(config, &state).filter(|node| node.is_connected());
+    let lowest = up.min_by_key(|node| node.host_id).cloned();
+    lowest.ok_or_else(|| no_node(config))
+}
+
+fn here<'s>(config: &'s Config, state: &'s ClusterState) -> impl Iterator<Item = &'s Arc<Node>> {
+    let nodes = state.get_nodes_info().iter();
+    nodes.filter(|node| node.datacenter.as_deref() == Some(config.datacenter.as_str()))
+}
+
+fn no_node(config: &Config) -> OpenError {
+    OpenError::Refused(format!(
+        "no node of datacenter {} is up: see scylla.datacenter",
+        config.datacenter
+    ))
+}
+
+/// One change of the schema, by that node; all nodes know it afterwards.
+async fn change(
+    config: &Config,
+    session: &Session,
+    node: Arc<Node>,
+    statement: &str,
+) -> Result<(), OpenError> {
+    let target = SingleTargetLoadBalancingPolicy::new(NodeIdentifier::Node(node), None);
     let profile = connect::profile(config, target)
         .to_builder()
         .request_timeout(Some(CHANGE))
