@@ -9,6 +9,7 @@ use crate::number::PhoneNumber;
 use crate::person::Me;
 use crate::rooms::Card;
 use crate::user::{self, ERASED_AT_ONCE, Page, Summary, User, Whom};
+use futures::{StreamExt, stream};
 use mitalk_cluster::{Call, Timestamp};
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,6 +17,8 @@ use tokio::sync::{Mutex, mpsc};
 
 /// Pages that wait for the job; one that finds no room is asked for again by its account's timer.
 pub(crate) const PAGES: usize = 1_024;
+/// Pages under way at once: at a sunset all accounts want theirs.
+const AT_ONCE: usize = 32;
 /// How long the job waits for an account.
 const DEADLINE: Duration = Duration::from_secs(10);
 
@@ -108,15 +111,17 @@ impl Mitalk {
         Ok(self.show_me(account).await?)
     }
 
-    /// Background job: reads pages of people for accounts that are being erased.
+    /// Background job: reads pages of people for accounts that are being erased. Each account has one page under way.
     pub(super) async fn run_erasing(self, wanted: Arc<Mutex<mpsc::Receiver<Wanted>>>) {
         let mut wanted = wanted.lock().await;
-        while let Some((user, page)) = wanted.recv().await {
-            // Its account asks again.
-            if let Err(error) = self.bring_page(user, page).await {
-                tracing::warn!(%error, "page of an account that is being erased is read again later");
-            }
-        }
+        stream::poll_fn(|cx| wanted.poll_recv(cx))
+            .for_each_concurrent(AT_ONCE, async |(user, page)| {
+                // Its account asks again.
+                if let Err(error) = self.bring_page(user, page).await {
+                    tracing::warn!(%error, "page of an account that is being erased is read again later");
+                }
+            })
+            .await;
     }
 }
 

@@ -4,13 +4,16 @@
 //! date (a durable timer), or at once when the service itself ends, the account is emptied in one commit: sessions end,
 //! number and handle are free, pending invites are taken back, the profile's row says that there is nobody.
 //!
-//! What can be many, whom they followed and who followed them, is a walk over the read tables, a page at a time. A page is
-//! read only when every row that was sent before it has been delivered: the last row of each step is a command to the
-//! account itself, and the outbox keeps its order. So no row of before can come into a page that was read already. Each of
-//! those people's accounts removes its own rows; whoever follows meanwhile is told the same ([`Change::Forgot`]).
+//! What can be many, whom they followed and who followed them, is a walk: see [`erasing`].
 //!
 //! The row stays, emptied (rule 7): it answers what is still on its way here as an account that does not exist.
 
+mod erasing;
+
+pub use erasing::{ERASED_AT_ONCE, Page, Whom};
+pub(super) use erasing::{erase, erase_again, erase_page, followed_when_gone, forget, settled_when_gone};
+
+use self::erasing::{Walk, go_on, set_walk};
 use super::state::{Account, State, me};
 use super::{Effect, Event, Gone, Refusal, Reply, Tell, User, access, devices, presence};
 use crate::events::{Actor, Audit, Message};
@@ -28,10 +31,6 @@ use mitalk_cluster::{Context, Decision, Outgoing, Timer, Timestamp};
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
-/// People of one page: two rows of the outbox each.
-pub const ERASED_AT_ONCE: usize = 100;
-/// A page that nobody brought is asked for again after so long.
-const AGAIN: Duration = Duration::from_secs(60);
 const DEPART: &str = "depart";
 const ERASE: &str = "erase";
 
@@ -42,38 +41,6 @@ pub(super) struct Remains {
     /// Absent: all is done.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     walk: Option<Walk>,
-}
-
-/// How far the removal of follows is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Walk {
-    of: Whom,
-    after: Option<UserId>,
-    /// Counts the pages, so that an answer about an earlier one is recognised.
-    step: u64,
-    /// Since when the page may be read: everything sent before it was delivered. Asked for again at that time.
-    due: Option<Timestamp>,
-}
-
-/// Which people a page has.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Whom {
-    /// Whom they followed.
-    Following,
-    /// Who followed them.
-    Followers,
-}
-
-/// A page of people that the account has to know.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Page {
-    /// Which people.
-    pub of: Whom,
-    /// Those after this one, at most [`ERASED_AT_ONCE`].
-    pub after: Option<UserId>,
-    /// To be said again with the answer.
-    pub step: u64,
 }
 
 /// What happened.
@@ -118,51 +85,6 @@ impl Change {
             Self::Forgot(whom) => forget_in(account, *whom),
             Self::Deleted(_) | Self::At(_) | Self::Erased => {}
         }
-    }
-}
-
-impl Walk {
-    fn first() -> Self {
-        Self {
-            of: Whom::Following,
-            after: None,
-            step: 1,
-            due: None,
-        }
-    }
-
-    fn page(self) -> Page {
-        Page {
-            of: self.of,
-            after: self.after,
-            step: self.step,
-        }
-    }
-
-    /// The page behind one of these people; absent: there is none.
-    fn next(self, people: &[UserId]) -> Option<Self> {
-        let step = self.step + 1;
-        match (people.last(), self.of) {
-            (Some(last), of) => Some(Self {
-                of,
-                after: Some(*last),
-                step,
-                due: None,
-            }),
-            (None, Whom::Following) => Some(Self {
-                of: Whom::Followers,
-                after: None,
-                step,
-                due: None,
-            }),
-            (None, Whom::Followers) => None,
-        }
-    }
-}
-
-fn set_walk(state: &mut State, walk: Option<Walk>) {
-    if let Some(gone) = &mut state.gone {
-        gone.walk = walk;
     }
 }
 
@@ -333,109 +255,6 @@ fn nobody(user: UserId, erasing: bool) -> Outgoing {
 fn forget_me(user: UserId, follows: bool, cx: &Context) -> Outgoing {
     let whom = me(cx);
     Outgoing::to::<User>(&user.to_string(), &super::Command::Forget { whom, follows })
-}
-
-/// Comes back to this account once all rows before it were delivered.
-fn go_on(walk: Walk, cx: &Context) -> Outgoing {
-    Outgoing::to::<User>(&cx.id.key, &super::Command::Erase { step: walk.step })
-}
-
-/// A step's rows were delivered: its page may be read.
-pub(super) fn erase(state: &State, step: u64, cx: &Context) -> Decision<User> {
-    match walk(state) {
-        Some(walk) if walk.step == step && walk.due.is_none() => ask_for_page(walk, cx),
-        _ => Decision::reply(Reply::Done),
-    }
-}
-
-pub(super) fn erase_again(state: &State, cx: &Context) -> Decision<User> {
-    match walk(state) {
-        Some(walk) if walk.due.is_some_and(|due| due <= cx.now) => ask_for_page(walk, cx),
-        _ => Decision::reply(Reply::Done),
-    }
-}
-
-fn walk(state: &State) -> Option<Walk> {
-    state.gone.as_ref()?.walk
-}
-
-fn ask_for_page(walk: Walk, cx: &Context) -> Decision<User> {
-    let due = Some(cx.now + AGAIN);
-    Decision::reply(Reply::Done)
-        .event(Event::Leaving(Change::At(Walk { due, ..walk })))
-        .effect(Effect::Read(walk.page()))
-}
-
-/// A page is here: the rows of these people go, and then comes the next page.
-pub(super) fn erase_page(state: &State, step: u64, people: &[UserId], cx: &Context) -> Decision<User> {
-    let decision = Decision::reply(Reply::Done);
-    let Some(walk) = walk(state).filter(|walk| walk.step == step && walk.due.is_some()) else {
-        return decision;
-    };
-    let people = &people[..people.len().min(ERASED_AT_ONCE)];
-    let decision = people.iter().fold(decision, |decision, person| match walk.of {
-        Whom::Following => decision
-            .send(no_follow(me(cx), *person))
-            .send(forget_me(*person, false, cx)),
-        Whom::Followers => decision.send(forget_me(*person, true, cx)),
-    });
-    let Some(next) = walk.next(people) else {
-        let audit = Audit::new(Actor::Service, "account_erased").user(me(cx));
-        return decision
-            .event(Event::Leaving(Change::Erased))
-            .send(nobody(me(cx), false))
-            .send(audit.outgoing());
-    };
-    decision
-        .event(Event::Leaving(Change::At(next)))
-        .send(go_on(next, cx))
-}
-
-fn no_follow(follower: UserId, followee: UserId) -> Outgoing {
-    let row = tables::Follow {
-        follower,
-        followee,
-        follows: false,
-    };
-    Row::Follow(row).outgoing()
-}
-
-/// Somebody was deleted. `follows`: the read table says, or they were just told, that this person follows them.
-pub(super) fn forget(state: &State, whom: UserId, follows: bool, cx: &Context) -> Decision<User> {
-    let decision = Decision::reply(Reply::Done);
-    let Some(account) = state.account.as_deref() else {
-        return decision;
-    };
-    let decision = if follows {
-        decision.send(no_follow(me(cx), whom))
-    } else {
-        decision
-    };
-    let mut after = account.clone();
-    forget_in(&mut after, whom);
-    if after == *account && !follows {
-        return decision;
-    }
-    let decision = decision.event(Event::Leaving(Change::Forgot(whom)));
-    if after.invited_by == account.invited_by {
-        return decision;
-    }
-    decision.send(after.row(me(cx))).effect(state.tell(Tell::Changed))
-}
-
-/// Somebody follows who is not there any more.
-pub(super) fn followed_when_gone(state: &State, by: UserId, cx: &Context) -> Option<Decision<User>> {
-    state.gone.as_ref()?;
-    Some(Decision::reply(Reply::Done).send(forget_me(by, true, cx)))
-}
-
-/// Somebody came in by an invite whose giver is not there any more.
-pub(super) fn settled_when_gone(state: &State, by: Option<UserId>, cx: &Context) -> Decision<User> {
-    let decision = Decision::reply(Reply::Done);
-    match by.filter(|_| state.gone.is_some()) {
-        Some(guest) => decision.send(forget_me(guest, false, cx)),
-        None => decision,
-    }
 }
 
 /// A number takes it that its claim was confirmed, and had none: it is theirs only if the account says so.
