@@ -12,11 +12,14 @@ use std::time::Duration;
 
 use ::scylla::client::session_builder::SessionBuilder;
 use mitalk::store::scylla::{self, Config, Metrics, OpenError, SCHEMA, Store};
+use mitalk_actors::id::{Home, UserId};
+use mitalk_actors::ports::Reads;
+use mitalk_actors::tables::{Change, Follow};
 use mitalk_actors::testing::contract as actors;
-use mitalk_cluster::store::{EntityStore, EntityWrite, Head};
+use mitalk_cluster::store::{EntityStore, EntityWrite, Event, Head, ReadTables};
 use mitalk_cluster::testing::Faulty;
 use mitalk_cluster::testing::contract as cluster;
-use mitalk_cluster::{EntityId, Epoch, WriteId};
+use mitalk_cluster::{EntityId, Epoch, Timestamp, Trace, WriteId};
 
 use crate::{FAULTS, for_seed};
 
@@ -187,6 +190,36 @@ async fn one_of_a_thousand_wins() {
     for (_, outcome) in outcomes.iter().filter(|(_, outcome)| outcome.is_err()) {
         assert_eq!(*outcome, Err(Some(row.head)), "the others are told who");
     }
+}
+
+/// A famous person, whose followers are all in one partition: each is counted, and nobody loses their turn to another one of
+/// the same node.
+#[tokio::test]
+async fn many_may_follow_one_person_at_once() {
+    const FOLLOWERS: u128 = 100;
+    let Some(config) = fresh() else { return };
+    let store = open(&config).await;
+    let followee = UserId::new(Home::default(), 1_000);
+    let follow = async |n: u128| {
+        let follower = UserId::new(Home::default(), n);
+        let change = Change::Follow(Follow {
+            follower,
+            followee,
+            follows: true,
+        });
+        let event = Event {
+            source: EntityId::new("user", &follower.to_string()),
+            sequence: 1,
+            at: Timestamp(1),
+            payload: change.outgoing().payload,
+            trace: Trace::default(),
+        };
+        store.apply(change.table(), &event).await
+    };
+    let outcomes = futures::future::join_all((1..=FOLLOWERS).map(follow)).await;
+    assert!(outcomes.iter().all(Result::is_ok), "{outcomes:?}");
+    let counts = store.follow_counts(followee).await.expect("it answers");
+    assert_eq!(u128::from(counts.followers), FOLLOWERS);
 }
 
 /// As a newer release would leave it.

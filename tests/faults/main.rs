@@ -88,6 +88,23 @@ async fn one_store_of_three_that_is_killed() {
     scenario(name, async |_, parts| one_of(&parts.store, "store").await).await;
 }
 
+/// One of three stands still and resets no connection: it is given up, and the others go on.
+#[tokio::test(flavor = "multi_thread")]
+async fn one_store_of_three_that_is_paused() {
+    let name = "store: one of three paused for 20 s";
+    if Parts::found().is_some_and(|parts| parts.store.nodes() < 3) {
+        return report::left_out(name);
+    }
+    scenario(name, async |_, parts| {
+        let node = parts.store.any_node();
+        report::line(&format!("store {node} of three is paused"));
+        parts.store.run("pause", Some(node)).await?;
+        tokio::time::sleep(PAUSED).await;
+        parts.store.run("resume", Some(node)).await
+    })
+    .await;
+}
+
 /// The broker dies by SIGKILL and is started again.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_broker_that_is_killed() {

@@ -168,7 +168,8 @@ impl Mitalk {
         Ok(())
     }
 
-    /// Registers numbers. All or none; people who wait already come in when they next look.
+    /// Registers numbers: none if one of them is no number, and perhaps some if the store fails, so repeat it until it
+    /// succeeds. People who wait already come in when they next look.
     ///
     /// # Errors
     /// [`Error::PhoneInvalid`], [`Error::TooMany`].

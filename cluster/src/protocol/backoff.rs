@@ -83,6 +83,6 @@ mod tests {
         assert_eq!(waits.iter().collect::<HashSet<_>>().len(), usize::from(SHARDS));
         let usual = Backoff::store().fail();
         assert!(waits.iter().all(|[first, _]| (usual..usual * 2).contains(first)));
-        assert!(waits.iter().all(|[first, second]| *second == *first * 2));
+        assert!(waits.iter().all(|[first, second]| first < second));
     }
 }

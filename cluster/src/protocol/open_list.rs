@@ -85,7 +85,7 @@ impl OpenList {
             removes: BTreeSet::new(),
             wishes: BTreeMap::new(),
             flight: None,
-            backoff: Backoff::store(),
+            backoff: Backoff::store().apart(shard),
         }
     }
 

@@ -107,7 +107,6 @@ pub(crate) struct Shard {
 impl Shard {
     /// A shard whose claim was just won.
     pub(crate) fn new(shard: ShardId, epoch: Epoch, seed: [u8; 32]) -> (Self, Vec<Output>) {
-        let apart = Backoff::store().apart(shard);
         let (scan, first) = Scan::new(shard, epoch);
         let machine = Self {
             shard,
@@ -116,12 +115,12 @@ impl Shard {
             list: None,
             scan,
             scan_ready: false,
-            backoff: apart,
+            backoff: Backoff::store().apart(shard),
             reread: None,
             waiting: VecDeque::new(),
             reviving: HashSet::new(),
             crashed: VecDeque::new(),
-            crash_backoff: apart,
+            crash_backoff: Backoff::store(),
             parked: Parked::default(),
         };
         let mut out = vec![Output::ReadList];

@@ -5,7 +5,7 @@ use std::time::Duration;
 use mitalk_cluster::testing::Memory;
 use mitalk_cluster::{AskError, Config, EntityId};
 
-use crate::gate::Mode;
+use crate::gate::{Gate, Mode};
 use crate::toy::{Command, Node, Reply, Toy, WALL, eventually};
 
 /// Leases, rounds, scans and commits all wait for answers: a panic is one, of unknown outcome.
@@ -60,8 +60,9 @@ async fn a_node_revives_a_bounded_number_at_once() {
     for n in 0..500 {
         first.ask(&format!("k{n}"), Command::Add { id: n }).await.unwrap();
     }
-    let second = Node::unready(memory.clone(), Config::default()).await;
-    second.gate.set(Mode::Blind);
+    let gate = Gate::new(memory.clone());
+    gate.set(Mode::Blind);
+    let second = Node::on(gate.ports(), gate, memory.clone(), Config::default()).await;
     eventually("the first are read", || second.gate.reads() >= AT_ONCE).await;
     tokio::time::sleep(Duration::from_secs(1)).await;
     assert_eq!(second.gate.reads(), AT_ONCE, "nobody else before these are back");

@@ -22,8 +22,8 @@ pub struct Config {
     pub password_file: Option<PathBuf>,
     /// The file with the certificates that sign the nodes' own ones, in PEM; given, all connections are encrypted.
     pub tls_ca_file: Option<PathBuf>,
-    /// How long a call may take, in milliseconds. Keep it below `cluster.store_timeout_ms`, so that the driver's words
-    /// reach the log.
+    /// How long a call may take, and a connection be silent, in milliseconds. Keep it below `cluster.store_timeout_ms`, so
+    /// that the driver's words reach the log.
     pub request_timeout_ms: u64,
     /// How long to go on trying to reach the cluster at start, in milliseconds.
     pub connect_timeout_ms: u64,

@@ -21,14 +21,13 @@ use super::config::Config;
 
 /// One attempt to reach a node.
 const CONNECT: Duration = Duration::from_secs(3);
-/// An idle or silent connection is asked so often whether anybody is there. A node that is frozen, or behind a network that
-/// drops everything, resets nothing: until its connections are given up, its share of the calls runs into time-outs, beats
-/// included.
+/// A connection is asked so often whether anybody is there, and given up when the answer takes longer than a call may. A node
+/// that is frozen, or behind a network that drops everything, resets nothing: until its connections are given up, its share
+/// of the calls runs into time-outs, beats included. Both together are well within what a lease is held without a beat, 8 s.
 const KEEP_ALIVE: Duration = Duration::from_millis(1_100);
-/// And given up when nothing came for so long: together well within what a lease is held without a beat, 8 s.
-const KEEP_ALIVE_ANSWER: Duration = Duration::from_millis(2_500);
-/// Reads that have no answer by then are asked of one more node.
-const SECOND_ASK: Duration = Duration::from_millis(400);
+/// Reads that have no answer by then are asked of one more node: later than from any cluster that keeps up, so that one that
+/// does not is not asked everything twice.
+const SECOND_ASK: Duration = Duration::from_millis(800);
 /// Between attempts to reach the cluster.
 const AGAIN: Duration = Duration::from_millis(500);
 
@@ -37,8 +36,8 @@ const AGAIN: Duration = Duration::from_millis(500);
 pub enum OpenError {
     /// No node answers.
     #[error(
-        "the CQL cluster at {nodes} is not reachable: {source}; check scylla.nodes, scylla.user, scylla.tls_ca_file (the nodes' certificates must \
-         have their addresses) and whether it runs"
+        "the CQL cluster at {nodes} is not reachable: {source}; check scylla.nodes, scylla.user, scylla.tls_ca_file (the nodes' \
+         certificates must have their addresses) and whether it runs"
     )]
     Unreachable {
         /// As configured.
@@ -102,7 +101,16 @@ impl From<PrepareError> for OpenError {
 
 /// A session; tries as long as the configuration says.
 pub(super) async fn session(config: &Config) -> Result<Session, OpenError> {
-    let builder = builder(config)?;
+    connect(config, Duration::from_millis(config.request_timeout_ms)).await
+}
+
+/// A session for changes of the schema: nodes that make tables answer nobody for a while.
+pub(super) async fn session_for_changes(config: &Config, longest: Duration) -> Result<Session, OpenError> {
+    connect(config, longest).await
+}
+
+async fn connect(config: &Config, silence: Duration) -> Result<Session, OpenError> {
+    let builder = builder(config)?.keepalive_timeout(silence);
     let connected = async {
         loop {
             match builder.build().await {
@@ -142,7 +150,6 @@ fn builder(config: &Config) -> Result<SessionBuilder, OpenError> {
         .default_execution_profile_handle(profile(config, local(config)).into_handle())
         .connection_timeout(CONNECT)
         .keepalive_interval(KEEP_ALIVE)
-        .keepalive_timeout(KEEP_ALIVE_ANSWER)
         .disallow_shard_aware_port(!config.shard_aware_port)
         // Routing needs to know how the keyspace is spread, and no more.
         .keyspaces_to_fetch([&config.keyspace])

@@ -72,9 +72,10 @@ struct Side<'s> {
     put_head: &'s PreparedStatement,
     partition: Values,
     other: Values,
+    turns: &'s Mutex<()>,
 }
 
-/// One change of a partition at a time from this node, by the hash of its key.
+/// One change of a partition at a time from this node.
 pub(super) struct Turns(Vec<Mutex<()>>);
 
 impl Default for Turns {
@@ -84,9 +85,9 @@ impl Default for Turns {
 }
 
 impl Turns {
-    fn of(&self, partition: &Values) -> &Mutex<()> {
+    fn of(&self, partition: impl Hash) -> &Mutex<()> {
         let mut hasher = DefaultHasher::new();
-        format!("{partition:?}").hash(&mut hasher);
+        partition.hash(&mut hasher);
         let place = hasher.finish() % LOCKS;
         &self.0[usize::try_from(place).unwrap_or_default()]
     }
@@ -103,14 +104,17 @@ impl Store {
             put_head: &own.put_following_head,
             partition: bind![follower.as_str()],
             other: bind![followee.as_str()],
+            turns: self.turns.of(follower.as_str()),
         };
+        let slice = follower_slice(follow.follower);
         let followers = Side {
             row: &own.follower,
             head: &own.follower_head,
             put_row: &own.put_follower,
             put_head: &own.put_follower_head,
-            partition: bind![followee.as_str(), follower_slice(follow.follower)],
+            partition: bind![followee.as_str(), slice],
             other: bind![follower.as_str()],
+            turns: self.turns.of((followee.as_str(), slice)),
         };
         let (mine, _) = try_join!(
             self.put_side(following, follow.follows, sequence),
@@ -127,7 +131,7 @@ impl Store {
     async fn put_side(&self, side: Side<'_>, follows: bool, sequence: u64) -> Result<Head, StoreError> {
         let row_key = [side.partition.clone(), side.other].concat();
         // Whoever changes the same partition from this node waits here instead of losing its turn there.
-        let _turn = self.turns.of(&side.partition).lock().await;
+        let _turn = side.turns.lock().await;
         for _ in 0..TURNS {
             // The head first: a row that changes after it was read has raised the version by then.
             let head: Head = self

@@ -93,22 +93,28 @@ impl Store {
                     .map(|row| id(&row.room))
                     .collect::<Result<Vec<_>, _>>()?;
                 let cards = stream::iter(rooms.into_iter().map(|room| self.noted_room(room)));
-                let cards: Vec<Option<Card>> = cards.buffered(AT_ONCE).try_collect().await?;
-                found.extend(cards.into_iter().flatten());
+                let mut cards = cards.buffered(AT_ONCE);
+                while found.len() < rows
+                    && let Some(card) = cards.try_next().await?
+                {
+                    found.extend(card);
+                }
                 if is_last {
                     break;
                 }
             }
         }
-        found.truncate(rows);
         Ok(found)
     }
 
     /// A room of the index, which forgets it if it has ended.
     async fn noted_room(&self, room: RoomId) -> Result<Option<Card>, StoreError> {
         let card = self.one_live_room(room).await?;
-        if card.is_none() {
-            self.unnote(room).await?;
+        if card.is_none()
+            && let Err(error) = self.unnote(room).await
+        {
+            // Whoever reads it next tries again.
+            tracing::debug!(%room, %error, "a room that has ended stays in the index");
         }
         Ok(card)
     }

@@ -50,9 +50,16 @@ const LOCK_LOOK: Duration = Duration::from_millis(500);
 /// How long to wait for nodes that are not connected before there is a lock.
 const ALL_UP: Duration = Duration::from_secs(30);
 
-const BOOKS: [&str; 2] = [
-    "CREATE TABLE IF NOT EXISTS @schema_migration (only int, number int, name text, PRIMARY KEY ((only), number))",
-    "CREATE TABLE IF NOT EXISTS @schema_lock (only int PRIMARY KEY, owner text)",
+/// Tables that there are before any migration, and how each is made.
+const BOOKS: [(&str, &str); 2] = [
+    (
+        "schema_migration",
+        "CREATE TABLE IF NOT EXISTS @schema_migration (only int, number int, name text, PRIMARY KEY ((only), number))",
+    ),
+    (
+        "schema_lock",
+        "CREATE TABLE IF NOT EXISTS @schema_lock (only int PRIMARY KEY, owner text)",
+    ),
 ];
 
 /// A migration that is not applied yet.
@@ -71,7 +78,7 @@ pub struct Planned {
 /// # Errors
 /// See [`OpenError`]: not reachable, a newer schema.
 pub async fn plan(config: &Config) -> Result<Vec<Planned>, OpenError> {
-    let session = connect::session(config).await?;
+    let session = connect::session_for_changes(config, CHANGE).await?;
     missing(config, &session).await
 }
 
@@ -81,17 +88,20 @@ pub async fn plan(config: &Config) -> Result<Vec<Planned>, OpenError> {
 /// # Errors
 /// See [`OpenError`]: not reachable, a newer schema, somebody else's lock that does not end.
 pub async fn migrate(config: &Config) -> Result<Vec<Planned>, OpenError> {
-    let session = connect::session(config).await?;
+    let session = connect::session_for_changes(config, CHANGE).await?;
     let planned = missing(config, &session).await?;
     if planned.is_empty() {
         return Ok(planned);
     }
     let first = planned.first().filter(|planned| planned.number == 0).cloned();
-    let keyspace = first.iter().flat_map(|planned| planned.statements.clone());
-    let books = BOOKS.map(|books| qualified(config, books));
-    for statement in keyspace.chain(books) {
-        let node = lowest(config, &session).await?;
-        change(config, &session, node, &statement).await?;
+    for statement in first.iter().flat_map(|planned| &planned.statements) {
+        change(config, &session, lowest(config, &session).await?, statement).await?;
+    }
+    for (table, statement) in BOOKS {
+        if !has_table(config, &session, table).await? {
+            let statement = qualified(config, statement);
+            change(config, &session, lowest(config, &session).await?, &statement).await?;
+        }
     }
     let lock = Lock::take(config, &session).await?;
     let applied = apply(config, &session, &lock).await;
@@ -171,8 +181,7 @@ async fn found(config: &Config, session: &Session) -> Result<i32, OpenError> {
     struct Applied {
         number: i32,
     }
-    let books = "SELECT table_name FROM system_schema.tables WHERE keyspace_name = ? AND table_name = ?";
-    if !exists(session, books, &[&config.keyspace, "schema_migration"]).await? {
+    if !has_table(config, session, "schema_migration").await? {
         return Ok(0);
     }
     let numbers = qualified(config, "SELECT number FROM @schema_migration WHERE only = 0");
@@ -212,6 +221,11 @@ fn statements(cql: &str) -> Vec<String> {
 async fn has_keyspace(config: &Config, session: &Session) -> Result<bool, OpenError> {
     let keyspace = "SELECT keyspace_name FROM system_schema.keyspaces WHERE keyspace_name = ?";
     exists(session, keyspace, &[&config.keyspace]).await
+}
+
+async fn has_table(config: &Config, session: &Session, table: &str) -> Result<bool, OpenError> {
+    let tables = "SELECT table_name FROM system_schema.tables WHERE keyspace_name = ? AND table_name = ?";
+    exists(session, tables, &[&config.keyspace, table]).await
 }
 
 /// What a node knows of the schema.
