@@ -3,7 +3,7 @@
 use super::{Config, docs};
 use std::fmt::Write as _;
 
-/// Comments are wrapped to this many characters.
+/// Comments are wrapped to this many characters, and longer lists have a line for each value.
 const WIDTH: usize = 100;
 
 impl Config {
@@ -25,7 +25,7 @@ impl Config {
             let name = entry.key.rsplit('.').next().unwrap_or(&entry.key);
             let _ = match value {
                 _ if entry.section => writeln!(text, "[{}]", entry.key),
-                Some(value) => writeln!(text, "{name} = {value}"),
+                Some(value) => writeln!(text, "{name} = {}", written(value)),
                 None => writeln!(text, "# {name} = (not set)"),
             };
         }
@@ -35,6 +35,17 @@ impl Config {
 
 fn lookup<'a>(value: &'a toml::Value, key: &str) -> Option<&'a toml::Value> {
     key.split('.').try_fold(value, |value, name| value.get(name))
+}
+
+fn written(value: &toml::Value) -> String {
+    let line = value.to_string();
+    match value.as_array() {
+        Some(values) if line.len() > WIDTH => {
+            let lines: String = values.iter().map(|value| format!("    {value},\n")).collect();
+            format!("[\n{lines}]")
+        }
+        _ => line,
+    }
 }
 
 fn wrapped(text: &str) -> Vec<String> {
