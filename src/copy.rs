@@ -156,7 +156,10 @@ impl Copy {
             target,
             kafka,
             secrets,
-            to: format!("keyspace {}", config.scylla.keyspace),
+            to: format!(
+                "keyspace {} and topics {}*",
+                config.scylla.keyspace, config.kafka.prefix
+            ),
         })
     }
 
@@ -186,6 +189,8 @@ impl Copy {
         let lines = self.verify(say).await?;
         if lines.iter().all(|line| line.same) {
             marks::finish(&self.source, &self.target).await?;
+        } else if stage != Stage::Ready {
+            marks::from_the_beginning(&self.source).await?;
         }
         Ok(lines)
     }
@@ -229,7 +234,7 @@ impl Copy {
                 Put::Outbox => self.outboxes(page).await.map_err(&failed)?,
                 how => self.rows(how, page).await.map_err(&failed)?,
             }
-            marks::put_place(&self.source, table.name, &last).await?;
+            marks::put_place(&self.source, table.name, &last[..table.source.key]).await?;
             after = Some(last);
             if said.elapsed() >= PROGRESS {
                 say(format!("{}: {copied} rows so far", table.name));

@@ -26,6 +26,8 @@ use vapid::{Keys, Signer};
 const RETRY_AFTER: Duration = Duration::from_secs(5);
 /// The same where it has too much to do by what we sent.
 const BUSY_RETRY_AFTER: Duration = Duration::from_secs(2);
+/// A push service that does not take our token is asked again so much later: somebody has to mend it.
+const NOT_BELIEVED: Duration = Duration::from_secs(10 * 60);
 
 /// Sends nothing: Web Push is switched off.
 #[derive(Clone, Copy, Debug, Default)]
@@ -122,7 +124,11 @@ fn outcome(answer: &Answer) -> Result<(), PushError> {
         StatusCode::NOT_FOUND | StatusCode::GONE => Err(PushError::Gone),
         StatusCode::REQUEST_TIMEOUT | StatusCode::TOO_MANY_REQUESTS => Err(later(reason, answer)),
         status if status.is_server_error() => Err(later(reason, answer)),
-        // Also 401 and 403: they are about our token, which a wrong clock spoils for everybody.
+        // They are about our token, which a wrong clock spoils for everybody until somebody mends it.
+        StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => Err(PushError::Unavailable {
+            reason,
+            retry_after: NOT_BELIEVED,
+        }),
         _ => Err(PushError::Refused { reason }),
     }
 }
@@ -177,7 +183,13 @@ mod tests {
             };
             assert_eq!(retry_after, Duration::from_secs(waited));
         }
-        for never in [301, 400, 401, 403, 413] {
+        for not_believed in [401, 403] {
+            let Err(PushError::Unavailable { retry_after, .. }) = of(not_believed, None) else {
+                panic!("{not_believed} is about us");
+            };
+            assert_eq!(retry_after, NOT_BELIEVED);
+        }
+        for never in [301, 400, 413] {
             assert!(
                 matches!(of(never, None), Err(PushError::Refused { .. })),
                 "{never}"

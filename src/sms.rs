@@ -133,6 +133,10 @@ fn judge(
     match answer.status {
         status if taken(status) => Ok(()),
         status if refused(status) => Err(SmsError::Refused { reason }),
+        // Not one of the failures by which a number is told from a provider.
+        StatusCode::TOO_MANY_REQUESTS => Err(SmsError::Busy {
+            retry_after: answer.retry_after.unwrap_or(RETRY_AFTER),
+        }),
         _ => Err(SmsError::Unavailable {
             reason,
             retry_after: answer.retry_after.unwrap_or(RETRY_AFTER),

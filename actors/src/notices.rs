@@ -96,6 +96,7 @@ impl From<mitalk_cluster::StoreError> for Failed {
 impl From<SmsError> for Failed {
     fn from(error: SmsError) -> Self {
         match error {
+            SmsError::Busy { retry_after } => Self::Later(error.to_string(), Some(retry_after)),
             SmsError::Unavailable { ref retry_after, .. } => {
                 Self::NotTaken(error.to_string(), Some(*retry_after))
             }

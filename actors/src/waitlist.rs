@@ -13,6 +13,7 @@
 //! is kept for a moment: with N people waiting, admitting N admits N.
 
 pub mod block;
+mod latest;
 pub mod position;
 mod rate;
 #[cfg(feature = "testing")]

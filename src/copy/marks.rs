@@ -7,7 +7,7 @@
 //! | target | `copy` | the id, and `copying` or `ready` |
 
 use super::{Error, of};
-use crate::store::row::Row;
+use crate::store::row::{Cell, Row};
 use crate::store::{WrittenWith, scylla, sqlite};
 use mitalk_cluster::store::StoreError;
 use serde::{Deserialize, Serialize};
@@ -53,6 +53,11 @@ pub enum Taken {
     /// The event log holds somebody's events.
     #[error("the topic {0} has events already, which no copy brought: give kafka.prefix another value")]
     Log(&'static str),
+    /// More than can be compared there.
+    #[error(
+        "the topic {0} has more than 10,000 dead letters: retry or drop some with `mitalk admin dlq` first"
+    )]
+    Letters(&'static str),
     /// There is nothing to compare.
     #[error("no copy of this database was begun: run `mitalk admin copy`")]
     NotBegun,
@@ -119,9 +124,11 @@ pub(super) async fn begin(source: &sqlite::Store, target: &scylla::Store, to: &s
     };
     match stage(target, &note).await? {
         Some(stage) => Ok(stage),
+        // Another cluster of these names, or the same one emptied: what lives there, or lived, is newer than this.
+        None if note.moved => Err(Taken::Moved(note.to).into()),
         None => {
             // The keyspace is empty, perhaps again: what was there before counts no more.
-            source.forget(PLACES).await.map_err(&failed)?;
+            from_the_beginning(source).await?;
             claim(target, &note).await
         }
     }
@@ -188,8 +195,18 @@ pub(super) async fn place(source: &sqlite::Store, table: &'static str) -> Result
     Ok(noted.and_then(|noted| serde_json::from_slice(&noted).ok()))
 }
 
-pub(super) async fn put_place(source: &sqlite::Store, table: &'static str, row: &Row) -> Result<(), Error> {
-    let value = serde_json::to_vec(row).expect("a row of numbers, texts and bytes is JSON");
+/// The next copy begins at the first row of each table: what is there already does not change by that.
+pub(super) async fn from_the_beginning(source: &sqlite::Store) -> Result<(), Error> {
+    source.forget(PLACES).await.map_err(of("identity"))
+}
+
+/// Of the row only the key is kept.
+pub(super) async fn put_place(
+    source: &sqlite::Store,
+    table: &'static str,
+    key: &[Cell],
+) -> Result<(), Error> {
+    let value = serde_json::to_vec(key).expect("numbers, texts and bytes are JSON");
     let noted = source.note(&format!("{PLACES}{table}"), &value).await;
     noted.map_err(of(table))
 }

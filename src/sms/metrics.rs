@@ -40,6 +40,7 @@ impl Metrics {
     pub(super) fn sent(&self, kind: &str, sent: &Result<(), SmsError>) {
         let outcome = match sent {
             Ok(()) => "taken",
+            Err(SmsError::Busy { .. }) => "busy",
             Err(SmsError::Unavailable { .. }) => "unavailable",
             Err(SmsError::Refused { .. }) => "refused",
         };

@@ -63,7 +63,9 @@ impl Consumer {
         }
         let notices = self.still_news(notices).await?;
         let shown = self.mitalk.show_notices(notices).await?;
-        let Some(lead) = lead(&shown) else { return Ok(()) };
+        if shown.is_empty() {
+            return Ok(());
+        }
         let due = Due {
             to,
             from_seq,
@@ -71,9 +73,9 @@ impl Consumer {
             tag: tag.unwrap_or_else(|| event.id()),
             tries,
         };
-        let sent = devices.into_iter().map(|(device, subscription)| {
-            self.push_to(&due, device, subscription, (lead, shown.len()), event)
-        });
+        let sent = devices
+            .into_iter()
+            .map(|(device, subscription)| self.push_to(&due, device, subscription, &shown, event));
         let sent: Vec<_> = stream::iter(sent).buffer_unordered(AT_ONCE).collect().await;
         sent.into_iter().collect()
     }
@@ -113,7 +115,7 @@ impl Consumer {
         due: &Due,
         device: DeviceId,
         to: Subscription,
-        (lead, count): (&Notice<Brief>, usize),
+        news: &[Notice<Brief>],
         event: &Event,
     ) -> Result<(), Failed> {
         // Made for an earlier key: the app subscribes anew when it is next there.
@@ -122,7 +124,7 @@ impl Consumer {
             return Ok(());
         }
         let endpoint = to.endpoint.clone();
-        let message = message(due, to, lead, count, self.mitalk.clock.wall());
+        let message = message(due, to, news, self.mitalk.clock.wall());
         let error = match tokio::time::timeout(SEND_LIMIT, self.push.push(message)).await {
             Ok(Ok(())) => {
                 self.mitalk.metrics.push("sent");
@@ -177,34 +179,39 @@ impl Due {
     }
 }
 
-/// The notice that stands for all: the newest for which somebody waits, else the newest.
-fn lead(notices: &[Notice<Brief>]) -> Option<&Notice<Brief>> {
-    notices
+/// One message for all of these: the newest for which somebody waits speaks for them, else the newest. It is kept for as long
+/// as any of them is of use, and gives way to newer ones only if it is of one kind: nothing else comes again. There is one at
+/// least.
+fn message(due: &Due, to: Subscription, news: &[Notice<Brief>], now: Timestamp) -> PushMessage {
+    let kind_of = |notice: &Notice<Brief>| Kind::of(&notice.what);
+    let lead = news
         .iter()
-        .max_by_key(|notice| (Kind::of(&notice.what).is_urgent(), notice.seq))
-}
-
-fn message(due: &Due, to: Subscription, lead: &Notice<Brief>, count: usize, now: Timestamp) -> PushMessage {
-    let kind = Kind::of(&lead.what);
+        .max_by_key(|notice| (kind_of(notice).is_urgent(), notice.seq))
+        .expect("nothing is pushed of nothing");
+    let kind = kind_of(lead);
     let (room, title) = lead
         .what
         .clone()
         .room_mut()
         .map(|(room, title)| (room, title.clone()))
         .unzip();
+    let useful = news
+        .iter()
+        .map(|notice| kind_of(notice).useful().saturating_sub(now.since(notice.at)));
+    let of_one_kind = news.iter().all(|notice| kind_of(notice) == kind);
     PushMessage {
         to,
         said: Said {
             kind,
-            count,
+            count: news.len(),
             who: lead.what.person().and_then(name),
             room,
             title,
             at: lead.at,
         },
-        ttl: kind.useful().saturating_sub(now.since(lead.at)),
+        ttl: useful.max().unwrap_or_default(),
         is_urgent: kind.is_urgent(),
-        topic: topic(due.to, kind),
+        topic: topic(due.to, if of_one_kind { kind.name() } else { &due.tag }),
         key: EventKey(due.tag.clone()),
     }
 }
@@ -215,8 +222,8 @@ fn name(person: &Brief) -> Option<String> {
 }
 
 /// Newer news of a kind take the place of older ones that wait at the push service, which learns nothing by it.
-fn topic(to: UserId, kind: Kind) -> String {
-    let hash = sha256(format!("{to}/{}", kind.name()).as_bytes());
+fn topic(to: UserId, what: &str) -> String {
+    let hash = sha256(format!("{to}/{what}").as_bytes());
     URL_SAFE_NO_PAD.encode(&hash[..TOPIC_BYTES])
 }
 
@@ -226,5 +233,64 @@ fn outcome(error: &PushError) -> &'static str {
         PushError::Busy { .. } => "busy",
         PushError::Unavailable { .. } => "unavailable",
         PushError::Refused { .. } => "refused",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::id::Home;
+    use crate::person::NoticeKind;
+
+    const NOW: Timestamp = Timestamp(1_800_000_000_000);
+
+    fn of(news: &[Notice<Brief>]) -> PushMessage {
+        let due = Due {
+            to: UserId::new(Home::default(), 1),
+            from_seq: 1,
+            up_to_seq: 9,
+            tag: "user/a/9".to_owned(),
+            tries: 0,
+        };
+        let to = Subscription {
+            endpoint: "https://push.example/1".to_owned(),
+            p256dh: vec![],
+            auth: vec![],
+            language: "en".to_owned(),
+            made_for: key_id("key"),
+        };
+        message(&due, to, news, NOW)
+    }
+
+    fn notice(seq: u64, minutes_ago: u64, what: NoticeKind<Brief>) -> Notice<Brief> {
+        let at = Timestamp(NOW.0 - minutes_ago * 60_000);
+        Notice { seq, at, what }
+    }
+
+    fn pinged() -> NoticeKind<Brief> {
+        NoticeKind::Pinged {
+            room: RoomId::new(Home::default(), 7),
+            title: "Engines".to_owned(),
+            by: Brief::unknown(UserId::new(Home::default(), 2)),
+        }
+    }
+
+    #[test]
+    fn what_is_summed_up_is_kept_for_the_longest_of_its_times() {
+        let both = of(&[notice(1, 30, NoticeKind::Admitted), notice(2, 1, pinged())]);
+        assert_eq!(both.said.kind, Kind::of(&pinged()), "somebody waits");
+        let admitted = Kind::of(&NoticeKind::<Brief>::Admitted).useful();
+        assert_eq!(both.ttl, admitted - Duration::from_secs(30 * 60));
+        let alone = of(&[notice(2, 1, pinged())]);
+        assert!(alone.ttl < both.ttl);
+    }
+
+    #[test]
+    fn only_what_is_of_one_kind_gives_way_to_the_next_of_it() {
+        let one = of(&[notice(1, 3, pinged()), notice(2, 1, pinged())]);
+        let next = of(&[notice(3, 0, pinged())]);
+        assert_eq!(one.topic, next.topic);
+        let mixed = of(&[notice(1, 3, NoticeKind::Admitted), notice(2, 1, pinged())]);
+        assert_ne!(mixed.topic, next.topic);
     }
 }

@@ -54,6 +54,12 @@ impl fmt::Debug for Message {
 /// Why a message was not sent.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum SmsError {
+    /// The provider has too much to do, and says so: it says nothing of this message.
+    #[error("the provider asks for patience")]
+    Busy {
+        /// When to try again.
+        retry_after: Duration,
+    },
     /// It may go better later, with the same key.
     #[error("the provider is not available: {reason}")]
     Unavailable {

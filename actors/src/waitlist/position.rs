@@ -6,6 +6,7 @@
 //! the least it has seen: two reads of different age never make a place rise.
 
 use super::block_of;
+use super::latest::Latest;
 use crate::id::Home;
 use crate::person::Ticket;
 use crate::ports::{BlockCount, Reads};
@@ -23,13 +24,11 @@ pub struct Positions {
     reads: Arc<dyn Reads>,
     cache_for: Duration,
     cached: Mutex<Cached>,
-    /// Held by whoever reads counts again.
-    reading: tokio::sync::Mutex<()>,
 }
 
 #[derive(Default)]
 struct Cached {
-    counts: HashMap<Home, (BootInstant, Arc<Counts>)>,
+    counts: HashMap<Home, Arc<Latest<Counts>>>,
     blocks: HashMap<(Home, u32), (BootInstant, Arc<TicketBlock>)>,
 }
 
@@ -40,7 +39,6 @@ impl Positions {
             reads,
             cache_for,
             cached: Mutex::default(),
-            reading: tokio::sync::Mutex::default(),
         }
     }
 
@@ -73,23 +71,9 @@ impl Positions {
     }
 
     async fn counts(&self, home: Home, now: BootInstant) -> Result<Arc<Counts>, StoreError> {
-        if let Some(counts) = self.cached_counts(home, now) {
-            return Ok(counts);
-        }
-        let _reading = self.reading.lock().await;
-        // Somebody else may have read them meanwhile.
-        if let Some(counts) = self.cached_counts(home, now) {
-            return Ok(counts);
-        }
-        let counts = Arc::new(Counts::of(self.reads.block_counts(home).await?));
-        self.lock().counts.insert(home, (now, counts.clone()));
-        Ok(counts)
-    }
-
-    fn cached_counts(&self, home: Home, now: BootInstant) -> Option<Arc<Counts>> {
-        let cached = self.lock().counts.get(&home).cloned();
-        let (_, counts) = cached.filter(|(at, _)| now.since(*at) < self.cache_for)?;
-        Some(counts)
+        let latest = self.lock().counts.entry(home).or_default().clone();
+        let read = async || Ok(Counts::of(self.reads.block_counts(home).await?));
+        latest.get(now, self.cache_for, read).await
     }
 
     async fn block(

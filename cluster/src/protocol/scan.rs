@@ -154,7 +154,11 @@ impl Scan {
             Input::Page(Err(_)) => {
                 self.wake = Some(now.boot + self.backoff.fail());
                 match std::mem::replace(&mut self.state, State::Resting) {
-                    State::Scanning(pass) => self.raise(now, &pass),
+                    State::Scanning(mut pass) => {
+                        // Or the next pass would deliver it all again, at once.
+                        self.out.extend(pass.seen.drain());
+                        self.raise(now, &pass)
+                    }
                     other => {
                         self.state = other;
                         vec![]
@@ -288,7 +292,6 @@ impl Scan {
         let State::Scanning(mut pass) = std::mem::replace(&mut self.state, State::Resting) else {
             return vec![];
         };
-        self.backoff.reset();
         pass.pages += 1;
         pass.from = page.next.unwrap_or(Hour(pass.to.0 + 1));
         let mut out = vec![];
@@ -337,6 +340,7 @@ impl Scan {
     fn end(&mut self, now: Now, mut pass: Pass, goes_on: bool) -> Vec<Output> {
         let waiting = !pass.seen.is_empty();
         let crowded = pass.fresh >= OUT || pass.again >= OUT;
+        self.backoff.reset();
         self.out = std::mem::take(&mut pass.seen);
         let mut next = if goes_on { now.boot } else { now.boot + RESCAN };
         if waiting {

@@ -1,6 +1,6 @@
 /** Notifications: on this device or not, what of, and when not. */
 import { type Signal, useSignal } from '@preact/signals';
-import { useEffect } from 'preact/hooks';
+import { useEffect, useRef } from 'preact/hooks';
 import { push } from '../api/routes';
 import type { NoticeSettings, PushKind } from '../api/types';
 import { t } from '../i18n';
@@ -47,11 +47,17 @@ export function Notifications() {
 function Wishes({ settings }: { settings: Signal<NoticeSettings> }) {
   const { off = [], quiet } = settings.value;
   const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
-  const save = async (part: Partial<NoticeSettings>) => {
-    const before = settings.value;
-    settings.value = { ...before, ...part };
-    const kept = await attempt(() => push.set(settings.value));
-    settings.value = kept ?? before;
+  const line = useRef({ end: Promise.resolve(), newest: 0, kept: settings.value });
+  // One request at a time, and of what was pressed meanwhile only the newest; what the server kept is shown at the end.
+  const save = (part: Partial<NoticeSettings>) => {
+    settings.value = { ...settings.value, ...part };
+    const mine = ++line.current.newest;
+    line.current.end = line.current.end.then(async () => {
+      if (mine !== line.current.newest) return;
+      const kept = await attempt(() => push.set(settings.value));
+      line.current.kept = kept ?? line.current.kept;
+      if (mine === line.current.newest) settings.value = line.current.kept;
+    });
   };
   const setKind = (kind: PushKind, on: boolean) =>
     save({ off: on ? off.filter((other) => other !== kind) : [...off, kind] });

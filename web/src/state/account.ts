@@ -70,6 +70,8 @@ export async function signOut(): Promise<void> {
 
 tokens.onTokens((signedIn) => {
   if (!signedIn) {
+    // However it ended: the next person here has not asked for anything.
+    void forgetPush();
     me.value = null;
     accountState.value = 'signed_out';
   } else if (accountState.value === 'signed_out') {

@@ -143,7 +143,12 @@ export function Switch({
         role="switch"
         aria-checked={on}
         checked={on}
-        onChange={(event) => onChange(event.currentTarget.checked)}
+        onChange={(event) => {
+          const wished = event.currentTarget.checked;
+          // It shows what is so: a wish that fails leaves it as it was.
+          event.currentTarget.checked = on;
+          onChange(wished);
+        }}
       />
     </label>
   );

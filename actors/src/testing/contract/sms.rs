@@ -39,7 +39,7 @@ async fn take(sms: &impl Sms, message: SmsMessage) {
     loop {
         match sms.send(message.clone()).await {
             Ok(()) => return,
-            Err(SmsError::Unavailable { .. }) => {}
+            Err(SmsError::Busy { .. } | SmsError::Unavailable { .. }) => {}
             Err(error @ SmsError::Refused { .. }) => panic!("{error}"),
         }
     }

@@ -396,3 +396,22 @@ fn a_failed_page_is_asked_for_again() {
     assert!(scan.handle(now(), Input::Page(lost)).is_empty());
     query(&scan.handle(at(seconds(1)), Input::Tick));
 }
+
+/// A slow store cuts passes short, again and again: what they delivered is not delivered once more by each of them.
+#[test]
+fn what_a_pass_delivered_before_it_was_cut_short_is_out() {
+    let mut scan = ready();
+    let rows = [row(1, WALL, 5), row(2, WALL, 5)];
+    let lost = || Input::Page(Err(StoreError::Unavailable("of the test".to_owned())));
+    query(&scan.handle(now(), Input::Tick));
+    assert_eq!(delivered(&scan.handle(now(), full_page(rows.to_vec()))), rows);
+    scan.handle(now(), lost());
+    let again = scan.wake().unwrap();
+    let soon = at(again.since(now().boot));
+    query(&scan.handle(soon, Input::Tick));
+    assert_eq!(delivered(&scan.handle(soon, full_page(rows.to_vec()))), []);
+    scan.handle(soon, lost());
+    let later = at(REDELIVER + seconds(60));
+    query(&scan.handle(later, Input::Tick));
+    assert_eq!(delivered(&scan.handle(later, last_page(rows.to_vec()))), rows);
+}
