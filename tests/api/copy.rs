@@ -249,6 +249,14 @@ async fn a_service_moves_with_all_that_people_have() -> Result<()> {
     let eve_id = eve.me().await?.id;
     // It is due when the service has moved.
     eve.delete_account().await?;
+    // Or the next service would die of that event, before anything is committed.
+    let database = Connection::open(path.join("data/mitalk.db"))?;
+    until("all outboxes to be empty", async || {
+        let owed = database.query_row("SELECT EXISTS (SELECT 1 FROM outbox)", [], |row| row.get(0));
+        owed.ok().filter(|owed: &bool| !owed)
+    })
+    .await;
+    drop(database);
     let directory = server.stop().await?;
 
     // The service dies between a commit and its event: the outbox owes it.
