@@ -109,6 +109,11 @@ async fn section(
     grow().await?;
     println!("  the tail was written in {:.0} s", begun.elapsed().as_secs_f64());
     let server = Server::start_in(directory, &words).await?;
+    // It has another port now.
+    let head: Vec<Client> = head
+        .iter()
+        .map(|client| client.at(&server.app))
+        .collect::<Result<_, _>>()?;
     let last = server.admin.waiting_test_accounts(1, "+4915160").await?;
     let last = server.client.signed_in(&last[0].tokens.access_token);
     until("the last one's ticket", async || last.me().await.ok()?.ticket).await;
