@@ -80,7 +80,7 @@ impl Default for Kafka {
     }
 }
 
-/// More are of no use to three topics, and each is a file handle on the brokers.
+/// More are of no use to four topics, and each is a file handle on the brokers.
 const MOST_PARTITIONS: u32 = 1_000;
 /// What Kafka allows in the name of a topic.
 const NAME_BYTES: usize = 128;

@@ -14,7 +14,7 @@ use mitalk_load::people::{self, Person};
 use mitalk_tests::light::Session;
 use mitalk_tests::server::{Server, until};
 
-use crate::measure::{Measured, Table, times};
+use mitalk_tests::measure::{Measured, Table, times};
 
 /// People who do something at the same moment.
 const AT_ONCE: usize = 32;

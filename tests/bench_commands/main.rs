@@ -8,13 +8,12 @@
 #![allow(clippy::print_stdout, reason = "a benchmark prints its result")]
 
 mod commands;
-mod measure;
 mod raw;
 
 use anyhow::Result;
 use mitalk_tests::stores::Clusters;
 
-use measure::Table;
+use mitalk_tests::measure::Table;
 use raw::Raw;
 
 fn main() -> Result<()> {

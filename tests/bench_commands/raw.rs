@@ -18,7 +18,7 @@ use scylla::statement::prepared::PreparedStatement;
 use scylla::statement::{Consistency, SerialConsistency};
 use scylla::value::Row;
 
-use crate::measure::{Measured, Table, times};
+use mitalk_tests::measure::{Measured, Table, times};
 
 /// A small room's state.
 const STATE: [u8; 2_048] = [0x2a; 2_048];

@@ -5,14 +5,15 @@ use std::time::Instant;
 use anyhow::{Context as _, Result, ensure};
 use mitalk::client::Client;
 use mitalk::wire::admin::Admit;
+use mitalk_tests::measure::times;
 use mitalk_tests::server::Server;
 
-use crate::{ADMITTED, scaled, wait};
+use crate::{ADMITTED, wait};
 
 /// Admits [`ADMITTED`] people, kills the service when a third of them is in, and waits for the rest. The last one's place never
 /// rises, and falls by exactly as many.
 pub(crate) async fn admit(server: Server, words: &[&str], last: Client) -> Result<()> {
-    let count = scaled(ADMITTED) as u64;
+    let count = times(ADMITTED) as u64;
     let before = ahead(&last).await?;
     let begun = Instant::now();
     server.admin.admit(&Admit::Count(count), "crowd").await?;

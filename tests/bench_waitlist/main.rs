@@ -16,6 +16,7 @@ use anyhow::{Result, ensure};
 use mitalk::client::Client;
 use mitalk::store::sqlite;
 use mitalk::wire::admin::Phase;
+use mitalk_tests::measure::times;
 use mitalk_tests::server::{Server, until};
 use mitalk_tests::stores::Clusters;
 use tail::Tail;
@@ -23,8 +24,6 @@ use tempfile::TempDir;
 
 /// Of a block.
 const BLOCK: usize = 4_096;
-/// Blocks of people with accounts, at the head: a little more than are admitted.
-const HEAD_BLOCKS: usize = 25;
 /// Who are admitted.
 const ADMITTED: usize = 100_000;
 /// In the embedded store.
@@ -77,18 +76,15 @@ async fn run() -> Result<()> {
     fresh.remove().await
 }
 
-/// A tenth, where it is to be quick.
-fn scaled(count: usize) -> usize {
-    match std::env::var_os("MITALK_BENCH_QUICK") {
-        Some(_) => count / 10,
-        None => count,
-    }
+/// Blocks of the head: more people than are admitted, also where everything is a tenth.
+fn head_blocks() -> usize {
+    times(ADMITTED) / BLOCK + 1
 }
 
 /// Whole blocks, behind those of the head.
 fn blocks(tickets: usize) -> std::ops::Range<u32> {
-    let head = scaled(HEAD_BLOCKS).max(1);
-    let all = (scaled(tickets) / BLOCK).max(head + 1);
+    let head = head_blocks();
+    let all = (times(tickets) / BLOCK).max(head + 1);
     u32::try_from(head).expect("few")..u32::try_from(all).expect("few")
 }
 
@@ -123,7 +119,7 @@ async fn section(
 
 /// People with accounts and tickets, in whole blocks.
 async fn head(server: &Server) -> Result<Vec<Client>> {
-    let count = scaled(HEAD_BLOCKS).max(1) * BLOCK;
+    let count = head_blocks() * BLOCK;
     let begun = Instant::now();
     let mut clients = vec![];
     for request in 0..count / PER_REQUEST {

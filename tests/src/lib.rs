@@ -6,6 +6,7 @@ pub mod disk;
 pub mod events;
 pub mod kafka;
 pub mod light;
+pub mod measure;
 pub mod provider;
 pub mod push;
 pub mod scan;

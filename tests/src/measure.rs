@@ -1,4 +1,6 @@
-//! How often and how long.
+//! How often and how long, for benchmarks: their figures go to the terminal.
+
+#![allow(clippy::print_stdout, reason = "a benchmark prints its result")]
 
 use std::time::{Duration, Instant};
 
@@ -11,8 +13,8 @@ const LONGEST_US: u64 = 60_000_000;
 /// Digits that count.
 const DIGITS: u8 = 3;
 
-/// So many of everything, or a tenth.
-pub(crate) fn times(count: usize) -> usize {
+/// So many of everything, or with `MITALK_BENCH_QUICK` a tenth.
+pub fn times(count: usize) -> usize {
     match std::env::var_os("MITALK_BENCH_QUICK") {
         Some(_) => (count / 10).max(1),
         None => count,
@@ -21,21 +23,27 @@ pub(crate) fn times(count: usize) -> usize {
 
 /// What was measured.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Measured {
-    pub(crate) per_second: f64,
-    pub(crate) p50: Duration,
-    p99: Duration,
+pub struct Measured {
+    /// Acts.
+    pub per_second: f64,
+    /// Half of them took no longer.
+    pub p50: Duration,
+    /// 99 of 100 took no longer.
+    pub p99: Duration,
 }
 
 /// Prints as it goes, so that a long run shows where it is.
 #[derive(Debug, Default)]
-pub(crate) struct Table {
+pub struct Table {
     begun: bool,
 }
 
 impl Table {
     /// Carries out an act `count` times, `at_once` at a time. An act says how long it took, if not all of it counts.
-    pub(crate) async fn row<F>(
+    ///
+    /// # Errors
+    /// The first of an act.
+    pub async fn row<F>(
         &mut self,
         what: &str,
         count: usize,
