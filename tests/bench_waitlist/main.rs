@@ -30,8 +30,8 @@ const ADMITTED: usize = 100_000;
 const FILE_TICKETS: usize = 10_000_000;
 /// In the CQL cluster.
 const CQL_TICKETS: usize = 1_000_000;
-/// Accounts of a request.
-const PER_REQUEST: usize = 4_096;
+/// Accounts of a request: few enough for its deadline on a busy machine.
+const PER_REQUEST: usize = 512;
 /// Between two looks at a job that takes minutes.
 const LOOK: Duration = Duration::from_millis(200);
 /// No step takes longer.
