@@ -12,13 +12,27 @@ declare const __SHELL__: string[];
 declare const __VERSION__: string;
 
 const worker = self as unknown as ServiceWorkerGlobalScope;
+/** Static routing (service worker specification, 4.4.2), which the library of types does not know yet. */
+type Routed = ExtendableEvent & { addRoutes?(rules: object[]): Promise<void> };
 const CACHE = `mitalk-${__VERSION__}`;
 
 worker.addEventListener('install', (event) => {
   // Past the HTTP cache: a new version must not be filled with old files.
   const fresh = __SHELL__.map((path) => new Request(path, { cache: 'reload' }));
   event.waitUntil(caches.open(CACHE).then((cache) => cache.addAll(fresh)));
+  event.waitUntil(goPast(event as Routed));
 });
+
+/**
+ * What is not kept goes past the worker, where the browser can: it need not be started for a request of the API, and one
+ * that is to be replaced falls idle. While it is busy none takes over (Chromium waits up to five minutes), and a page asks
+ * for its icon with every title.
+ */
+async function goPast(event: Routed): Promise<void> {
+  const rule = (pathname: string, source: string) => ({ condition: { urlPattern: { pathname } }, source });
+  const rules = [rule('/assets/*', 'fetch-event'), rule('/v1/*', 'network'), rule('/*.*', 'network')];
+  await event.addRoutes?.(rules).catch(() => undefined);
+}
 
 worker.addEventListener('message', ({ data }) => {
   if (data === 'take over') void worker.skipWaiting();

@@ -22,7 +22,8 @@ export async function startUpdates(): Promise<void> {
   const controlled = workers.controller !== null;
   workers.addEventListener('controllerchange', () => {
     overtaken = controlled;
-    if (asked) location.reload();
+    // The worker before may have been busy for a while: the person may be in a room by now.
+    if (asked && !roomId.peek()) reload();
   });
   registration = await workers.register('/sw.js').catch(() => undefined);
   looked_ms = Date.now();
@@ -37,9 +38,19 @@ export async function startUpdates(): Promise<void> {
 
 let asked = false;
 
+const RELOAD_AGAIN_MS = 10_000;
+let reloaded_ms = Number.NEGATIVE_INFINITY;
+
+/** A page that is slow to come must not begin anew with every place that is looked at meanwhile. */
+function reload(): void {
+  if (performance.now() - reloaded_ms < RELOAD_AGAIN_MS) return;
+  reloaded_ms = performance.now();
+  location.reload();
+}
+
 function update(): void {
   if (roomId.peek()) return;
-  if (overtaken) location.reload();
+  if (overtaken) reload();
   else if (registration?.waiting) {
     asked = true;
     registration.waiting.postMessage('take over');

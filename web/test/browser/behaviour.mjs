@@ -577,7 +577,8 @@ const tests = {
       const registration = await navigator.serviceWorker.getRegistration();
       await registration.update();
     });
-    await page.waitForFunction(async () => (await navigator.serviceWorker.getRegistration()).waiting !== null);
+    const waits = async () => (await navigator.serviceWorker.getRegistration()).waiting !== null;
+    await until(() => page.evaluate(waits));
     const isNew = () => page.evaluate(() => document.querySelector('meta[name=version]') !== null);
     await page.keyboard.press('Escape');
     await page.locator('.tabs a').nth(1).click();
