@@ -4,15 +4,14 @@
 //! bits. Nothing can be listed by counting upwards. Ids of different kinds are different types; all of them are `Copy`,
 //! serialise as text and are safe in paths, logs and events.
 
-use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+mod text;
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::fmt;
 use std::str::FromStr;
 
-/// Base62 digits of 128 bits: 62^22 > 2^128.
-const DIGITS: usize = 22;
 /// Characters of an id's text.
-pub const ID_CHARS: usize = 2 + DIGITS;
-const ALPHABET: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+pub const ID_CHARS: usize = 2 + text::DIGITS;
 
 /// A text that is no id.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -24,7 +23,7 @@ pub enum ParseError {
     #[error("an id starts with the two letters of its home")]
     Home,
     /// Something else than base62 digits, or more than 128 bits.
-    #[error("an id ends with {DIGITS} base62 digits of 128 bits")]
+    #[error("an id ends with {} base62 digits of 128 bits", text::DIGITS)]
     Digits,
 }
 
@@ -33,6 +32,13 @@ pub enum ParseError {
 pub struct Home([u8; 2]);
 
 impl Home {
+    fn of(letters: [u8; 2]) -> Result<Self, ParseError> {
+        match letters.iter().all(u8::is_ascii_lowercase) {
+            true => Ok(Self(letters)),
+            false => Err(ParseError::Home),
+        }
+    }
+
     /// The home's text.
     pub fn as_str(&self) -> &str {
         std::str::from_utf8(&self.0).expect("two ASCII letters, checked when made")
@@ -50,10 +56,7 @@ impl FromStr for Home {
     type Err = ParseError;
 
     fn from_str(text: &str) -> Result<Self, ParseError> {
-        match text.as_bytes() {
-            [a, b] if a.is_ascii_lowercase() && b.is_ascii_lowercase() => Ok(Self([*a, *b])),
-            _ => Err(ParseError::Home),
-        }
+        Self::of(text.as_bytes().try_into().map_err(|_| ParseError::Home)?)
     }
 }
 
@@ -64,16 +67,28 @@ struct Raw {
     bits: u128,
 }
 
+impl Raw {
+    fn text(self) -> Text {
+        let mut bytes = [0; ID_CHARS];
+        let (home, digits) = bytes.split_at_mut(2);
+        home.copy_from_slice(&self.home.0);
+        digits.copy_from_slice(&text::digits(self.bits));
+        Text(bytes)
+    }
+}
+
+/// An id as it is written, without an allocation: a room with hundreds of people is hundreds of ids in every commit.
+struct Text([u8; ID_CHARS]);
+
+impl Text {
+    fn as_str(&self) -> &str {
+        std::str::from_utf8(&self.0).expect("letters and digits are ASCII")
+    }
+}
+
 impl fmt::Display for Raw {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut digits = [b'0'; DIGITS];
-        let mut rest = self.bits;
-        for digit in digits.iter_mut().rev() {
-            *digit = ALPHABET[(rest % 62) as usize];
-            rest /= 62;
-        }
-        f.write_str(self.home.as_str())?;
-        f.write_str(std::str::from_utf8(&digits).expect("base62 digits are ASCII"))
+        f.write_str(self.text().as_str())
     }
 }
 
@@ -81,18 +96,10 @@ impl FromStr for Raw {
     type Err = ParseError;
 
     fn from_str(text: &str) -> Result<Self, ParseError> {
-        if text.len() != ID_CHARS {
-            return Err(ParseError::Length);
-        }
-        let home = text.get(..2).ok_or(ParseError::Home)?.parse()?;
-        let mut bits: u128 = 0;
-        for byte in text.bytes().skip(2) {
-            let digit = ALPHABET.binary_search(&byte).map_err(|_| ParseError::Digits)?;
-            bits = bits
-                .checked_mul(62)
-                .and_then(|shifted| shifted.checked_add(digit as u128))
-                .ok_or(ParseError::Digits)?;
-        }
+        let (home, digits) = text.as_bytes().split_first_chunk().ok_or(ParseError::Length)?;
+        let digits = digits.try_into().map_err(|_| ParseError::Length)?;
+        let home = Home::of(*home)?;
+        let bits = text::bits(digits).ok_or(ParseError::Digits)?;
         Ok(Self { home, bits })
     }
 }
@@ -142,14 +149,13 @@ macro_rules! ids {
 
         impl Serialize for $name {
             fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-                serializer.collect_str(self)
+                serializer.serialize_str(self.0.text().as_str())
             }
         }
 
         impl<'de> Deserialize<'de> for $name {
             fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-                let text = std::borrow::Cow::<'de, str>::deserialize(deserializer)?;
-                text.parse().map_err(de::Error::custom)
+                text::deserialize(deserializer)
             }
         }
     )+};
@@ -190,8 +196,7 @@ impl Serialize for Home {
 
 impl<'de> Deserialize<'de> for Home {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = std::borrow::Cow::<'de, str>::deserialize(deserializer)?;
-        text.parse().map_err(de::Error::custom)
+        text::deserialize(deserializer)
     }
 }
 

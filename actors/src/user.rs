@@ -222,7 +222,7 @@ impl Entity for User {
             C::HoldsNumber { phone } => Ok(leaving::holds_number(state, &phone, cx)),
 
             C::Attach { socket, most, again } => presence::attach(state, socket, most, again, cx),
-            C::Detach { socket } => Ok(presence::detach(state, socket)),
+            C::Detach { socket, silent } => Ok(presence::detach(state, socket, silent, cx)),
             C::ClaimRoom { claim, again } => presence::claim(state, claim, again, cx),
             C::ReleaseRoom { session } => Ok(presence::release(state, session)),
             C::FindRoom => presence::find(state, cx),

@@ -1,5 +1,5 @@
-//! Leaving: asking for the account's deletion, changing one's mind, and what is left afterwards: nothing of the person in
-//! any table, file or topic.
+//! Leaving: asking for the account's deletion, changing one's mind, taking one's data along, and another number, on each
+//! kind of parts. What is left afterwards is the matter of `gone`.
 
 use crate::offer::join;
 use crate::rooms::titled;
@@ -8,31 +8,34 @@ use mitalk::wire::auth::NumberRequest;
 use mitalk::wire::export::{EXPORT_VERSION, Export};
 use mitalk::wire::invites::InviteRequest;
 use mitalk::wire::people::{PersonBrief, ProfilePatch};
-use mitalk_tests::scan::{self, Cell};
+use mitalk_tests::over_each_kind_of_parts;
+use mitalk_tests::parts::Parts;
 use mitalk_tests::server::{Person, Server, code, until};
 use reqwest::Method;
 use reqwest::header::{ACCEPT_LANGUAGE, CACHE_CONTROL, CONTENT_TYPE};
 use std::io::{Cursor, Read as _};
-use std::path::{Path, PathBuf};
 
-const NUMBER: &str = "+4915198765432";
-const NAME: &str = "Zebulonia Quartermain";
-const TEXTS: [&str; 5] = [
+pub(super) const NUMBER: &str = "+4915198765432";
+pub(super) const NAME: &str = "Zebulonia Quartermain";
+pub(super) const TEXTS: [&str; 5] = [
     "paints lighthouses upside down",
     "Lighthouse keeper emerita",
     "Quartermain and Daughters",
     "an attic full of fresnel lenses",
     "Why foghorns hum",
 ];
-const HANDLE: &str = "zebu_quart";
+pub(super) const HANDLE: &str = "zebu_quart";
 /// Nobody waits for a second code.
-const AGAIN_AT_ONCE: &str = "limits.codes.resend_after_s=0";
-/// Below the directory in which the service runs.
-const DATABASE: &str = "data/mitalk.db";
+pub(super) const AGAIN_AT_ONCE: &str = "limits.codes.resend_after_s=0";
 
-#[tokio::test]
-async fn there_is_time_to_change_ones_mind() -> Result<()> {
-    let server = Server::open(&[AGAIN_AT_ONCE]).await?;
+over_each_kind_of_parts!(
+    there_is_time_to_change_ones_mind,
+    everybody_can_take_along_all_that_is_theirs,
+    an_account_moves_to_another_number_and_the_old_one_is_free,
+);
+
+async fn there_is_time_to_change_ones_mind(parts: &Parts) -> Result<()> {
+    let server = parts.open(&[AGAIN_AT_ONCE]).await?;
     let ann = server.person(NUMBER, NAME).await?;
     assert_eq!(ann.client.me().await?.deletion_at_ms, None);
     let me = ann.client.delete_account().await?;
@@ -62,14 +65,14 @@ async fn there_is_time_to_change_ones_mind() -> Result<()> {
     Ok(())
 }
 
-#[tokio::test]
-async fn everybody_can_take_along_all_that_is_theirs() -> Result<()> {
-    let server = Server::open(&[
-        "limits.leaving.exports_per_day=2",
-        "limits.notices.page=2",
-        AGAIN_AT_ONCE,
-    ])
-    .await?;
+async fn everybody_can_take_along_all_that_is_theirs(parts: &Parts) -> Result<()> {
+    let server = parts
+        .open(&[
+            "limits.leaving.exports_per_day=2",
+            "limits.notices.page=2",
+            AGAIN_AT_ONCE,
+        ])
+        .await?;
     let ben = server.person("+4915112347701", "Ben <script>").await?;
     let ann = lives(&server, &ben).await?;
     let request = ann.client.request(Method::GET, &["v1", "me", "export"]);
@@ -128,121 +131,8 @@ fn unpacked(archive: &[u8], name: &str) -> Result<String> {
     Ok(text)
 }
 
-/// Where the id of somebody who left may still stand, and why; ARCHITECTURE.md says the same.
-const LEFT: [(&str, &str); 19] = [
-    ("entity[user].key", "rule 7: rows are emptied and never removed"),
-    ("profile.user", "the row that says that there is nobody"),
-    ("profile.change", "the same"),
-    ("follow.follower", "rows that say that nobody follows"),
-    ("follow.followee", "the same"),
-    ("follow_count.user", "zeros"),
-    ("notice.user", "the row that says that there are none"),
-    ("notice.change", "others were told of them: an id without a name"),
-    ("entity[user].blob", "the same, the newest ones"),
-    (
-        "entity[handle].blob",
-        "whose newest row was obeyed, or a late repeat would count",
-    ),
-    ("entity[invite].blob", "ended: who gave it, who came in by it"),
-    ("entity[room].blob", "ended: who opened it"),
-    (
-        "event.key",
-        "the audit, and topics until they are trimmed: opaque ids only",
-    ),
-    ("event.payload", "the same"),
-    (
-        "consumed.key",
-        "what consumers dealt with, or late repeats would count",
-    ),
-    ("shut_out.user", "tokens that may still be valid: two hours"),
-    ("shut_out.change", "the same"),
-    ("open_list.key", "keys of entities that owed something lately"),
-    ("timer.key", "timers that fired, until their hour is over"),
-];
-
-#[tokio::test]
-async fn of_somebody_who_left_nothing_is_found() -> Result<()> {
-    let soon = [
-        "limits.leaving.change_of_mind_s=1",
-        "limits.rooms.empty_stage_s=1",
-        AGAIN_AT_ONCE,
-    ];
-    let server = Server::open(&soon).await?;
-    let ben = server.person("+4915112347702", "Ben").await?;
-    let before = phones(&server)?;
-    let number = InviteRequest::Phone {
-        phone: NUMBER.to_owned(),
-    };
-    ben.client.invite(&number, "for-ann").await?;
-    let ann = lives(&server, &ben).await?;
-    let hash = phones(&server)?.into_iter().find(|key| !before.contains(key));
-    let hash = hash.context("the number's hash")?;
-
-    ann.client.delete_account().await?;
-    until("the account to be gone", async || ann.client.me().await.err()).await;
-    until(
-        "the room, on whose stage nobody is any more, to end",
-        async || {
-            let hallway = ben.client.hallway(None, None).await.ok()?;
-            hallway.items.is_empty().then_some(())
-        },
-    )
-    .await;
-    until("its deletion to be done", async || {
-        let cells = scan::sqlite(&database(&server)).ok()?;
-        let is = |place: &str, text: &str| {
-            cells
-                .iter()
-                .any(|c| c.place == place && scan::contains(&c.bytes, text))
-        };
-        let owed = cells.iter().any(|cell| cell.place.starts_with("outbox."));
-        (is("event.payload", "account_erased") && !owed).then_some(())
-    })
-    .await;
-    assert_eq!(code(ben.client.profile(&ann.id).await), "person_not_found");
-    assert_eq!(
-        code(ben.client.profile_by_handle(HANDLE).await),
-        "person_not_found"
-    );
-    assert_eq!(code(ben.client.follow(&ann.id).await), "person_not_found");
-    assert_eq!(
-        code(server.client.refresh(&ann.tokens.refresh_token).await),
-        "refresh_invalid"
-    );
-    let view = ben.client.profile(&ben.id).await?;
-    assert_eq!((view.followers, view.following), (0, 0));
-
-    let (directory, log) = server.stopped().await?;
-    let mut files = files(directory.path())?;
-    files.push(("the log".to_owned(), log.join("\n").into_bytes()));
-    let cells = scan::sqlite(&directory.path().join(DATABASE))?;
-    let words = TEXTS
-        .into_iter()
-        .chain([NAME, &NUMBER[1..], &NUMBER[3..], "+49 ... 432"]);
-    for word in words {
-        let places = scan::places(&cells, word);
-        assert!(places.is_empty(), "{word} is left in {places:?}");
-        // Byte for byte: also what a database does not show any more.
-        let found = files.iter().find(|(_, bytes)| scan::contains(bytes, word));
-        assert!(
-            found.is_none(),
-            "{word} is left in the file {:?}",
-            found.map(|(name, _)| name)
-        );
-    }
-    // Keys of rows that are emptied and never removed: nothing is said of whose they were.
-    only_in(&cells, &hash, &["entity[phone].key", "open_list.key"]);
-    only_in(
-        &cells,
-        HANDLE,
-        &["entity[handle].key", "handle.handle", "open_list.key"],
-    );
-    only_in(&cells, &ann.id, &LEFT.map(|(place, _why)| place));
-    Ok(())
-}
-
 /// Signs Ann up by her invite, and has her do all that leaves something behind.
-async fn lives(server: &Server, ben: &Person) -> Result<Person> {
+pub(super) async fn lives(server: &Server, ben: &Person) -> Result<Person> {
     let ann = server.person(NUMBER, NAME).await?;
     let [bio, headline, company, offering, title] = TEXTS;
     let patch = ProfilePatch {
@@ -292,44 +182,6 @@ async fn lives(server: &Server, ben: &Person) -> Result<Person> {
     Ok(ann)
 }
 
-fn database(server: &Server) -> PathBuf {
-    server.directory.path().join(DATABASE)
-}
-
-/// The hashes of all numbers that anybody ever used.
-fn phones(server: &Server) -> Result<Vec<String>> {
-    let cells: Vec<Cell> = scan::sqlite(&database(server))?;
-    let keys = cells.into_iter().filter(|cell| cell.place == "entity[phone].key");
-    Ok(keys
-        .map(|cell| String::from_utf8_lossy(&cell.bytes).into_owned())
-        .collect())
-}
-
-/// All files below a directory, with their names.
-fn files(directory: &Path) -> Result<Vec<(String, Vec<u8>)>> {
-    let mut found = Vec::new();
-    for entry in std::fs::read_dir(directory)? {
-        let path = entry?.path();
-        if path.is_dir() {
-            found.extend(files(&path)?);
-        } else {
-            found.push((path.display().to_string(), std::fs::read(&path)?));
-        }
-    }
-    Ok(found)
-}
-
-/// It is there, and nowhere else.
-fn only_in(cells: &[Cell], text: &str, allowed: &[&str]) {
-    let places = scan::places(cells, text);
-    let elsewhere: Vec<_> = places
-        .iter()
-        .filter(|place| !allowed.contains(&place.as_str()))
-        .collect();
-    assert!(elsewhere.is_empty(), "{text} is left in {elsewhere:?}");
-    assert!(!places.is_empty(), "{text} was looked for at all");
-}
-
 /// Another number, proven by a code as the one before is.
 fn to_number(phone: &str, code: String, current_code: String) -> NumberRequest {
     NumberRequest {
@@ -339,10 +191,9 @@ fn to_number(phone: &str, code: String, current_code: String) -> NumberRequest {
     }
 }
 
-#[tokio::test]
-async fn an_account_moves_to_another_number_and_the_old_one_is_free() -> Result<()> {
+async fn an_account_moves_to_another_number_and_the_old_one_is_free(parts: &Parts) -> Result<()> {
     const OTHER: &str = "+4915198765433";
-    let server = Server::open(&[AGAIN_AT_ONCE]).await?;
+    let server = parts.open(&[AGAIN_AT_ONCE]).await?;
     let ann = server.person(NUMBER, NAME).await?;
     let ben = server.person("+4915112347701", "Ben").await?;
 

@@ -13,6 +13,7 @@ mod documented;
 mod doors;
 mod edge;
 mod events;
+mod gone;
 mod invites;
 mod leaving;
 mod live;

@@ -1,11 +1,18 @@
 //! The service's end: announced, shown, and carried out, through the admin API and the command.
 
 use anyhow::{Context as _, Result};
+use mitalk_tests::over_each_kind_of_parts;
+use mitalk_tests::parts::Parts;
 use mitalk_tests::server::{Server, code, mitalk, until};
 use std::time::{Duration, SystemTime};
 
 /// Long enough for what has to be done before it on a busy machine.
 const SOON: Duration = Duration::from_secs(20);
+
+over_each_kind_of_parts!(
+    a_sunset_is_announced_moved_and_taken_back,
+    at_its_hour_nobody_is_left_and_nobody_comes_in,
+);
 
 fn now_ms() -> Result<u64> {
     Ok(u64::try_from(SystemTime::UNIX_EPOCH.elapsed()?.as_millis())?)
@@ -27,9 +34,8 @@ async fn command(server: &Server, args: &[&str]) -> Result<(bool, String)> {
     ))
 }
 
-#[tokio::test]
-async fn a_sunset_is_announced_moved_and_taken_back() -> Result<()> {
-    let server = Server::open(&[]).await?;
+async fn a_sunset_is_announced_moved_and_taken_back(parts: &Parts) -> Result<()> {
+    let server = parts.open(&[]).await?;
     assert_eq!(server.client.service().await?.sunset_at_ms, None);
     let (_, shown) = command(&server, &["show"]).await?;
     assert_eq!(shown, "no end is announced\n");
@@ -52,9 +58,8 @@ async fn a_sunset_is_announced_moved_and_taken_back() -> Result<()> {
     Ok(())
 }
 
-#[tokio::test]
-async fn at_its_hour_nobody_is_left_and_nobody_comes_in() -> Result<()> {
-    let server = Server::open(&["admin.test_admission=true"]).await?;
+async fn at_its_hour_nobody_is_left_and_nobody_comes_in(parts: &Parts) -> Result<()> {
+    let server = parts.open(&["admin.test_admission=true"]).await?;
     let crowd = server.admin.test_accounts(120, "+4915112").await?;
     let ann = server.person("+4915112347801", "Ann").await?;
     server

@@ -1,5 +1,6 @@
 //! What people do, over the API of the real binary.
 
+use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, ensure};
@@ -20,6 +21,8 @@ use mitalk_tests::measure::{Measured, Table, times};
 const AT_ONCE: usize = 32;
 /// Hands of the busy room that go up and down: as many people as its queue takes raise theirs, and lower it.
 const HANDS: usize = 1_000;
+/// How often all of them do.
+const ROUNDS: usize = 10;
 /// Who does everything here, one of them as the host of that room.
 const PEOPLE: usize = HANDS / 2 + 1;
 /// Who wait while places are asked for.
@@ -46,6 +49,8 @@ const SETTINGS: [&str; 12] = [
 /// What is compared with the bare store.
 pub(crate) struct Service {
     pub(crate) hands: Measured,
+    /// Commands of a commit while they went up and down: of the room, and few others.
+    pub(crate) hands_per_commit: f64,
     pub(crate) profile: Measured,
     /// A request that asks nothing of the store.
     pub(crate) http: Measured,
@@ -88,9 +93,14 @@ pub(crate) async fn measure(settings: Vec<String>, table: &mut Table) -> Result<
     table
         .row("room opened", times(people.len()), AT_ONCE, open)
         .await?;
-    let hands = hands(&people, table).await?;
+    let (hands, hands_per_commit) = hands(&server, &people, table).await?;
     server.stop().await?;
-    Ok(Service { hands, profile, http })
+    Ok(Service {
+        hands,
+        hands_per_commit,
+        profile,
+        http,
+    })
 }
 
 /// People with tickets.
@@ -153,30 +163,64 @@ async fn profiles(people: &[Person], table: &mut Table) -> Result<Measured> {
     Ok(alone)
 }
 
-/// Everybody raises a hand at once, and lowers it, in a room in which everybody is.
-async fn hands(people: &[Person], table: &mut Table) -> Result<Measured> {
+/// Everybody raises a hand at once, and lowers it, and again, in a room in which everybody is.
+async fn hands(server: &Server, people: &[Person], table: &mut Table) -> Result<(Measured, f64)> {
     let (host, audience) = people.split_first().context("there are people")?;
     let room = host.client.create_room(&room(), "hands").await?.id;
     let _host = Session::join(host, &room, None).await?;
     let count = times(audience.len());
+    // Kept, so that nobody gets the port of one who left without a word: it stays theirs for a while.
+    let sessions = Mutex::new(vec![]);
     let join = async |n: usize| {
-        Session::join(&audience[n], &room, None).await?;
+        let session = Session::join(&audience[n], &room, None).await?;
+        sessions.lock().expect("pushed to only").push(session);
         Ok(None)
     };
     table.row("room joined", count, JOINS_AT_ONCE, join).await?;
+    let before = Commits::of(server).await?;
     let raise_or_lower = async |n: usize| {
         let client = &audience[n % count].client;
-        match n < count {
+        match n / count % 2 == 0 {
             true => client.raise_hand(&room).await?,
             false => client.lower_hand(&room).await?,
         };
         Ok(None)
     };
     let hands = table
-        .row("hand up or down, one room", 2 * count, count, raise_or_lower)
+        .row(
+            "hand up or down, one room",
+            2 * count * ROUNDS,
+            count,
+            raise_or_lower,
+        )
         .await?;
     ensure!(hands.p50 > Duration::ZERO, "somebody was measured");
-    Ok(hands)
+    let after = Commits::of(server).await?;
+    let per_commit = (after.commands - before.commands) / (after.count - before.count);
+    Ok((hands, per_commit))
+}
+
+/// What a node has committed so far.
+struct Commits {
+    count: f64,
+    commands: f64,
+}
+
+impl Commits {
+    async fn of(server: &Server) -> Result<Self> {
+        let metrics = server.admin.metrics().await?;
+        let value = |name: &str| {
+            let line = metrics.lines().find_map(|line| line.strip_prefix(name))?;
+            line.trim().parse::<f64>().ok()
+        };
+        let histogram = || {
+            Some(Self {
+                count: value("mitalk_cluster_batch_commands_count ")?,
+                commands: value("mitalk_cluster_batch_commands_sum ")?,
+            })
+        };
+        histogram().context("the node counts its commits")
+    }
 }
 
 fn room() -> CreateRoom {

@@ -45,6 +45,10 @@ async fn section(title: &str, settings: Vec<String>, raw: &Raw) -> Result<()> {
     let service = Box::pin(commands::measure(settings, &mut table)).await?;
     let hands = service.hands.per_second / bare.one_row.per_second;
     println!("  hands of a busy room / one conditional write per hand     {hands:>8.1} times");
+    println!(
+        "  hands and other commands of a commit                      {:>8.1}",
+        service.hands_per_commit
+    );
     let together = bare.read.p50 + service.http.p50;
     let profile = service.profile.p50.as_secs_f64() / together.as_secs_f64();
     println!("  profile read / bare read behind an empty request, p50     {profile:>8.2} times");

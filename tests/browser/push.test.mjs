@@ -60,7 +60,7 @@ scene(world, 'somebody who is away is told by the system, once, and a tap leads 
   await deliver(ann.page, data);
   const first = await until(async () => (await shown(ann.page))[0], { what: 'the notification' });
   assert.deepEqual(first, {
-    title: 'Ben started “Bridges”.', body: '', tag: said.tag, data: ben.room, lang: 'en',
+    title: 'Ben started “Bridges”.', body: '', tag: said.tag, data: ben.room, lang: 'en', rings: true,
   });
   // The push service, or the server after a crash, says it again; and then something else.
   await deliver(ann.page, data);
@@ -82,6 +82,9 @@ scene(world, 'somebody who is away is told by the system, once, and a tap leads 
   }, said.tag).catch(() => undefined);
   await ann.page.waitForURL(`**${ben.room}`);
   await until(async () => (await shown(ann.page)).every(one => one.tag !== said.tag), { what: 'it to be put away' });
+  await deliver(ann.page, data);
+  const again = await until(async () => (await shown(ann.page)).find(one => one.tag === said.tag), { what: 'the repeat' });
+  assert.equal(again.rings, false, 'what was put away does not ring again');
 });
 
 scene(world, 'who blocks notifications is told what to do, and signing out ends them', async () => {

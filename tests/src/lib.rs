@@ -7,6 +7,7 @@ pub mod events;
 pub mod kafka;
 pub mod light;
 pub mod measure;
+pub mod parts;
 pub mod provider;
 pub mod push;
 pub mod scan;

@@ -1,15 +1,14 @@
-//! Everything that a store keeps, cell by cell, for tests that look for what must not be there.
+//! Everything that a store or a topic keeps, cell by cell, for tests that look for what must not be there.
 //!
-//! What is looked at are values, whatever store they came from: another store only needs a function of its own that gives
-//! its cells under the same places.
+//! What is looked at are values, whatever they came from: each kind of parts has a function that gives its cells.
 
-use anyhow::Result;
-use rusqlite::types::ValueRef;
-use rusqlite::{Connection, OpenFlags};
+pub mod cql;
+pub mod sqlite;
+pub mod topics;
+
 use std::collections::BTreeSet;
-use std::path::Path;
 
-/// A value and where it lies: `table.column`, for entities `entity[kind].column`.
+/// A value and where it lies: `table.column`, for entities `entity[kind].column`, for topics `topic.part`.
 #[derive(Clone, Debug)]
 pub struct Cell {
     /// See the type.
@@ -18,42 +17,18 @@ pub struct Cell {
     pub bytes: Vec<u8>,
 }
 
-/// All cells of an SQLite database.
-///
-/// # Errors
-/// It cannot be read.
-pub fn sqlite(path: &Path) -> Result<Vec<Cell>> {
-    let database = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
-    let mut tables = database.prepare("SELECT name FROM sqlite_schema WHERE type = 'table'")?;
-    let tables: Vec<String> = tables
-        .query_map([], |row| row.get(0))?
-        .collect::<rusqlite::Result<_>>()?;
-    let mut cells = Vec::new();
-    for table in tables {
-        let mut rows = database.prepare(&format!("SELECT * FROM \"{table}\""))?;
-        let columns: Vec<String> = rows.column_names().map(str::to_owned).collect();
-        let mut rows = rows.query([])?;
-        while let Some(row) = rows.next()? {
-            let kind = match table.as_str() {
-                "entity" => format!("entity[{}]", row.get::<_, String>("kind")?),
-                _ => table.clone(),
-            };
-            for (index, column) in columns.iter().enumerate() {
-                let place = format!("{kind}.{column}");
-                let bytes = bytes(row.get_ref(index)?);
-                cells.push(Cell { place, bytes });
-            }
-        }
+impl Cell {
+    fn new(table: &str, column: &str, bytes: Vec<u8>) -> Self {
+        let place = format!("{table}.{column}");
+        Self { place, bytes }
     }
-    Ok(cells)
 }
 
-fn bytes(value: ValueRef<'_>) -> Vec<u8> {
-    match value {
-        ValueRef::Null => Vec::new(),
-        ValueRef::Integer(number) => number.to_string().into_bytes(),
-        ValueRef::Real(number) => number.to_string().into_bytes(),
-        ValueRef::Text(bytes) | ValueRef::Blob(bytes) => bytes.to_vec(),
+/// What a row of this table is told apart by: entities of all kinds share one table.
+fn table_of(table: &str, kind: Option<&str>) -> String {
+    match (table, kind) {
+        ("entity", Some(kind)) => format!("entity[{kind}]"),
+        _ => table.to_owned(),
     }
 }
 

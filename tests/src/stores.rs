@@ -17,6 +17,8 @@ use mitalk_cluster::{EntityId, SystemClock, Timestamp, Trace};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use crate::scan::{self, Cell};
+
 /// Enough for members to share, few enough for a broker that serves many runs.
 const PARTITIONS: u32 = 2;
 /// More than any run sends to a topic.
@@ -137,6 +139,22 @@ impl Fresh {
             store,
             kafka,
         })
+    }
+
+    /// Everything that is in them.
+    ///
+    /// # Errors
+    /// A cluster does not answer.
+    pub async fn cells(&self) -> Result<Vec<Cell>> {
+        let session = SessionBuilder::new().known_nodes(&self.cql.nodes).build().await?;
+        let mut cells = Box::pin(scan::cql::cells(&session, &self.cql.keyspace)).await?;
+        let brokers = self.topics.brokers.join(",");
+        for name in TOPICS {
+            let (brokers, topic) = (brokers.clone(), self.topic(name));
+            let read = move || scan::topics::cells(&brokers, &topic, name);
+            cells.extend(tokio::task::spawn_blocking(read).await??);
+        }
+        Ok(cells)
     }
 
     /// Removes the keyspace; the topics stay until their cluster goes.

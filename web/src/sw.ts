@@ -15,6 +15,9 @@ const worker = self as unknown as ServiceWorkerGlobalScope;
 /** Static routing (service worker specification, 4.4.2), which the library of types does not know yet. */
 type Routed = ExtendableEvent & { addRoutes?(rules: object[]): Promise<void> };
 const CACHE = `mitalk-${__VERSION__}`;
+/** Tags of pushes that were shown; it outlives versions. */
+const SHOWN = 'pushes';
+const MAX_SHOWN = 64;
 
 worker.addEventListener('install', (event) => {
   // Past the HTTP cache: a new version must not be filled with old files.
@@ -67,13 +70,13 @@ worker.addEventListener('push', (event) => event.waitUntil(show(event.data?.text
 async function show(text: string): Promise<void> {
   const push = readPush(text) ?? { tag: 'news', kind: '', count: 1, path: '/', language: 'en', at_ms: Date.now() };
   const { registration } = worker;
-  const shown = await registration.getNotifications({ tag: push.tag });
+  const repeated = await wasShown(push.tag);
   const { title, body } = pushText(push);
   const options = {
     body,
     tag: push.tag,
-    renotify: shown.length === 0,
-    silent: shown.length > 0,
+    renotify: !repeated,
+    silent: repeated,
     lang: push.language,
     timestamp: push.at_ms,
     icon: '/icon-192.png',
@@ -81,6 +84,17 @@ async function show(text: string): Promise<void> {
     data: push.path,
   };
   await registration.showNotification(title, options);
+}
+
+/** Notes it as well: also what was dismissed since does not ring again. */
+async function wasShown(tag: string): Promise<boolean> {
+  const book = await caches.open(SHOWN);
+  const entry = `/${encodeURIComponent(tag)}`;
+  if (await book.match(entry)) return true;
+  await book.put(entry, new Response());
+  const entries = await book.keys();
+  await Promise.all(entries.slice(0, -MAX_SHOWN).map((oldest) => book.delete(oldest)));
+  return false;
 }
 
 worker.addEventListener('notificationclick', (event) => {

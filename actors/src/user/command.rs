@@ -312,6 +312,9 @@ pub enum Command {
     Detach {
         /// Which.
         socket: SocketId,
+        /// Nothing came from it for so long before its end: what it was told meanwhile may not have been seen.
+        #[serde(default)]
+        silent: Duration,
     },
     /// They are in this room, by this session. Memory only, and for [`CLAIM_LEASE`](super::CLAIM_LEASE): a session that goes
     /// on claims again.

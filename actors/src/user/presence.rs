@@ -4,6 +4,7 @@
 //! and its node is told; a release by a session that was evicted changes nothing. A claim holds for a time only and is made
 //! again while its session lasts, so one whose release was lost ends by itself.
 
+use super::push;
 use super::state::{Live, State};
 use super::{Effect, Event, Refusal, Reply, Tell, User};
 use crate::id::{DeviceId, RoomId, SessionId, SocketId};
@@ -140,13 +141,20 @@ pub(super) fn attach(
     Ok(decision.event(Event::Live(Change::Attached(socket))))
 }
 
-pub(super) fn detach(state: &State, socket: SocketId) -> Decision<User> {
-    let known = state.live.sockets.iter().any(|other| other.socket == socket);
+pub(super) fn detach(state: &State, socket: SocketId, silent: Duration, cx: &Context) -> Decision<User> {
+    let (gone, others): (Vec<_>, Vec<_>) = state
+        .live
+        .sockets
+        .iter()
+        .partition(|known| known.socket == socket);
     let decision = Decision::reply(Reply::Done);
-    if known {
-        decision.event(Event::Live(Change::Detached(socket)))
-    } else {
-        decision
+    if gone.is_empty() {
+        return decision;
+    }
+    let decision = decision.event(Event::Live(Change::Detached(socket)));
+    match state.account.as_deref() {
+        Some(account) if others.is_empty() => push::untold(decision, account, silent, cx),
+        _ => decision,
     }
 }
 

@@ -240,6 +240,24 @@ pub(super) fn set(state: &State, settings: Settings, cx: &Context) -> Result<Dec
     Ok(advance(decision.event(Event::Push(change)), state, &after, cx))
 }
 
+/// The last socket is gone, and nothing came from it for a while before: what it was told meanwhile waits again.
+pub(super) fn untold(
+    decision: Decision<User>,
+    account: &Account,
+    silent: Duration,
+    cx: &Context,
+) -> Decision<User> {
+    let mut after = account.clone();
+    // What was there at the last push was part of it.
+    let since = (cx.now - silent).max(after.push.last.unwrap_or_default());
+    let unseen = account.notices.iter().map(|kept| &kept.notice);
+    let unseen = unseen.filter(|notice| notice.at > since).map(|notice| notice.seq);
+    if let Some(first) = unseen.min() {
+        after.push.up_to = after.push.up_to.min(first - 1);
+    }
+    go_on(decision, false, &account.push, &after, cx)
+}
+
 /// Pushes what waits if it is due, else says when. `after` is the account as the decision leaves it.
 pub(super) fn advance(
     decision: Decision<User>,
@@ -247,10 +265,21 @@ pub(super) fn advance(
     after: &Account,
     cx: &Context,
 ) -> Decision<User> {
+    go_on(decision, !state.live.sockets.is_empty(), &after.push, after, cx)
+}
+
+/// `noted`: what the account knows so far, without this going on.
+fn go_on(
+    decision: Decision<User>,
+    is_told: bool,
+    noted: &Pushed,
+    after: &Account,
+    cx: &Context,
+) -> Decision<User> {
     let push = &after.push;
     let (mut up_to, mut last, mut next_at) = (push.up_to, push.last, None);
     let mut row = None;
-    if !state.live.sockets.is_empty() {
+    if is_told {
         up_to = after.notice_seq;
     } else if after.subscribed().next().is_some() {
         next_at = after.due(cx.now);
@@ -266,8 +295,8 @@ pub(super) fn advance(
         });
         (up_to, last, next_at) = (after.notice_seq, Some(cx.now), None);
     }
-    let is_idle = after.subscribed().next().is_none() && push.next_at.is_none();
-    if is_idle || (up_to, last, next_at) == (push.up_to, push.last, push.next_at) {
+    let is_idle = after.subscribed().next().is_none() && noted.next_at.is_none();
+    if is_idle || (up_to, last, next_at) == (noted.up_to, noted.last, noted.next_at) {
         return decision;
     }
     let moved = Event::Push(Change::Moved { up_to, last, next_at });

@@ -71,6 +71,13 @@ impl End {
     }
 }
 
+impl End {
+    /// Whether the client may not have got what was written last. A client that closes is heard in that moment.
+    fn is_broken(self) -> bool {
+        matches!(self, Self::Gone | Self::Idle | Self::TooSlow)
+    }
+}
+
 impl From<CloseReason> for End {
     fn from(reason: CloseReason) -> Self {
         match reason {
@@ -190,6 +197,9 @@ impl Session {
                 Err(end) => {
                     for room in std::mem::take(&mut self.watched) {
                         self.forget(api, room);
+                    }
+                    if end.is_broken() {
+                        self.live.broke(self.heard.elapsed());
                     }
                     return end;
                 }

@@ -124,7 +124,8 @@ impl LeaseStore for Store {
         // The row first: once the claim is in it, no write of an earlier epoch can change the list.
         let row = self.read_shard(shard).await?;
         let noted: Vec<Noted> = self
-            .shard_rows()
+            .client
+            .ranked(Rank::List)
             .all(&self.statements.lease.list, bind![shard])
             .await?;
         let entities = noted.into_iter().filter(|noted| !noted.kind.is_empty());

@@ -2,7 +2,8 @@
 //!
 //! A node that cannot beat loses all its shards, and whoever takes them over has the same work to do: behind a queue of
 //! that work each next owner would fall the same way. So a beat never waits behind anything, shard rows and open lists
-//! have places of their own, and only the rest is refused.
+//! have places of their own, and only the rest is refused. Whole open lists, which a node reads when it takes shards over,
+//! have others again: hundreds of them at once must not keep it from noting what the shards that it has owe.
 
 use mitalk_cluster::store::StoreError;
 use tokio::sync::{Semaphore, SemaphorePermit};
@@ -13,6 +14,8 @@ use super::metrics::{Counted, Metrics};
 const WAITING: i64 = 8;
 /// Calls about shard rows and open lists under way at once.
 const OWNERSHIP: usize = 128;
+/// Whole open lists that are read at once.
+const LISTS: usize = 32;
 
 /// What a call is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,6 +25,8 @@ pub(super) enum Rank {
     Beat,
     /// Shard rows and open lists: one call per shard is under way at most, so they are never refused.
     Ownership,
+    /// A whole open list: one per shard at most, so never refused either.
+    List,
     /// Everything else.
     Work,
 }
@@ -29,6 +34,7 @@ pub(super) enum Rank {
 /// The places of one client.
 pub(super) struct Places {
     ownership: Semaphore,
+    lists: Semaphore,
     work: Semaphore,
     waiting: i64,
     metrics: Metrics,
@@ -38,6 +44,7 @@ impl Places {
     pub(super) fn new(in_flight: u32, metrics: Metrics) -> Self {
         Self {
             ownership: Semaphore::new(OWNERSHIP),
+            lists: Semaphore::new(LISTS),
             work: Semaphore::new(in_flight as usize),
             waiting: i64::from(in_flight) * WAITING,
             metrics,
@@ -50,6 +57,7 @@ impl Places {
         match rank {
             Rank::Beat => Ok(None),
             Rank::Ownership => Ok(self.ownership.acquire().await.ok()),
+            Rank::List => Ok(self.lists.acquire().await.ok()),
             Rank::Work => {
                 let _waits = Counted::new(&self.metrics.waiting);
                 if self.metrics.waiting.get() > self.waiting {
@@ -87,6 +95,11 @@ mod tests {
         let refused = places.take(Rank::Work).now_or_never().expect("at once");
         assert!(matches!(refused, Err(StoreError::Unavailable(_))), "{refused:?}");
 
+        let lists: Vec<_> = (0..LISTS)
+            .map(|_| places.take(Rank::List).now_or_never().expect("at once"))
+            .collect();
+        let mut another = Box::pin(places.take(Rank::List));
+        assert!(another.as_mut().now_or_never().is_none(), "it waits");
         let shards: Vec<_> = (0..OWNERSHIP)
             .map(|_| places.take(Rank::Ownership).now_or_never().expect("at once"))
             .collect();
@@ -96,6 +109,8 @@ mod tests {
         let beat = places.take(Rank::Beat).now_or_never().expect("at once");
         assert!(beat.is_ok());
 
+        drop(lists);
+        assert!(another.now_or_never().is_some_and(|place| place.is_ok()));
         drop(shards);
         assert!(one_more.now_or_never().is_some_and(|place| place.is_ok()));
         drop((work, waiting));

@@ -102,5 +102,6 @@ export async function deliver(page, data) {
 /** What the system shows now. */
 export const shown = page => page.evaluate(async () => {
   const registration = await navigator.serviceWorker.getRegistration();
-  return (await registration.getNotifications()).map(({ title, body, tag, data, lang }) => ({ title, body, tag, data, lang }));
+  return (await registration.getNotifications()).map(({ title, body, tag, data, lang, silent }) =>
+    ({ title, body, tag, data, lang, rings: !silent }));
 });

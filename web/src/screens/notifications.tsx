@@ -5,7 +5,7 @@ import { push } from '../api/routes';
 import type { NoticeSettings, PushKind } from '../api/types';
 import { t } from '../i18n';
 import { clockOf, minuteOf } from '../state/clock-text';
-import { pushState, turnOff, turnOn } from '../state/push';
+import { askService, pushState, turnOff, turnOn } from '../state/push';
 import { attempt } from '../state/toasts';
 import { Button } from '../ui/button';
 import { Switch } from '../ui/field';
@@ -18,18 +18,17 @@ const NIGHT = { from_minute: 22 * 60, to_minute: 7 * 60 };
 export function Notifications() {
   const state = pushState.value;
   const settings = useSignal<NoticeSettings | null>(null);
-  useEffect(
-    () =>
-      void attempt(async () => {
-        settings.value = await push.settings();
-      }),
-    [],
-  );
+  useEffect(() => {
+    void askService();
+    void attempt(async () => {
+      settings.value = await push.settings();
+    });
+  }, []);
   return (
     <section class="stack">
       <h2>{t('push.title')}</h2>
-      {state === 'unsupported' || state === 'denied' ? (
-        <p class="note">{state === 'denied' ? t('push.denied') : t('push.unsupported')}</p>
+      {state !== 'on' && state !== 'off' ? (
+        <p class="note">{t(`push.state.${state}`)}</p>
       ) : (
         <Switch
           label={t('push.here')}
@@ -125,6 +124,7 @@ function Time({ label, minute, onChange }: { label: string; minute: number; onCh
 /** Where somebody waits for something: the offer, and then that it was taken. */
 export function TellMe() {
   const state = pushState.value;
+  useEffect(() => void askService(), []);
   if (state === 'on') return <p class="note">{t('waiting.tell_me_on')}</p>;
   if (state !== 'off') return null;
   return (

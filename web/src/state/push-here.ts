@@ -13,9 +13,19 @@ export function wish(on: boolean): void {
 export const supported = () =>
   'PushManager' in globalThis && 'Notification' in globalThis && Boolean(navigator.serviceWorker);
 
+/** A worker that could not be installed never becomes ready. */
+const READY_MS = 10_000;
+
+async function ready(): Promise<ServiceWorkerRegistration> {
+  const late = new Promise<never>((_, reject) => {
+    setTimeout(() => reject(new Error('the service worker is not ready')), READY_MS);
+  });
+  return Promise.race([navigator.serviceWorker.ready, late]);
+}
+
 /** A subscription that was made with this key, if there is or can be one: another one ends. */
 export async function subscription(key: string): Promise<PushSubscription> {
-  const { pushManager } = await navigator.serviceWorker.ready;
+  const { pushManager } = await ready();
   const known = await pushManager.getSubscription();
   if (known && keyOf(known.options.applicationServerKey) === key) return known;
   await known?.unsubscribe();

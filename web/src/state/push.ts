@@ -10,13 +10,16 @@ import { accountState } from './account';
 import { forgetPush, subscription, supported, wish, wished } from './push-here';
 import { go } from './route';
 
-type PushState = 'unsupported' | 'denied' | 'off' | 'on';
+type PushState = 'unsupported' | 'service_off' | 'denied' | 'off' | 'on';
 
 const granted = signal<NotificationPermission>(supported() ? Notification.permission : 'denied');
 const on = signal(wished());
+/** The service pushes nothing. */
+const serviceOff = signal(false);
 
 export const pushState = computed<PushState>(() => {
   if (!supported()) return 'unsupported';
+  if (serviceOff.value) return 'service_off';
   if (granted.value === 'denied') return 'denied';
   return on.value && granted.value === 'granted' ? 'on' : 'off';
 });
@@ -35,6 +38,17 @@ export function startPush(): void {
       if (state === 'ready' && pushState.value === 'on') void tellServer().catch(() => undefined);
     });
   });
+}
+
+/** Whoever is going to offer it asks first: a permission that is asked for in vain is not given twice. */
+export async function askService(): Promise<void> {
+  if (!supported()) return;
+  try {
+    await push.key();
+    serviceOff.value = false;
+  } catch (error) {
+    serviceOff.value = codeOf(error) === 'push_off';
+  }
 }
 
 /** From a press. Throws what stands in the way. */

@@ -80,6 +80,7 @@ test('every message is used', () => {
     'invites.status.',
     'mic.',
     'push.kind.',
+    'push.state.',
     'room.left.',
     'room.left_note.',
     'room.moderate.',

@@ -150,7 +150,7 @@ fn attach(socket: u128) -> Command {
         socket: SocketAt {
             node: NodeId::new("one"),
             socket: SocketId::new(Home::default(), socket),
-            device: device(1),
+            device: device(socket),
         },
         most: 3,
         again: false,
@@ -204,7 +204,7 @@ fn nothing_is_pushed_to_who_is_there_has_read_it_or_does_not_want_it() {
     account.ask(attach(1)).unwrap();
     tell(&mut account, Kind::Pinged);
     let socket = SocketId::new(Home::default(), 1);
-    account.ask(Command::Detach { socket }).unwrap();
+    account.ask(detach(socket, Duration::ZERO)).unwrap();
     assert_eq!(
         (pushes(&account), next(&account)),
         (vec![], None),
@@ -224,6 +224,37 @@ fn nothing_is_pushed_to_who_is_there_has_read_it_or_does_not_want_it() {
     account.ask(Command::ReadNotices { up_to: 4 }).unwrap();
     assert_eq!(next(&account), None, "it was read before its time");
     assert_eq!(said(&mut account, 2, 4).1, [0_u64; 0]);
+}
+
+fn detach(socket: SocketId, silent: Duration) -> Command {
+    Command::Detach { socket, silent }
+}
+
+#[test]
+fn what_a_socket_was_told_while_it_was_silent_is_pushed_once_it_is_gone() {
+    let mut account = pushed_to();
+    account.ask(attach(1)).unwrap();
+    tell(&mut account, Kind::Pinged);
+    account.advance(Duration::from_secs(40));
+    tell(&mut account, Kind::Pinged);
+    let [one, two] = [1, 2].map(|n| SocketId::new(Home::default(), n));
+    account.ask(open(2, 2)).unwrap();
+    account.ask(attach(2)).unwrap();
+    account.ask(detach(two, Duration::from_secs(60))).unwrap();
+    assert_eq!(pushes(&account), [], "another one is there");
+    account.advance(Duration::from_secs(20));
+    account.ask(detach(one, Duration::from_secs(30))).unwrap();
+    assert_eq!(pushes(&account), [(2, 2, None)], "the first one was seen");
+    account.ask(detach(one, Duration::from_secs(60))).unwrap();
+    assert_eq!(pushes(&account), [(2, 2, None)], "it was gone already");
+
+    account.ask(attach(1)).unwrap();
+    account.ask(detach(one, Duration::from_secs(60))).unwrap();
+    assert_eq!(
+        pushes(&account),
+        [(2, 2, None)],
+        "what was pushed meanwhile is not pushed again"
+    );
 }
 
 #[test]
@@ -461,7 +492,7 @@ fn step() -> impl Strategy<Value = Step> {
         1 => (0..30_u64).prop_map(|up_to| Step::Ask(Command::ReadNotices { up_to })),
         1 => settings,
         1 => Just(Step::Ask(attach(1))),
-        1 => Just(Step::Ask(Command::Detach { socket: SocketId::new(Home::default(), 1) })),
+        1 => (0..90_u64).prop_map(|s| Step::Ask(detach(SocketId::new(Home::default(), 1), Duration::from_secs(s)))),
         1 => (1..3_u128).prop_map(|n| Step::Ask(subscribe(n))),
         1 => Just(Step::Ask(Command::Unsubscribe { device: device(1), endpoint: None })),
         2 => (1..3_u128, 1..20_u64, 0..5_u64, 0..9_u32)

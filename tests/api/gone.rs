@@ -1,0 +1,167 @@
+//! Of somebody who left nothing is found: no name, no text, no number in any table, file or topic, and the id only where it
+//! must be.
+
+use crate::leaving::{AGAIN_AT_ONCE, HANDLE, NAME, NUMBER, TEXTS, lives};
+use anyhow::{Context as _, Result};
+use mitalk::wire::invites::InviteRequest;
+use mitalk_tests::over_each_kind_of_parts;
+use mitalk_tests::parts::Parts;
+use mitalk_tests::scan::{self, Cell};
+use mitalk_tests::server::{Server, code, until};
+use std::path::Path;
+
+over_each_kind_of_parts!(of_somebody_who_left_nothing_is_found);
+
+/// Where the id of somebody who left may still stand, and why; ARCHITECTURE.md says the same.
+const LEFT: [(&str, &str); 19] = [
+    ("entity[user].key", "rule 7: rows are emptied and never removed"),
+    ("profile.user", "the row that says that there is nobody"),
+    ("profile.change", "the same"),
+    ("follow.follower", "rows that say that nobody follows"),
+    ("follow.followee", "the same"),
+    ("follow_count.user", "zeros"),
+    ("notice.user", "the row that says that there are none"),
+    ("notice.change", "others were told of them: an id without a name"),
+    ("entity[user].blob", "the same, the newest ones"),
+    (
+        "entity[handle].blob",
+        "whose newest row was obeyed, or a late repeat would count",
+    ),
+    ("entity[invite].blob", "ended: who gave it, who came in by it"),
+    ("entity[room].blob", "ended: who opened it"),
+    (
+        "event.key",
+        "the audit, and topics until they are trimmed: opaque ids only",
+    ),
+    ("event.payload", "the same"),
+    (
+        "consumed.key",
+        "what consumers dealt with, or late repeats would count",
+    ),
+    ("shut_out.user", "tokens that may still be valid: two hours"),
+    ("shut_out.change", "the same"),
+    ("open_list.key", "keys of entities that owed something lately"),
+    ("timer.key", "timers that fired, until their hour is over"),
+];
+
+/// Where the audit is, and what it says in the end.
+const AUDIT: [&str; 2] = ["event.payload", "mitalk.audit.v1.value"];
+const ERASED: &str = "account_erased";
+
+async fn of_somebody_who_left_nothing_is_found(parts: &Parts) -> Result<()> {
+    let soon = [
+        "limits.leaving.change_of_mind_s=1",
+        "limits.rooms.empty_stage_s=1",
+        AGAIN_AT_ONCE,
+    ];
+    let server = parts.open(&soon).await?;
+    let ben = server.person("+4915112347702", "Ben").await?;
+    let before = phones(parts, &server).await?;
+    let number = InviteRequest::Phone {
+        phone: NUMBER.to_owned(),
+    };
+    ben.client.invite(&number, "for-ann").await?;
+    let ann = lives(&server, &ben).await?;
+    let hash = phones(parts, &server)
+        .await?
+        .into_iter()
+        .find(|key| !before.contains(key));
+    let hash = hash.context("the number's hash")?;
+
+    ann.client.delete_account().await?;
+    until("the account to be gone", async || ann.client.me().await.err()).await;
+    until(
+        "the room, on whose stage nobody is any more, to end",
+        async || {
+            let hallway = ben.client.hallway(None, None).await.ok()?;
+            hallway.items.is_empty().then_some(())
+        },
+    )
+    .await;
+    until("its deletion to be done", async || {
+        let cells = parts.cells(server.directory.path()).await.ok()?;
+        let audited =
+            |cell: &Cell| AUDIT.contains(&cell.place.as_str()) && scan::contains(&cell.bytes, ERASED);
+        (cells.iter().any(audited) && !cells.iter().any(is_owed)).then_some(())
+    })
+    .await;
+    assert_eq!(code(ben.client.profile(&ann.id).await), "person_not_found");
+    assert_eq!(
+        code(ben.client.profile_by_handle(HANDLE).await),
+        "person_not_found"
+    );
+    assert_eq!(code(ben.client.follow(&ann.id).await), "person_not_found");
+    assert_eq!(
+        code(server.client.refresh(&ann.tokens.refresh_token).await),
+        "refresh_invalid"
+    );
+    let view = ben.client.profile(&ben.id).await?;
+    assert_eq!((view.followers, view.following), (0, 0));
+
+    let (directory, log) = server.stopped().await?;
+    let mut files = files(directory.path())?;
+    files.push(("the log".to_owned(), log.join("\n").into_bytes()));
+    let cells = parts.cells(directory.path()).await?;
+    let words = TEXTS
+        .into_iter()
+        .chain([NAME, &NUMBER[1..], &NUMBER[3..], "+49 ... 432"]);
+    for word in words {
+        let places = scan::places(&cells, word);
+        assert!(places.is_empty(), "{word} is left in {places:?}");
+        // Byte for byte: also what a database does not show any more.
+        let found = files.iter().find(|(_, bytes)| scan::contains(bytes, word));
+        assert!(
+            found.is_none(),
+            "{word} is left in the file {:?}",
+            found.map(|(name, _)| name)
+        );
+    }
+    // Keys of rows that are emptied and never removed: nothing is said of whose they were.
+    only_in(&cells, &hash, &["entity[phone].key", "open_list.key"]);
+    only_in(
+        &cells,
+        HANDLE,
+        &["entity[handle].key", "handle.handle", "open_list.key"],
+    );
+    only_in(&cells, &ann.id, &LEFT.map(|(place, _why)| place));
+    Ok(())
+}
+
+/// A row of an outbox: in the CQL cluster they lie behind row 0, which is the entity.
+fn is_owed(cell: &Cell) -> bool {
+    cell.place.starts_with("outbox.") || (cell.place.ends_with("].seq") && cell.bytes != b"0")
+}
+
+/// The hashes of all numbers that anybody ever used.
+async fn phones(parts: &Parts, server: &Server) -> Result<Vec<String>> {
+    let cells: Vec<Cell> = parts.cells(server.directory.path()).await?;
+    let keys = cells.into_iter().filter(|cell| cell.place == "entity[phone].key");
+    Ok(keys
+        .map(|cell| String::from_utf8_lossy(&cell.bytes).into_owned())
+        .collect())
+}
+
+/// All files below a directory, with their names.
+fn files(directory: &Path) -> Result<Vec<(String, Vec<u8>)>> {
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(directory)? {
+        let path = entry?.path();
+        if path.is_dir() {
+            found.extend(files(&path)?);
+        } else {
+            found.push((path.display().to_string(), std::fs::read(&path)?));
+        }
+    }
+    Ok(found)
+}
+
+/// It is there, and nowhere else.
+fn only_in(cells: &[Cell], text: &str, allowed: &[&str]) {
+    let places = scan::places(cells, text);
+    let elsewhere: Vec<_> = places
+        .iter()
+        .filter(|place| !allowed.contains(&place.as_str()))
+        .collect();
+    assert!(elsewhere.is_empty(), "{text} is left in {elsewhere:?}");
+    assert!(!places.is_empty(), "{text} was looked for at all");
+}

@@ -1,0 +1,98 @@
+//! The same tests over each kind of parts: the embedded store, and a real CQL cluster with a real Kafka.
+
+use crate::kafka;
+use crate::scan::{self, Cell};
+use crate::server::Server;
+use crate::stores::{Clusters, Fresh};
+use anyhow::Result;
+use mitalk::wire::admin::Phase;
+use std::path::Path;
+
+/// Below the directory in which a service runs.
+const DATABASE: &str = "data/mitalk.db";
+
+/// What a service keeps its state and its events in.
+#[derive(Debug)]
+pub enum Parts {
+    /// One file.
+    File,
+    /// A keyspace and topics that nobody else has.
+    Clusters(Box<Fresh>),
+}
+
+impl Parts {
+    /// Those of the clusters of this run; if none are named it says so.
+    ///
+    /// # Errors
+    /// A cluster does not answer.
+    pub async fn real() -> Result<Option<Self>> {
+        match (Clusters::found(), kafka::named()) {
+            (Some(clusters), Some(_)) => {
+                let fresh = Box::pin(clusters.fresh()).await?;
+                Ok(Some(Self::Clusters(Box::new(fresh))))
+            }
+            _ => Ok(None),
+        }
+    }
+
+    /// Starts a service over them, with everybody let in and these further settings.
+    ///
+    /// # Errors
+    /// The binary does not start, or ends by itself.
+    pub async fn open(&self, settings: &[&str]) -> Result<Server> {
+        let server = self.start(settings).await?;
+        server.admin.set_phase(Phase::Open).await?;
+        Ok(server)
+    }
+
+    /// The same, as a new service is.
+    ///
+    /// # Errors
+    /// The binary does not start, or ends by itself.
+    pub async fn start(&self, settings: &[&str]) -> Result<Server> {
+        let own = match self {
+            Self::File => vec![],
+            Self::Clusters(fresh) => fresh.settings(),
+        };
+        let settings: Vec<&str> = own
+            .iter()
+            .map(String::as_str)
+            .chain(settings.iter().copied())
+            .collect();
+        Server::start(&settings).await
+    }
+
+    /// Everything that is in them, for the service of this directory.
+    ///
+    /// # Errors
+    /// They cannot be read.
+    pub async fn cells(&self, directory: &Path) -> Result<Vec<Cell>> {
+        match self {
+            Self::File => scan::sqlite::cells(&directory.join(DATABASE)),
+            Self::Clusters(fresh) => Box::pin(fresh.cells()).await,
+        }
+    }
+}
+
+/// Tests that take `&Parts`, each over a file and over real parts.
+#[macro_export]
+macro_rules! over_each_kind_of_parts {
+    ($($test:ident),* $(,)?) => {
+        mod over_a_file {
+            $(#[tokio::test]
+            async fn $test() -> anyhow::Result<()> {
+                super::$test(&$crate::parts::Parts::File).await
+            })*
+        }
+
+        mod over_real_parts {
+            $(#[tokio::test]
+            async fn $test() -> anyhow::Result<()> {
+                match Box::pin($crate::parts::Parts::real()).await? {
+                    Some(parts) => super::$test(&parts).await,
+                    None => Ok(()),
+                }
+            })*
+        }
+    };
+}
