@@ -2,7 +2,7 @@
 //! must be.
 
 use crate::leaving::{AGAIN_AT_ONCE, HANDLE, NAME, NUMBER, TEXTS, lives};
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 use mitalk::wire::invites::InviteRequest;
 use mitalk_tests::over_each_kind_of_parts;
 use mitalk_tests::parts::Parts;
@@ -98,13 +98,12 @@ async fn of_somebody_who_left_nothing_is_found(parts: &Parts) -> Result<()> {
         phone: NUMBER.to_owned(),
     };
     ben.client.invite(&number, "for-ann").await?;
+    let hash = until("the number's hash", async || {
+        let known = phones(parts, &server).await.ok()?;
+        known.into_iter().find(|key| !before.contains(key))
+    })
+    .await;
     let ann = lives(&server, &ben).await?;
-    let hash = phones(parts, &server)
-        .await?
-        .into_iter()
-        .find(|key| !before.contains(key));
-    let hash = hash.context("the number's hash")?;
-
     let cells = parts.cells(server.directory.path()).await?;
     for word in TEXTS.into_iter().chain([NAME, HANDLE]) {
         assert!(!scan::places(&cells, word).is_empty(), "{word} is there at first");
