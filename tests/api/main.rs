@@ -22,6 +22,7 @@ mod offer;
 mod people;
 mod process;
 mod push;
+mod push_keys;
 mod rooms;
 mod sign_in;
 mod sms;
