@@ -180,7 +180,7 @@ async fn hands(server: &Server, people: &[Person], table: &mut Table) -> Result<
     let before = Commits::of(server).await?;
     let raise_or_lower = async |n: usize| {
         let client = &audience[n % count].client;
-        match n / count % 2 == 0 {
+        match (n / count).is_multiple_of(2) {
             true => client.raise_hand(&room).await?,
             false => client.lower_hand(&room).await?,
         };
