@@ -16,5 +16,5 @@ pub use dead_letters::{DeadLetter, DeadLetters, LetterId, NoLetter};
 pub use event_source::{Batch, Delivered, EventSource, Mark, Place, Subscription};
 pub use ledger::Ledger;
 pub use push::{PUSHES_UNDER_WAY, Push, PushError, PushMessage, Said};
-pub use reads::{BlockCount, FollowCounts, MANY, PeoplePage, Reads};
+pub use reads::{BlockCount, FollowCounts, MANY, PeoplePage, Reads, Seen};
 pub use sms::{EventKey, Message, Sms, SmsError, SmsMessage};

@@ -7,6 +7,7 @@
 //!
 //! One task per socket ([`session`]); [`Sockets`] counts them and tells them to move when the node stops.
 
+mod end;
 mod origin;
 mod session;
 

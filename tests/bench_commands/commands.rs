@@ -178,13 +178,17 @@ async fn hands(server: &Server, people: &[Person], table: &mut Table) -> Result<
     };
     table.row("room joined", count, JOINS_AT_ONCE, join).await?;
     let before = Commits::of(server).await?;
+    // Nobody lowers a hand that is not up yet: that would be too easy.
+    let turns: Vec<_> = (0..count).map(|_| tokio::sync::Mutex::new(())).collect();
     let raise_or_lower = async |n: usize| {
         let client = &audience[n % count].client;
+        let _turn = turns[n % count].lock().await;
+        let begun = Instant::now();
         match (n / count).is_multiple_of(2) {
             true => client.raise_hand(&room).await?,
             false => client.lower_hand(&room).await?,
         };
-        Ok(None)
+        Ok(Some(begun.elapsed()))
     };
     let hands = table
         .row(

@@ -25,13 +25,33 @@ impl Parts {
     ///
     /// # Errors
     /// A cluster does not answer.
+    #[allow(
+        clippy::print_stderr,
+        reason = "who runs the tests is to know what was left out"
+    )]
     pub async fn real() -> Result<Option<Self>> {
         match (Clusters::found(), kafka::named()) {
             (Some(clusters), Some(_)) => {
                 let fresh = Box::pin(clusters.fresh()).await?;
                 Ok(Some(Self::Clusters(Box::new(fresh))))
             }
-            _ => Ok(None),
+            _ => {
+                eprintln!(
+                    "left out: it needs MITALK_TEST_CQL and MITALK_TEST_KAFKA; `make checks` starts both"
+                );
+                Ok(None)
+            }
+        }
+    }
+
+    /// Removes what no other test uses.
+    ///
+    /// # Errors
+    /// A cluster does not answer.
+    pub async fn remove(self) -> Result<()> {
+        match self {
+            Self::File => Ok(()),
+            Self::Clusters(fresh) => Box::pin(fresh.remove()).await,
         }
     }
 
@@ -89,7 +109,10 @@ macro_rules! over_each_kind_of_parts {
             $(#[tokio::test]
             async fn $test() -> anyhow::Result<()> {
                 match Box::pin($crate::parts::Parts::real()).await? {
-                    Some(parts) => super::$test(&parts).await,
+                    Some(parts) => {
+                        super::$test(&parts).await?;
+                        parts.remove().await
+                    }
                     None => Ok(()),
                 }
             })*

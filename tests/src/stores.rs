@@ -146,14 +146,16 @@ impl Fresh {
     /// # Errors
     /// A cluster does not answer.
     pub async fn cells(&self) -> Result<Vec<Cell>> {
-        let session = SessionBuilder::new().known_nodes(&self.cql.nodes).build().await?;
-        let mut cells = Box::pin(scan::cql::cells(&session, &self.cql.keyspace)).await?;
+        // Topics first: of an event that is there, all that its entity owed before is in the tables, or still owed.
+        let mut cells = vec![];
         let brokers = self.topics.brokers.join(",");
         for name in TOPICS {
             let (brokers, topic) = (brokers.clone(), self.topic(name));
             let read = move || scan::topics::cells(&brokers, &topic, name);
             cells.extend(tokio::task::spawn_blocking(read).await??);
         }
+        let session = SessionBuilder::new().known_nodes(&self.cql.nodes).build().await?;
+        cells.extend(Box::pin(scan::cql::cells(&session, &self.cql.keyspace)).await?);
         Ok(cells)
     }
 

@@ -7,6 +7,7 @@
  */
 /// <reference lib="webworker" />
 import { pushText, readPush } from './push-text';
+import { SHOWN_PUSHES } from './state/push-here';
 
 declare const __SHELL__: string[];
 declare const __VERSION__: string;
@@ -15,8 +16,6 @@ const worker = self as unknown as ServiceWorkerGlobalScope;
 /** Static routing (service worker specification, 4.4.2), which the library of types does not know yet. */
 type Routed = ExtendableEvent & { addRoutes?(rules: object[]): Promise<void> };
 const CACHE = `mitalk-${__VERSION__}`;
-/** Tags of pushes that were shown; it outlives versions. */
-const SHOWN = 'pushes';
 const MAX_SHOWN = 64;
 
 worker.addEventListener('install', (event) => {
@@ -68,9 +67,11 @@ async function cached(path: string, request: Request): Promise<Response> {
 worker.addEventListener('push', (event) => event.waitUntil(show(event.data?.text() ?? '')));
 
 async function show(text: string): Promise<void> {
-  const push = readPush(text) ?? { tag: 'news', kind: '', count: 1, path: '/', language: 'en', at_ms: Date.now() };
+  const known = readPush(text);
+  const push = known ?? { tag: 'news', kind: '', count: 1, path: '/', language: 'en', at_ms: Date.now() };
   const { registration } = worker;
-  const repeated = await wasShown(push.tag);
+  // Without its book it rings once more: something must be shown for every push.
+  const repeated = known !== undefined && (await wasShown(push.tag).catch(() => false));
   const { title, body } = pushText(push);
   const options = {
     body,
@@ -84,18 +85,23 @@ async function show(text: string): Promise<void> {
     data: push.path,
   };
   await registration.showNotification(title, options);
+  if (known && !repeated) await note(push.tag).catch(() => undefined);
 }
 
-/** Notes it as well: also what was dismissed since does not ring again. */
+/** Also if it was dismissed since. */
 async function wasShown(tag: string): Promise<boolean> {
-  const book = await caches.open(SHOWN);
-  const entry = `/${encodeURIComponent(tag)}`;
-  if (await book.match(entry)) return true;
-  await book.put(entry, new Response());
+  const book = await caches.open(SHOWN_PUSHES);
+  return (await book.match(entry(tag))) !== undefined;
+}
+
+async function note(tag: string): Promise<void> {
+  const book = await caches.open(SHOWN_PUSHES);
+  await book.put(entry(tag), new Response());
   const entries = await book.keys();
   await Promise.all(entries.slice(0, -MAX_SHOWN).map((oldest) => book.delete(oldest)));
-  return false;
 }
+
+const entry = (tag: string) => `/${encodeURIComponent(tag)}`;
 
 worker.addEventListener('notificationclick', (event) => {
   event.notification.close();

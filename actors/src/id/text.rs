@@ -1,7 +1,8 @@
 //! Base62 digits and back.
 //!
 //! Every commit of a busy room writes hundreds of ids: digit by digit, dividing all 128 bits each time, that was a third of
-//! the room's time. Ten digits fit into 64 bits, so 128 bits are divided twice.
+//! the room's time. Ten digits fit into 64 bits, so 128 bits are divided
+//! once for ten of them.
 
 use serde::de::{Deserializer, Error, Visitor};
 use std::fmt;
@@ -79,7 +80,7 @@ where
         type Value = T;
 
         fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-            f.write_str("an id")
+            f.write_str("an id, or a home")
         }
 
         fn visit_str<E: Error>(self, text: &str) -> Result<T, E> {

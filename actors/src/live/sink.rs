@@ -4,7 +4,9 @@ use super::LiveMessage;
 use crate::id::{DeviceId, SocketId, UserId};
 use std::fmt;
 use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 use tokio::sync::{Notify, mpsc};
+use tokio::time::Instant;
 
 /// The client does not take its messages fast enough; its socket is being closed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -37,6 +39,7 @@ struct Shared {
     queue: mpsc::Sender<LiveMessage>,
     closed: OnceLock<CloseReason>,
     closing: Notify,
+    lost_since: OnceLock<Instant>,
 }
 
 /// The receiving half, for the socket's own task.
@@ -56,6 +59,7 @@ impl LiveSink {
             queue: sender,
             closed: OnceLock::new(),
             closing: Notify::new(),
+            lost_since: OnceLock::new(),
         });
         (
             Self(shared.clone()),
@@ -99,6 +103,17 @@ impl LiveSink {
                 Err(TooSlow)
             }
         }
+    }
+
+    /// It has ended, and what was sent since then may not have come to the client.
+    pub fn lost_since(&self, since: Instant) {
+        // A socket ends once.
+        let _ = self.0.lost_since.set(since);
+    }
+
+    /// For how long, by now, messages may have been lost; nothing if the client got all of them.
+    pub(crate) fn lost(&self) -> Duration {
+        self.0.lost_since.get().map(Instant::elapsed).unwrap_or_default()
     }
 
     /// Closes the socket; the first reason counts. Messages still queued are not sent.

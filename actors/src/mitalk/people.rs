@@ -91,27 +91,16 @@ impl Mitalk {
                 self.reads.handle(&handle).await?.ok_or(Error::PersonNotFound)?
             }
         };
-        let follows = async |follower, followee| {
-            self.reads
-                .followed_among(follower, &[followee])
-                .await
-                .map(|found| !found.is_empty())
-        };
-        let wanted = [user];
-        // Side by side: one after the other they would be four waits for the store instead of one.
-        let (mut rows, counts, followed, follows_you) = futures::try_join!(
-            self.reads.profiles(&wanted),
-            self.reads.follow_counts(user),
-            follows(caller.user, user),
-            follows(user, caller.user),
-        )?;
-        let row = rows.pop().filter(|row| !row.is_deleted());
+        let seen = self.reads.seen(user, caller.user).await?;
+        let seen = seen
+            .filter(|seen| !seen.profile.is_deleted())
+            .ok_or(Error::PersonNotFound)?;
         Ok(View {
-            profile: self.show_profile(row.ok_or(Error::PersonNotFound)?).await?,
-            followed,
-            follows_you,
-            followers: counts.followers,
-            following: counts.following,
+            profile: self.show_profile(seen.profile).await?,
+            followed: seen.followed,
+            follows_you: seen.follows_you,
+            followers: seen.counts.followers,
+            following: seen.counts.following,
         })
     }
 

@@ -34,7 +34,6 @@ const LEARN_ROWS: usize = 1_000;
 pub struct LiveSession {
     core: Mitalk,
     sink: LiveSink,
-    silent: Duration,
 }
 
 impl Mitalk {
@@ -61,7 +60,6 @@ impl Mitalk {
         let session = LiveSession {
             core: self.clone(),
             sink,
-            silent: Duration::ZERO,
         };
         let account = self
             .ask_account::<Error>(caller.user, attach, call.clone())
@@ -250,14 +248,15 @@ impl Mitalk {
             Err(error) => tracing::debug!(%error, "socket not attached anew"),
         }
         if self.sockets.sink(sink.user(), sink.id()).is_none() {
-            self.detach(&sink, Duration::ZERO).await;
+            self.detach(&sink).await;
         }
     }
 
     /// If all tries fail the account says things to a socket that is gone, until the device's next one takes its place.
-    async fn detach(&self, sink: &LiveSink, silent: Duration) {
+    async fn detach(&self, sink: &LiveSink) {
         for _ in 0..DETACH_TRIES {
             let socket = sink.id();
+            let silent = sink.lost();
             let detach = user::Command::Detach { socket, silent };
             let user = sink.user().to_string();
             match self
@@ -288,11 +287,6 @@ impl LiveSession {
         self.sink.id()
     }
 
-    /// It broke, and nothing had come from the client for so long: what it was told meanwhile counts as not told.
-    pub fn broke(&mut self, silent: Duration) {
-        self.silent = silent;
-    }
-
     /// Where its messages go: for watching rooms.
     pub fn sink(&self) -> &LiveSink {
         &self.sink
@@ -301,13 +295,13 @@ impl LiveSession {
 
 impl Drop for LiveSession {
     fn drop(&mut self) {
-        let (core, sink, silent) = (self.core.clone(), self.sink.clone(), self.silent);
+        let (core, sink) = (self.core.clone(), self.sink.clone());
         core.sockets.remove(sink.id());
         sink.close(CloseReason::Restart);
         let Ok(runtime) = tokio::runtime::Handle::try_current() else {
             return;
         };
-        runtime.spawn(async move { core.detach(&sink, silent).await });
+        runtime.spawn(async move { core.detach(&sink).await });
     }
 }
 

@@ -19,6 +19,19 @@ pub struct FollowCounts {
     pub following: u64,
 }
 
+/// A person as another one sees them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Seen {
+    /// Who they are.
+    pub profile: Profile,
+    /// Followers and followed.
+    pub counts: FollowCounts,
+    /// Whether the other one follows them.
+    pub followed: bool,
+    /// Whether they follow the other one.
+    pub follows_you: bool,
+}
+
 /// How many wait in a block of tickets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct BlockCount {
@@ -45,6 +58,23 @@ pub trait Reads: Send + Sync + 'static {
     /// People of whom there is anything left, also if they are being erased, in an order of the store's own, after `after`.
     /// A store looks at a bounded number of rows for one page, so a page may be empty and not the end.
     async fn people(&self, after: Option<UserId>, limit: usize) -> Result<PeoplePage, StoreError>;
+    /// Somebody as `by` sees them; absent: they have no profile.
+    async fn seen(&self, user: UserId, by: UserId) -> Result<Option<Seen>, StoreError> {
+        let (users, you, them) = ([user], [by], [user]);
+        // Side by side: one after the other they would be four waits for the store instead of one.
+        let (mut profiles, counts, followed, follows_you) = futures::try_join!(
+            self.profiles(&users),
+            self.follow_counts(user),
+            self.followed_among(by, &them),
+            self.followed_among(user, &you),
+        )?;
+        Ok(profiles.pop().map(|profile| Seen {
+            profile,
+            counts,
+            followed: !followed.is_empty(),
+            follows_you: !follows_you.is_empty(),
+        }))
+    }
     /// Whose the handle is.
     async fn handle(&self, handle: &str) -> Result<Option<UserId>, StoreError>;
     /// Who follows `user`, by id, after `after`.

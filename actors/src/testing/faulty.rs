@@ -6,8 +6,8 @@ use crate::id::{Home, RoomId, UserId};
 use crate::number::PhoneKey;
 use crate::person::Notice;
 use crate::ports::{
-    AllowEntry, AllowList, BlockCount, FollowCounts, PeoplePage, Push, PushError, PushMessage, Reads, Sms,
-    SmsError, SmsMessage,
+    AllowEntry, AllowList, BlockCount, FollowCounts, PeoplePage, Push, PushError, PushMessage, Reads, Seen,
+    Sms, SmsError, SmsMessage,
 };
 use crate::rooms::Card;
 use crate::tables::{Profile, ShutOut, TicketBlock};
@@ -140,6 +140,11 @@ impl<P: Reads> Reads for Faulty<P> {
 
     async fn follow_counts(&self, user: UserId) -> Result<FollowCounts, StoreError> {
         self.read(move |port| async move { port.follow_counts(user).await })
+            .await
+    }
+
+    async fn seen(&self, user: UserId, by: UserId) -> Result<Option<Seen>, StoreError> {
+        self.read(move |port| async move { port.seen(user, by).await })
             .await
     }
 

@@ -308,7 +308,7 @@ pub enum Command {
         #[serde(default)]
         again: bool,
     },
-    /// It is gone. Memory only.
+    /// It is gone. Memory only, but for what has to be pushed now.
     Detach {
         /// Which.
         socket: SocketId,

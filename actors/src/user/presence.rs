@@ -1,4 +1,5 @@
-//! Live sockets and the room a person is in: memory only, told anew by the nodes after the account moved.
+//! Live sockets and the room a person is in: memory only, told anew by the nodes after the account moved. What a socket may
+//! not have shown before its end is pushed.
 //!
 //! Claims are ordered by their arrival here. A person is in one room on one device: a later claim evicts the earlier one,
 //! and its node is told; a release by a session that was evicted changes nothing. A claim holds for a time only and is made

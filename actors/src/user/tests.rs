@@ -103,6 +103,7 @@ fn claim(room: u128, session: u128) -> Command {
     Command::ClaimRoom { claim, again: None }
 }
 
+/// The same, made again so long after they came in.
 fn claim_again(room: u128, session: u128, seconds: u64) -> Command {
     let Command::ClaimRoom { claim, .. } = claim(room, session) else {
         panic!("a claim")

@@ -5,13 +5,14 @@ use super::super::rates::Allowance;
 use super::super::tokens::Claims;
 use super::super::{Api, Context, codes};
 use super::MAX_MESSAGE_BYTES;
+use super::end::End;
 use crate::wire::live::{ClientMessage, ServerMessage};
 use axum::extract::ws::{CloseFrame, Message, WebSocket};
 use futures::stream::{SplitSink, SplitStream};
 use futures::{SinkExt as _, StreamExt as _};
 use mitalk_actors::Caller;
 use mitalk_actors::id::RoomId;
-use mitalk_actors::live::{CloseReason, LiveStream};
+use mitalk_actors::live::LiveStream;
 use mitalk_actors::sockets::LiveSession;
 use rand::Rng as _;
 use std::collections::VecDeque;
@@ -32,75 +33,6 @@ const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
 /// When the node stops, clients come back spread over so long.
 pub(super) const MOVE_WITHIN: Duration = Duration::from_secs(2);
 
-/// Why a socket ends. The numbers are part of the API: see [`crate::wire::live`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum End {
-    /// The client closed it or its connection broke.
-    Gone,
-    /// Nothing came for [`live_idle_ms`](crate::config::Http::live_idle_ms).
-    Idle,
-    SignInAgain,
-    Suspended,
-    NoHello,
-    OpenedElsewhere,
-    TooManyMessages,
-    TooSlow,
-    NotText,
-    TooLarge,
-    Unavailable,
-    Restart,
-}
-
-impl End {
-    /// Close code, and the reason for people and for metrics.
-    fn code(self) -> (u16, &'static str) {
-        match self {
-            Self::Gone => (1000, "gone"),
-            Self::Idle => (1001, "idle"),
-            Self::NotText => (1003, "not_text"),
-            Self::TooLarge => (1009, "too_large"),
-            Self::Restart => (1012, "restart"),
-            Self::TooSlow => (1013, "too_slow"),
-            Self::Unavailable => (1013, "unavailable"),
-            Self::SignInAgain => (4401, "sign_in_again"),
-            Self::Suspended => (4403, "suspended"),
-            Self::NoHello => (4408, "no_hello"),
-            Self::OpenedElsewhere => (4409, "opened_elsewhere"),
-            Self::TooManyMessages => (4429, "too_many_messages"),
-        }
-    }
-}
-
-impl End {
-    /// Whether the client may not have got what was written last. A client that closes is heard in that moment.
-    fn is_broken(self) -> bool {
-        matches!(self, Self::Gone | Self::Idle | Self::TooSlow)
-    }
-}
-
-impl From<CloseReason> for End {
-    fn from(reason: CloseReason) -> Self {
-        match reason {
-            CloseReason::TooSlow => Self::TooSlow,
-            CloseReason::OpenedElsewhere => Self::OpenedElsewhere,
-            CloseReason::Revoked => Self::SignInAgain,
-            CloseReason::Suspended => Self::Suspended,
-            CloseReason::Restart => Self::Restart,
-        }
-    }
-}
-
-/// What a refused token means for the socket.
-impl From<Error> for End {
-    fn from(error: Error) -> Self {
-        if error.code() == codes::SUSPENDED {
-            Self::Suspended
-        } else {
-            Self::SignInAgain
-        }
-    }
-}
-
 /// Serves one socket until it ends.
 pub(super) async fn run(api: Api, context: Context, socket: WebSocket) {
     let (sender, receiver) = socket.split();
@@ -108,6 +40,7 @@ pub(super) async fn run(api: Api, context: Context, socket: WebSocket) {
         sender,
         receiver,
         context,
+        wrote: Instant::now(),
     };
     let greeted = tokio::select! {
         greeted = greet(&api, &mut client) => greeted,
@@ -119,7 +52,7 @@ pub(super) async fn run(api: Api, context: Context, socket: WebSocket) {
     };
     let (code, reason) = end.code();
     api.0.metrics.sockets_closed.with_label_values(&[reason]).inc();
-    if end != End::Gone {
+    if !matches!(end, End::Gone | End::Closed) {
         client.close(code, reason).await;
     }
 }
@@ -198,8 +131,9 @@ impl Session {
                     for room in std::mem::take(&mut self.watched) {
                         self.forget(api, room);
                     }
-                    if end.is_broken() {
-                        self.live.broke(self.heard.elapsed());
+                    let (pings_every, now) = (self.pings.period(), Instant::now());
+                    if let Some(since) = end.lost_since(self.heard, client.wrote, now, pings_every) {
+                        self.live.sink().lost_since(since);
                     }
                     return end;
                 }
@@ -217,8 +151,9 @@ impl Session {
             }
             message = self.stream.next() => client.send(&message?.into()).await,
             incoming = client.receive() => {
+                let incoming = incoming?;
                 self.heard = Instant::now();
-                match incoming? {
+                match incoming {
                     Incoming::Message(message) => self.take(api, client, message).await,
                     Incoming::Bad(error) => {
                         self.spend()?;
@@ -322,6 +257,8 @@ struct Client {
     sender: SplitSink<WebSocket, Message>,
     receiver: SplitStream<WebSocket>,
     context: Context,
+    /// When a message last went out.
+    wrote: Instant,
 }
 
 impl Client {
@@ -340,7 +277,7 @@ impl Client {
             Some(Ok(Message::Close(_))) => {
                 // The answer is queued already; browsers report a broken connection if it never goes out.
                 let _ = tokio::time::timeout(CLOSE_TIMEOUT, self.sender.close()).await;
-                Err(End::Gone)
+                Err(End::Closed)
             }
             Some(Err(_)) | None => Err(End::Gone),
         }
@@ -386,7 +323,10 @@ impl Client {
 
     async fn write(&mut self, message: Message) -> Result<(), End> {
         match tokio::time::timeout(WRITE_TIMEOUT, self.sender.send(message)).await {
-            Ok(Ok(())) => Ok(()),
+            Ok(Ok(())) => {
+                self.wrote = Instant::now();
+                Ok(())
+            }
             Ok(Err(_)) => Err(End::Gone),
             Err(_) => Err(End::TooSlow),
         }

@@ -12,7 +12,7 @@ use super::metrics::{Counted, Metrics};
 
 /// For each call that may be under way so many may wait.
 const WAITING: i64 = 8;
-/// Calls about shard rows and open lists under way at once.
+/// Calls about shard rows, and writes of open lists, under way at once.
 const OWNERSHIP: usize = 128;
 /// Whole open lists that are read at once.
 const LISTS: usize = 32;
@@ -23,7 +23,7 @@ pub(super) enum Rank {
     /// Node leases, and the round of reads that goes with a beat: the protocol has one of each under way, and as many as
     /// there are nodes. They take no place.
     Beat,
-    /// Shard rows and open lists: one call per shard is under way at most, so they are never refused.
+    /// Shard rows, and writes of open lists: one call per shard is under way at most, so they are never refused.
     Ownership,
     /// A whole open list: one per shard at most, so never refused either.
     List,

@@ -23,7 +23,10 @@ pub fn cells(brokers: &str, topic: &str, name: &str) -> Result<Vec<Cell>> {
         .set("enable.auto.commit", "false")
         .create()?;
     let metadata = consumer.fetch_metadata(Some(topic), ANSWER)?;
-    let partitions = metadata.topics().first().context("the topic")?.partitions();
+    let found = metadata.topics().first().context("the topic")?;
+    ensure!(found.error().is_none(), "{name}: {:?}", found.error());
+    let partitions = found.partitions();
+    ensure!(!partitions.is_empty(), "{name} has no partitions");
     let mut cells = Vec::new();
     for partition in partitions {
         let (first, end) = consumer.fetch_watermarks(topic, partition.id(), ANSWER)?;

@@ -321,7 +321,8 @@ export const en = {
   'push.title': 'Notifications',
   'push.here': 'On this device',
   'push.here_note': 'When Mi Talk is not open',
-  'push.state.unsupported': 'This browser cannot show them. On an iPhone or iPad, add Mi Talk to the home screen first.',
+  'push.state.unsupported':
+    'This browser cannot show them. On an iPhone or iPad, add Mi Talk to the home screen first.',
   'push.state.service_off': 'This service does not send any. What is new is shown when you open Mi Talk.',
   'push.state.denied': 'You have blocked them for Mi Talk. Allow them in the settings of this browser or device.',
   'push.which': 'What you are told of',

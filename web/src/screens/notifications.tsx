@@ -27,9 +27,7 @@ export function Notifications() {
   return (
     <section class="stack">
       <h2>{t('push.title')}</h2>
-      {state !== 'on' && state !== 'off' ? (
-        <p class="note">{t(`push.state.${state}`)}</p>
-      ) : (
+      {(state === 'on' || state === 'off') && (
         <Switch
           label={t('push.here')}
           note={t('push.here_note')}
@@ -37,6 +35,7 @@ export function Notifications() {
           onChange={(on) => void attempt(on ? turnOn : turnOff)}
         />
       )}
+      {state !== 'on' && state !== 'off' && state !== 'unknown' && <p class="note">{t(`push.state.${state}`)}</p>}
       {settings.value && <Wishes settings={settings as Signal<NoticeSettings>} />}
     </section>
   );

@@ -2,6 +2,8 @@
 
 /** That the person wants it on this device: a subscription can be lost, the wish is not. */
 const WISH = 'mitalk.push';
+/** A cache of the worker's: tags of pushes that were shown. It outlives versions, and not the person. */
+export const SHOWN_PUSHES = 'pushes';
 
 export const wished = () => localStorage.getItem(WISH) !== null;
 
@@ -36,6 +38,7 @@ export async function subscription(key: string): Promise<PushSubscription> {
 export async function forgetPush(): Promise<void> {
   wish(false);
   try {
+    await globalThis.caches?.delete(SHOWN_PUSHES);
     const registration = await navigator.serviceWorker?.getRegistration();
     await (await registration?.pushManager?.getSubscription())?.unsubscribe();
   } catch {

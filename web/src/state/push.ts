@@ -10,18 +10,19 @@ import { accountState } from './account';
 import { forgetPush, subscription, supported, wish, wished } from './push-here';
 import { go } from './route';
 
-type PushState = 'unsupported' | 'service_off' | 'denied' | 'off' | 'on';
+type PushState = 'unsupported' | 'unknown' | 'service_off' | 'denied' | 'off' | 'on';
 
 const granted = signal<NotificationPermission>(supported() ? Notification.permission : 'denied');
 const on = signal(wished());
-/** The service pushes nothing. */
-const serviceOff = signal(false);
+/** Whether the service pushes at all; not known before it was asked. */
+const service = signal<'unknown' | 'on' | 'off'>('unknown');
 
 export const pushState = computed<PushState>(() => {
   if (!supported()) return 'unsupported';
-  if (serviceOff.value) return 'service_off';
+  if (service.value === 'off') return 'service_off';
   if (granted.value === 'denied') return 'denied';
-  return on.value && granted.value === 'granted' ? 'on' : 'off';
+  if (on.value && granted.value === 'granted') return 'on';
+  return service.value === 'unknown' ? 'unknown' : 'off';
 });
 
 export function startPush(): void {
@@ -45,9 +46,10 @@ export async function askService(): Promise<void> {
   if (!supported()) return;
   try {
     await push.key();
-    serviceOff.value = false;
+    service.value = 'on';
   } catch (error) {
-    serviceOff.value = codeOf(error) === 'push_off';
+    // Whoever cannot be reached may push: a press says so then.
+    service.value = codeOf(error) === 'push_off' ? 'off' : 'on';
   }
 }
 

@@ -3,7 +3,7 @@
 use super::{event, user};
 use crate::id::{DeviceId, Home, RoomId, UserId};
 use crate::person::{About, Notice, NoticeKind, Standing};
-use crate::ports::{BlockCount, FollowCounts, Reads};
+use crate::ports::{BlockCount, FollowCounts, Reads, Seen};
 use crate::room::{HandRaising, Settings, Version, Visibility};
 use crate::rooms::Card;
 use crate::tables::{
@@ -23,6 +23,7 @@ pub async fn tables(tables: &(impl ReadTables + Reads)) {
     people(tables).await;
     handles(tables).await;
     follows(tables).await;
+    seen(tables).await;
     follow_pages(tables).await;
     notices(tables).await;
     ticket_blocks(tables).await;
@@ -144,6 +145,32 @@ async fn follows(tables: &(impl ReadTables + Reads)) {
         (0, 0),
         "what never was is not subtracted"
     );
+}
+
+async fn seen(tables: &(impl ReadTables + Reads)) {
+    let (star, fan, other) = (user(41), user(42), user(43));
+    assert_eq!(ask(async || tables.seen(star, fan).await).await, None);
+    put(tables, 1, &Change::Profile(profile(41, "Star"))).await;
+    put(tables, 1, &follow(fan, star, true)).await;
+    put(tables, 1, &follow(star, other, true)).await;
+    let by = async |who| {
+        ask(async || tables.seen(star, who).await)
+            .await
+            .expect("a profile")
+    };
+    let counts = FollowCounts {
+        followers: 1,
+        following: 1,
+    };
+    for (who, followed, follows_you) in [(fan, true, false), (other, false, true), (star, false, false)] {
+        let expected = Seen {
+            profile: profile(41, "Star"),
+            counts,
+            followed,
+            follows_you,
+        };
+        assert_eq!(by(who).await, expected);
+    }
 }
 
 async fn follow_pages(tables: &(impl ReadTables + Reads)) {

@@ -1,6 +1,12 @@
 //! What the consumer asks when it is to push, and what becomes of what a push service did not take.
 
-use super::*;
+use super::{Change, FIRST_RETRY, LAST_RETRY, Later, Subscribed};
+use crate::events::{Message as _, Pushes};
+use crate::id::DeviceId;
+use crate::user::state::{Account, State, me};
+use crate::user::{Event, Reply, User};
+use mitalk_cluster::{Context, Decision};
+use std::time::Duration;
 
 /// From here on it is the consumer's, which comes back with it if it must.
 pub(super) fn try_again(

@@ -2,7 +2,6 @@
 
 use super::*;
 
-/// The same, made again so long after they came in.
 #[test]
 fn a_later_claim_of_a_room_evicts_the_earlier_one() {
     let mut account = active();
