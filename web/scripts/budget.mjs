@@ -1,4 +1,5 @@
-// Fails the build when the JavaScript of a visit, compressed, is above the budget of app.md.
+// Fails the build when the JavaScript of a visit, compressed, is above the budget of app.md, or when the service worker, which
+// browsers take as one classic script, imports another.
 import { readdirSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { brotliCompressSync, gzipSync } from 'node:zlib';
@@ -16,5 +17,9 @@ for (const file of scripts) {
 process.stdout.write(`JavaScript, gzip: ${total} of ${BUDGET_BYTES} bytes\n`);
 if (total > BUDGET_BYTES) {
   process.stderr.write('the JavaScript is above its budget: import less, or load it later\n');
+  process.exit(1);
+}
+if (/\bimport\s*["'{]/.test(readFileSync(`${dist}sw.js`, 'utf8'))) {
+  process.stderr.write('sw.js imports a script: it shares a module with the app, and no browser would install it\n');
   process.exit(1);
 }

@@ -7,7 +7,6 @@
  */
 /// <reference lib="webworker" />
 import { pushText, readPush } from './push-text';
-import { SHOWN_PUSHES } from './state/push-here';
 
 declare const __SHELL__: string[];
 declare const __VERSION__: string;
@@ -16,6 +15,8 @@ const worker = self as unknown as ServiceWorkerGlobalScope;
 /** Static routing (service worker specification, 4.4.2), which the library of types does not know yet. */
 type Routed = ExtendableEvent & { addRoutes?(rules: object[]): Promise<void> };
 const CACHE = `mitalk-${__VERSION__}`;
+/** Tags of pushes that were shown. `state/push-here.ts` has the name too: a worker is one script and shares none. */
+const SHOWN_PUSHES = 'pushes';
 const MAX_SHOWN = 64;
 
 worker.addEventListener('install', (event) => {

@@ -2,8 +2,8 @@
 
 /** That the person wants it on this device: a subscription can be lost, the wish is not. */
 const WISH = 'mitalk.push';
-/** A cache of the worker's: tags of pushes that were shown. It outlives versions, and not the person. */
-export const SHOWN_PUSHES = 'pushes';
+/** A cache of the worker's (`sw.ts`): tags of pushes that were shown. It outlives versions, and not the person. */
+const SHOWN_PUSHES = 'pushes';
 
 export const wished = () => localStorage.getItem(WISH) !== null;
 
