@@ -36,7 +36,7 @@ export function Notifications() {
         />
       )}
       {state !== 'on' && state !== 'off' && state !== 'unknown' && <p class="note">{t(`push.state.${state}`)}</p>}
-      {settings.value && <Wishes settings={settings as Signal<NoticeSettings>} />}
+      {settings.value && state !== 'service_off' && <Wishes settings={settings as Signal<NoticeSettings>} />}
     </section>
   );
 }

@@ -335,6 +335,12 @@ const tests = {
     await sees(page, 'dialog .empty');
   },
 
+  async 'a service that pushes nothing offers nothing'(page) {
+    await page.goto('/settings');
+    await page.getByText('This service does not send any.').waitFor();
+    assert.equal(await page.getByRole('switch', { name: /On this device|Quiet hours/ }).count(), 0);
+  },
+
   async 'single keys can be switched off'(page, service) {
     await page.goto('/settings');
     await page.getByRole('switch', { name: /Keyboard shortcuts/ }).click();
@@ -621,6 +627,7 @@ const tests = {
 
 const asking = { ...speaker, microphone: 'held' };
 const scenario = {
+  'a service that pushes nothing offers nothing': { pushOff: true },
   'sound that the browser blocks is turned on by a tap': { realPeer: true },
   'answering hands by keyboard goes on to the next one, and ends at the way out': moderator,
   'what was typed into the profile is still there after one is let in': { me: waiting },

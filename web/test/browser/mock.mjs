@@ -99,7 +99,7 @@ function answers(scenario) {
     'PUT /v1/me/deletion': { body: cast.me({ deletion_at_ms: cast.LATER }) },
     'DELETE /v1/me/deletion': { body: cast.me() },
     'GET /v1/me/devices': { body: { devices: cast.devices } },
-    'GET /v1/push': problem(404, 'push_off'),
+    'GET /v1/push': scenario.pushOff ? problem(404, 'push_off') : { body: { key: 'B'.padEnd(87, 'A') } },
     'GET /v1/me/notice-settings': { body: scenario.noticeSettings ?? { off: [] } },
     'GET /v1/hallway': { body: { items: scenario.cards ?? cast.cards() } },
     'GET /v1/notices': { body: { items: cast.notices } },
