@@ -59,7 +59,15 @@ pub fn mitalk(directory: &Path) -> Command {
 ///
 /// # Panics
 /// It does not within [`PATIENCE`].
-pub async fn until<T>(what: &str, mut look: impl AsyncFnMut() -> Option<T>) -> T {
+pub async fn until<T>(what: &str, look: impl AsyncFnMut() -> Option<T>) -> T {
+    until_within(PATIENCE, what, look).await
+}
+
+/// The same, for what may take longer.
+///
+/// # Panics
+/// It does not within `limit`.
+pub async fn until_within<T>(limit: Duration, what: &str, mut look: impl AsyncFnMut() -> Option<T>) -> T {
     let search = async {
         loop {
             if let Some(found) = look().await {
@@ -68,7 +76,7 @@ pub async fn until<T>(what: &str, mut look: impl AsyncFnMut() -> Option<T>) -> T
             tokio::time::sleep(LOOK).await;
         }
     };
-    tokio::time::timeout(PATIENCE, search)
+    tokio::time::timeout(limit, search)
         .await
         .unwrap_or_else(|_| panic!("waited in vain for {what}"))
 }
