@@ -34,7 +34,7 @@ pub(crate) struct Report {
     rooms: BTreeSet<String>,
     /// Repeats that their keys make recognisable: texts, and events in their topics.
     texts_again: usize,
-    /// From the end of the work to the last text.
+    /// To the last text from when all else had been asked for, which is some time after the end of the work.
     texts_late: Duration,
     events_again: Option<usize>,
 }

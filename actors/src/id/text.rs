@@ -1,8 +1,7 @@
 //! Base62 digits and back.
 //!
 //! Every commit of a busy room writes hundreds of ids: digit by digit, dividing all 128 bits each time, that was a third of
-//! the room's time. Ten digits fit into 64 bits, so 128 bits are divided
-//! once for ten of them.
+//! the room's time. Ten digits fit into 64 bits, so 128 bits are divided once for ten of them.
 
 use serde::de::{Deserializer, Error, Visitor};
 use std::fmt;

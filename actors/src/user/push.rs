@@ -250,6 +250,10 @@ pub(super) fn untold(
     silent: Duration,
     cx: &Context,
 ) -> Decision<User> {
+    // Most sockets say goodbye, and many people are never pushed to: nothing is copied for them.
+    if silent.is_zero() || account.subscribed().next().is_none() {
+        return decision;
+    }
     let mut after = account.clone();
     // What was there at the last push was part of it.
     let since = (cx.now - silent).max(after.push.last.unwrap_or_default());

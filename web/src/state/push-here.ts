@@ -38,7 +38,7 @@ export async function subscription(key: string): Promise<PushSubscription> {
 export async function forgetPush(): Promise<void> {
   wish(false);
   try {
-    await globalThis.caches?.delete(SHOWN_PUSHES);
+    await globalThis.caches?.delete(SHOWN_PUSHES).catch(() => undefined);
     const registration = await navigator.serviceWorker?.getRegistration();
     await (await registration?.pushManager?.getSubscription())?.unsubscribe();
   } catch {
