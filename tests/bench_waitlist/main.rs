@@ -2,7 +2,7 @@
 //!
 //! The head of the line are accounts that the real binary made; behind them come whole blocks of tickets, written into the store
 //! as the service would have. 10 M tickets in the embedded store, 1 M in the CQL cluster (`make bench` starts one). The load
-//! comes from the same machine. `MITALK_BENCH_QUICK=1` does a tenth of everything.
+//! comes from the same machine. `MITALK_BENCH_QUICK=1` does a tenth of everything; `-- file` or `-- cql` does one store only.
 
 #![allow(clippy::print_stdout, reason = "a benchmark prints its result")]
 
@@ -12,7 +12,7 @@ mod tail;
 
 use std::time::{Duration, Instant};
 
-use anyhow::{Result, ensure};
+use anyhow::{Result, bail, ensure};
 use mitalk::client::Client;
 use mitalk::store::sqlite;
 use mitalk::wire::admin::Phase;
@@ -36,6 +36,10 @@ const PER_REQUEST: usize = 512;
 const LOOK: Duration = Duration::from_millis(200);
 /// No step takes longer.
 const PATIENCE: Duration = Duration::from_secs(30 * 60);
+const FILE: &str = "file";
+const CQL: &str = "cql";
+/// What may be named on the command line.
+const STORES: [&str; 2] = [FILE, CQL];
 const SETTINGS: [&str; 7] = [
     "admin.test_admission=true",
     "rates.per_address_rps=1000000",
@@ -52,6 +56,28 @@ fn main() -> Result<()> {
 }
 
 async fn run() -> Result<()> {
+    // Cargo adds a word of its own.
+    let named: Vec<String> = std::env::args()
+        .skip(1)
+        .filter(|word| word != "--bench")
+        .collect();
+    if let Some(unknown) = named.iter().find(|word| !STORES.contains(&word.as_str())) {
+        bail!(
+            "{unknown} is no store of this benchmark; name {}",
+            STORES.join(" or ")
+        );
+    }
+    let wanted = |store: &str| named.is_empty() || named.iter().any(|word| word == store);
+    if wanted(FILE) {
+        Box::pin(on_a_file()).await?;
+    }
+    if wanted(CQL) {
+        Box::pin(on_a_cluster()).await?;
+    }
+    Ok(())
+}
+
+async fn on_a_file() -> Result<()> {
     println!("\nembedded store");
     let directory = tempfile::tempdir()?;
     let database = directory.path().join("data/mitalk.db");
@@ -60,8 +86,10 @@ async fn run() -> Result<()> {
         let store = sqlite::Store::open(&database, &sqlite::Options::default(), metrics)?;
         Tail::new(blocks(FILE_TICKETS)).write(&store).await
     };
-    Box::pin(section(directory, vec![], grow)).await?;
+    Box::pin(section(directory, vec![], grow)).await
+}
 
+async fn on_a_cluster() -> Result<()> {
     let Some(clusters) = Clusters::found() else {
         println!("\nCQL cluster: left out, none is named; see `make bench`");
         return Ok(());
