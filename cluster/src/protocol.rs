@@ -11,6 +11,7 @@
 
 pub(crate) mod activation;
 pub(crate) mod backoff;
+pub(crate) mod lanes;
 pub(crate) mod lease;
 pub(crate) mod open_list;
 pub(crate) mod outcome;

@@ -54,6 +54,8 @@ pub(super) enum Msg {
     },
     /// The answer of a call beside the actor.
     Done(Input),
+    /// A shard of the node found that this lane takes rows again.
+    Opens(Lane),
     Tick,
     /// The hold ended or a newer owner showed: everything here stops at once (rules 2 and 4).
     Lost,
@@ -169,6 +171,7 @@ impl Actor for Shell {
             Msg::FromEntity { .. } => {}
             Msg::Revive { id, place } => state.revive(&myself, id, place).await,
             Msg::Done(input) => state.feed(&myself, input).await,
+            Msg::Opens(lane) => state.feed(&myself, Input::Opens(lane)).await,
             Msg::Tick => {
                 state.alarm.rang();
                 state.feed(&myself, Input::Tick).await;
@@ -277,6 +280,7 @@ impl State {
             Output::Passed => {
                 let _gone = myself.cast(Msg::Lost);
             }
+            Output::Opens(lane) => self.shared.tell_shards(lane),
             // Only the loop over the outputs knows what follows from it.
             Output::Revive(_) => {}
             Output::ReadList => self.call(myself, |shared, shard| async move {

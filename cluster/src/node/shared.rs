@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::future::Future;
 use std::panic::AssertUnwindSafe;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 
 use futures::FutureExt;
@@ -21,6 +21,7 @@ use crate::membership::Membership;
 use crate::metrics::Metrics;
 use crate::protocol::Now;
 use crate::protocol::activation::BATCH;
+use crate::protocol::lanes::Told;
 use crate::store::{Ports, StoreError};
 use crate::time::Clock;
 use crate::transport::Transport;
@@ -48,6 +49,8 @@ pub(super) struct Shared {
     pub(super) membership: Arc<dyn Membership>,
     /// Places on the wire, in the order of [`Lane::ALL`].
     relay: [Semaphore; Lane::ALL.len()],
+    /// Of which lanes the shards were told.
+    told: Mutex<Told>,
     /// Places for background activations.
     pub(super) revivals: Arc<Semaphore>,
     /// Counts activations, for stamps.
@@ -93,6 +96,7 @@ impl Shared {
             transport: parts.transport,
             membership: parts.membership,
             relay: Lane::ALL.map(|_| Semaphore::new(RELAY_AT_ONCE)),
+            told: Mutex::default(),
             revivals: Arc::new(Semaphore::new(REVIVALS_AT_ONCE)),
             activations: AtomicU64::new(0),
             entities: AtomicUsize::new(0),
@@ -146,6 +150,21 @@ impl Shared {
         *self.routes[usize::from(shard.0)]
             .write()
             .unwrap_or_else(PoisonError::into_inner) = actor;
+    }
+
+    /// A shard found that a lane takes rows again: the others look, too.
+    pub(super) fn tell_shards(&self, lane: Lane) {
+        let now = self.clock.boot();
+        let tells = self
+            .told
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .tells(now, lane);
+        if tells {
+            for shard in (0..SHARDS).filter_map(|shard| self.route(ShardId(shard))) {
+                let _gone = shard.cast(shard::Msg::Opens(lane));
+            }
+        }
     }
 
     /// Shards with a route.

@@ -55,6 +55,8 @@ pub(crate) enum Input {
     Parked(EntityId, Lane),
     /// A row of this lane got through, of an entity that was revived.
     Through(EntityId, Lane),
+    /// Another shard of the node said [`Output::Opens`].
+    Opens(Lane),
     /// An entity that was to be revived lives already, or cannot; or it left memory owing nothing.
     NotRevived(EntityId),
     /// [`Shard::wake`] has come.
@@ -81,6 +83,8 @@ pub(crate) enum Output {
     Deliver(TimerRow),
     /// Activate this entity, unless it is.
     Revive(EntityId),
+    /// This lane, which kept entities of this shard, takes rows again.
+    Opens(Lane),
     /// Another owner has the shard.
     Passed,
 }
@@ -198,7 +202,12 @@ impl Shard {
                     self.parked.park(now.boot, entity, lane);
                 }
             }
-            Input::Through(entity, lane) => self.parked.through(&entity, lane),
+            Input::Through(entity, lane) => {
+                if self.parked.through(&entity, lane) {
+                    out.push(Output::Opens(lane));
+                }
+            }
+            Input::Opens(lane) => self.parked.look(now.boot, lane),
             Input::NotRevived(entity) => {
                 self.reviving.remove(&entity);
                 self.parked.leave(&entity);

@@ -28,6 +28,7 @@ use super::world::{Event, MS, Profile, Time, World, name};
 use crate::id::{EntityId, Epoch, ShardId};
 use crate::protocol::Now;
 use crate::protocol::activation::{self, Activation, Limits};
+use crate::protocol::lanes::Told;
 use crate::protocol::lease::{self, Hold, Lease};
 use crate::protocol::ownership::{self, Ownership};
 use crate::protocol::shard::{self, Shard};
@@ -73,6 +74,7 @@ struct Parts {
     round: Option<Reads>,
     draining: bool,
     owned: BTreeMap<ShardId, Owned>,
+    told: Told,
     activations: u64,
     sent_before: Option<crate::store::NodeWrite>,
     /// When each machine's next tick comes; later ones than that are void.
@@ -175,6 +177,7 @@ impl Node {
             round: None,
             draining: false,
             owned: BTreeMap::new(),
+            told: Told::default(),
             activations: 0,
             sent_before: None,
             planned: HashMap::new(),

@@ -105,7 +105,8 @@ async fn entities_that_wait_for_the_event_log_leave_memory() {
     node.gate.set_events(Mode::Up);
     let back = tokio::time::Instant::now();
     eventually("nobody owes anything", || noted() == 0).await;
-    assert!(back.elapsed() < Duration::from_secs(60), "{:?}", back.elapsed());
+    // Each shard by itself would look after 25 s; the first that gets through tells the others.
+    assert!(back.elapsed() < Duration::from_secs(15), "{:?}", back.elapsed());
     assert!(node.memory.topic("toys").len() >= 40);
     eventually("nobody is in memory", || node.cluster.status().entities == 0).await;
     assert_eq!((backlog.rows(Lane::Topics), backlog.rows(Lane::Inside)), (0, 0));

@@ -4,8 +4,8 @@
 //! * They stay in the open list (rule 9): whoever owns the shard next activates them all (rule 6). What is remembered
 //!   here is a part of that list.
 //! * Whoever was tried less often goes first: those that can never pay keep nobody from coming back.
-//! * Of each lane one is brought back now and then, ever more seldom, to see whether its rows get through. Once they do,
-//!   the others follow, [`REVIVALS`] at once, until as many in a row had to be parked again.
+//! * Of each lane one is brought back now and then, ever more seldom, to see whether its rows get through; at once when
+//!   another shard of the node says that rows do. Once they do, the others follow, [`REVIVALS`] at once, until as many in a row had to be parked again.
 //! * Who was brought back keeps its place until it owes nothing, is parked again, or is used by somebody: however many
 //!   are parked, they do not fill the node's memory.
 
@@ -77,14 +77,25 @@ impl Parked {
         }
     }
 
-    /// A row of an entity that was brought back got through.
-    pub(super) fn through(&mut self, entity: &EntityId, lane: Lane) {
-        if self.back.get(entity).is_some_and(|(of, _)| *of == lane) {
-            let lot = &mut self.lots[lane as usize];
-            lot.open = true;
-            lot.misses = 0;
-            lot.probe = None;
-            lot.backoff.reset();
+    /// A row of an entity that was brought back got through. Whether that is news.
+    pub(super) fn through(&mut self, entity: &EntityId, lane: Lane) -> bool {
+        let is_of_it = self.back.get(entity).is_some_and(|(of, _)| *of == lane);
+        if !is_of_it {
+            return false;
+        }
+        let lot = &mut self.lots[lane as usize];
+        lot.misses = 0;
+        lot.probe = None;
+        lot.backoff.reset();
+        !std::mem::replace(&mut lot.open, true)
+    }
+
+    /// Rows of another shard's entities get through: whether those of this shard do is looked at now.
+    pub(super) fn look(&mut self, now: BootInstant, lane: Lane) {
+        let lot = &mut self.lots[lane as usize];
+        lot.backoff.reset();
+        if let Some(probe) = &mut lot.probe {
+            *probe = now;
         }
     }
 

@@ -185,6 +185,44 @@ fn parked_entities_come_back_once_rows_get_through() {
     );
 }
 
+/// What another shard of the node found out is looked at at once, by one entity, and said on only where it is news.
+#[test]
+fn a_lane_that_opens_elsewhere_is_looked_at_now() {
+    let mut shard = all_parked(3);
+    let mut now = at(0);
+    for _ in 0..8 {
+        let (later, back) = probe(&mut shard);
+        now = later;
+        shard.handle(now, Input::Parked(back[0].clone(), Lane::Topics));
+    }
+    assert!(revived(&shard.handle(now, Input::Opens(Lane::Inside))).is_empty());
+    let back = revived(&shard.handle(now, Input::Opens(Lane::Topics)));
+    assert_eq!(back.len(), 1, "one finds out");
+    let out = shard.handle(now, Input::Through(back[0].clone(), Lane::Topics));
+    assert!(out.contains(&Output::Opens(Lane::Topics)));
+    let (others, first) = (revived(&out), back[0].clone());
+    assert_eq!(others.len(), 2);
+    shard.handle(now, Input::Unnote(first));
+    let out = shard.handle(now, Input::Through(others[0].clone(), Lane::Topics));
+    assert!(out.is_empty(), "it is known: {out:?}");
+}
+
+/// Where the others are mistaken, it is looked again soon: the outage may be over the next moment.
+#[test]
+fn a_lane_that_opens_elsewhere_only_is_looked_at_again_soon() {
+    let mut shard = all_parked(1);
+    let mut now = at(0);
+    for _ in 0..8 {
+        let (later, back) = probe(&mut shard);
+        now = later;
+        shard.handle(now, Input::Parked(back[0].clone(), Lane::Topics));
+    }
+    let back = revived(&shard.handle(now, Input::Opens(Lane::Topics)));
+    shard.handle(now, Input::Parked(back[0].clone(), Lane::Topics));
+    let (later, _) = probe(&mut shard);
+    assert_eq!(later.boot.since(now.boot), Duration::from_secs(1));
+}
+
 /// A lane that closes again while they come back is noticed before all of them have come.
 #[test]
 fn a_lane_that_closes_again_is_noticed() {

@@ -4,6 +4,7 @@ use rand::Rng;
 
 use super::task::{ShardKey, Todo};
 use super::{Node, Reply, Tick};
+use crate::entity::Lane;
 use crate::protocol::{activation, shard};
 use crate::simulation::shortcut::Shortcut;
 use crate::simulation::store::{Answer, Kind, Op};
@@ -32,16 +33,30 @@ impl Node {
     /// As if a timer due now had been armed: scanners, those of zombies above all, look more often than they would.
     pub(super) fn scan_now(&mut self, world: &mut World) {
         let due = self.now(world).wall;
-        let Some(parts) = &self.parts else { return };
-        let open = parts.owned.iter().filter(|(_, o)| o.open);
-        let keys: Vec<ShardKey> = open
-            .map(|(shard, o)| ShardKey {
-                shard: *shard,
-                epoch: o.epoch,
-            })
-            .collect();
-        for key in keys {
+        for key in self.open_shards() {
             self.feed_shard(key, shard::Input::Armed(due), world);
+        }
+    }
+
+    fn open_shards(&self) -> Vec<ShardKey> {
+        let owned = self.parts.iter().flat_map(|parts| &parts.owned);
+        owned
+            .filter(|(_, owned)| owned.open)
+            .map(|(shard, owned)| ShardKey {
+                shard: *shard,
+                epoch: owned.epoch,
+            })
+            .collect()
+    }
+
+    /// A shard of this node found that the lane takes rows again.
+    fn tell_shards(&mut self, lane: Lane, world: &mut World) {
+        let now = self.now(world).boot;
+        if self.parts.as_mut().is_some_and(|p| p.told.tells(now, lane)) {
+            world.report.told += 1;
+            for key in self.open_shards() {
+                self.feed_shard(key, shard::Input::Opens(lane), world);
+            }
         }
     }
 
@@ -125,6 +140,7 @@ impl Node {
                 }
                 return;
             }
+            shard::Output::Opens(lane) => return self.tell_shards(lane, world),
             shard::Output::Passed => return self.lose(key, world),
         };
         world.call(self.index, self.life, op, Reply::Shard(key));

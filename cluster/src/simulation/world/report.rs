@@ -18,6 +18,7 @@ pub(in crate::simulation) struct Report {
     pub(in crate::simulation) lost_shards: u64,
     pub(in crate::simulation) overtook: u64,
     pub(in crate::simulation) parked: u64,
+    pub(in crate::simulation) told: u64,
 }
 
 impl Report {
@@ -35,6 +36,7 @@ impl Report {
         self.lost_shards += other.lost_shards;
         self.overtook += other.overtook;
         self.parked += other.parked;
+        self.told += other.told;
     }
 
     /// A simulation in which nothing goes wrong proves nothing.
@@ -47,6 +49,7 @@ impl Report {
         assert!(self.drains >= seeds / 4, "{self:?}");
         assert!(self.overtook >= seeds / 2, "{self:?}");
         assert!(self.parked >= seeds / 8, "{self:?}");
+        assert!(self.told >= seeds / 20, "{self:?}");
     }
 }
 
