@@ -2,10 +2,12 @@
 //! must be.
 
 use crate::leaving::{AGAIN_AT_ONCE, HANDLE, NAME, NUMBER, TEXTS, lives};
+use crate::push::{Pushed, follow};
 use anyhow::Result;
 use mitalk::wire::invites::InviteRequest;
 use mitalk_tests::over_each_kind_of_parts;
 use mitalk_tests::parts::Parts;
+use mitalk_tests::push::PushService;
 use mitalk_tests::scan::{self, Cell};
 use mitalk_tests::server::{Server, code, until};
 use std::path::Path;
@@ -64,6 +66,8 @@ const LEFT: [(&[&str], &str); 14] = [
             "mitalk.invites.v1.value",
             "mitalk.notices.v1.key",
             "mitalk.notices.v1.value",
+            "mitalk.pushes.v1.key",
+            "mitalk.pushes.v1.value",
         ],
         "the audit, and topics until they are trimmed: opaque ids only",
     ),
@@ -85,8 +89,14 @@ const LEFT: [(&[&str], &str); 14] = [
 const AUDIT: [&str; 2] = ["event.payload", "mitalk.audit.v1.value"];
 const ERASED: &str = "account_erased";
 
+/// Where her browser is pushed to.
+const ENDPOINT: &str = "endpoint-of-anns-browser";
+
 async fn of_somebody_who_left_nothing_is_found(parts: &Parts) -> Result<()> {
+    let push = PushService::start().await?;
+    let setting = PushService::setting(&[&push]);
     let soon = [
+        setting.as_str(),
         "limits.leaving.change_of_mind_s=1",
         "limits.rooms.empty_stage_s=1",
         AGAIN_AT_ONCE,
@@ -104,8 +114,12 @@ async fn of_somebody_who_left_nothing_is_found(parts: &Parts) -> Result<()> {
     })
     .await;
     let ann = lives(&server, &ben).await?;
+    let pushed = Pushed::subscribe(&ann.client, &push, ENDPOINT).await?;
+    let dan = server.person("+4915112347705", "Dan").await?;
+    follow(&dan, &ann).await;
+    pushed.nth(1).await;
     let cells = parts.cells(server.directory.path()).await?;
-    for word in TEXTS.into_iter().chain([NAME, HANDLE]) {
+    for word in TEXTS.into_iter().chain([NAME, HANDLE, ENDPOINT]) {
         assert!(!scan::places(&cells, word).is_empty(), "{word} is there at first");
     }
 
@@ -146,7 +160,7 @@ async fn of_somebody_who_left_nothing_is_found(parts: &Parts) -> Result<()> {
     let cells = parts.cells(directory.path()).await?;
     let words = TEXTS
         .into_iter()
-        .chain([NAME, &NUMBER[1..], &NUMBER[3..], "+49 ... 432"]);
+        .chain([NAME, ENDPOINT, &NUMBER[1..], &NUMBER[3..], "+49 ... 432"]);
     for word in words {
         let places = scan::places(&cells, word);
         assert!(places.is_empty(), "{word} is left in {places:?}");

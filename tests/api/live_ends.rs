@@ -124,8 +124,7 @@ async fn room_of_two(server: &Server, changes: u64) -> Result<(Person, Person, S
 
 /// How many sockets were closed for that reason.
 async fn closed_sockets(server: &Server, reason: &str) -> Option<u64> {
-    let name = format!("mitalk_api_live_sockets_closed_total{{reason=\"{reason}\"}} ");
-    let metrics = server.admin.metrics().await.ok()?;
-    let count = metrics.lines().find_map(|line| line.strip_prefix(&name))?;
-    count.trim().parse().ok()
+    let series = format!("mitalk_api_live_sockets_closed_total{{reason=\"{reason}\"}}");
+    let count = server.metric(&series).await.ok()??;
+    Some(count as u64)
 }

@@ -212,18 +212,14 @@ struct Commits {
 
 impl Commits {
     async fn of(server: &Server) -> Result<Self> {
-        let metrics = server.admin.metrics().await?;
-        let value = |name: &str| {
-            let line = metrics.lines().find_map(|line| line.strip_prefix(name))?;
-            line.trim().parse::<f64>().ok()
+        let value = async |series: &str| {
+            let value = server.metric(series).await?;
+            value.context("the node counts its commits")
         };
-        let histogram = || {
-            Some(Self {
-                count: value("mitalk_cluster_batch_commands_count ")?,
-                commands: value("mitalk_cluster_batch_commands_sum ")?,
-            })
-        };
-        histogram().context("the node counts its commits")
+        Ok(Self {
+            count: value("mitalk_cluster_batch_commands_count").await?,
+            commands: value("mitalk_cluster_batch_commands_sum").await?,
+        })
     }
 }
 

@@ -98,9 +98,7 @@ impl Stage {
     }
 
     async fn metric(&self, name: &str) -> anyhow::Result<u64> {
-        let metrics = self.server.admin.metrics().await?;
-        let value = |line: &str| line.strip_prefix(name)?.strip_prefix(' ')?.parse::<f64>().ok();
-        Ok(metrics.lines().find_map(value).unwrap_or(0.0) as u64)
+        Ok(self.server.metric(name).await?.unwrap_or(0.0) as u64)
     }
 
     /// Waits until so many packets were refused since `before`: they have come in, and it was the right that they lacked.

@@ -214,6 +214,17 @@ impl Server {
         self.lines.borrow().clone()
     }
 
+    /// What a series of the metrics says now; none if there is no such series. `series` is its name with its labels, as the
+    /// metrics have it.
+    ///
+    /// # Errors
+    /// The service does not answer.
+    pub async fn metric(&self, series: &str) -> Result<Option<f64>> {
+        let metrics = self.admin.metrics().await?;
+        let value = |line: &str| line.strip_prefix(series)?.strip_prefix(' ')?.parse().ok();
+        Ok(metrics.lines().find_map(value))
+    }
+
     /// Sends a signal.
     ///
     /// # Errors
