@@ -204,6 +204,8 @@ pub enum Event {
 impl Entity for Waitlist {
     const KIND: &'static str = "waitlist";
     const VERSION: u16 = 1;
+    /// Whoever gets a ticket gets it whatever others get.
+    const SIDE_BY_SIDE: &'static [&'static str] = &[Ticket::KIND];
     type State = State;
     type Command = Command;
     type Event = Event;
@@ -352,10 +354,13 @@ fn take(state: &State, user: UserId, cx: &Context) -> Decision<Waitlist> {
     let decision = Decision::reply(state.view(cx.now))
         .event(Event::Issued { user })
         // The block first: nobody may be called, or leave, before they are counted.
-        .send(Outgoing::to::<Block>(
-            &key(home, u64::from(block_of(ticket))),
-            &block::Command::Fill { ticket },
-        ))
+        .send(
+            Outgoing::to::<Block>(
+                &key(home, u64::from(block_of(ticket))),
+                &block::Command::Fill { ticket },
+            )
+            .covering(),
+        )
         .send(Outgoing::to::<Ticket>(
             &key(home, ticket),
             &ticket::Command::Issue { number: ticket, user },

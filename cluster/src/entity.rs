@@ -34,6 +34,10 @@ pub trait Entity: Sized + Send + Sync + 'static {
     const KIND: &'static str;
     /// The version of the stored state.
     const VERSION: u16;
+    /// Kinds of entities to which rows of this type's outbox need no order between them: neighbours in the outbox for
+    /// different ones of these leave together. Rows for one and the same target keep their order, and so do they with all
+    /// rows before and behind that are for others.
+    const SIDE_BY_SIDE: &'static [&'static str] = &[];
     /// At most [`STATE_BYTES`] encoded. Fields with `#[serde(skip)]` are volatile: they live as long as the
     /// activation.
     type State: Default + Clone + Serialize + DeserializeOwned + Send + Sync + 'static;
@@ -191,7 +195,7 @@ pub enum Target {
     Table(String),
 }
 
-/// Rows of one lane leave in their order, one at a time (rule 10); a lane does not wait for the other: the event log may
+/// Rows of one lane leave in their order, one at a time (rule 10), but for those of [`Entity::SIDE_BY_SIDE`]; a lane does not wait for the other: the event log may
 /// be away while the domain goes on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Lane {
@@ -239,6 +243,9 @@ pub struct Outgoing {
     pub target: Target,
     /// MessagePack, at most [`PAYLOAD_BYTES`].
     pub payload: Vec<u8>,
+    /// It says all that an earlier one for this target said that is marked so, too: of those in one commit the last one's
+    /// payload leaves, at the first one's place.
+    pub covers: bool,
 }
 
 impl Outgoing {
@@ -247,6 +254,7 @@ impl Outgoing {
         Self {
             target: Target::Entity(EntityId::of::<E>(key)),
             payload: wire::encode(command),
+            covers: false,
         }
     }
 
@@ -255,6 +263,7 @@ impl Outgoing {
         Self {
             target: Target::Topic(name.to_owned()),
             payload: wire::encode(message),
+            covers: false,
         }
     }
 
@@ -263,7 +272,14 @@ impl Outgoing {
         Self {
             target: Target::Table(name.to_owned()),
             payload: wire::encode(change),
+            covers: false,
         }
+    }
+
+    /// The same, saying all that those before it for this target said.
+    #[must_use]
+    pub fn covering(self) -> Self {
+        Self { covers: true, ..self }
     }
 }
 

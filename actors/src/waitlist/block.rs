@@ -1,7 +1,7 @@
 //! A block of 4,096 tickets: who of them still waits.
 //!
-//! Tickets are filled in order by the waitlist, so the highest one filled is memory enough to ignore repeats. Every change
-//! writes the block's read row. A call takes the first that wait, clears them and tells their tickets.
+//! Tickets are filled in order by the waitlist, so the highest one filled is memory enough to ignore repeats, and stands for
+//! all before it. Every commit writes the block's read row. A call takes the first that wait, clears them and tells their tickets.
 
 use super::ticket::{self, Ticket};
 use super::{Waitlist, key};
@@ -60,7 +60,7 @@ impl State {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Command {
-    /// This ticket was given.
+    /// This ticket was given, and with it all before it.
     Fill {
         /// Which.
         ticket: u64,
@@ -90,7 +90,7 @@ pub enum Refusal {}
 /// What happened; indexes count from 0 within the block.
 #[derive(Clone, Debug)]
 pub enum Event {
-    /// A ticket waits.
+    /// All tickets up to this one wait that were not given before.
     Filled(u64),
     /// A ticket waits no more.
     Cleared(u64),
@@ -101,6 +101,8 @@ pub enum Event {
 impl Entity for Block {
     const KIND: &'static str = "ticket_block";
     const VERSION: u16 = 1;
+    /// Nobody is called before another.
+    const SIDE_BY_SIDE: &'static [&'static str] = &[Ticket::KIND];
     type State = State;
     type Command = Command;
     type Event = Event;
@@ -128,9 +130,11 @@ impl Entity for Block {
 
     fn fold(state: &mut State, event: &Event) {
         match *event {
-            Event::Filled(index) => {
-                state.filled = index + 1;
-                state.bitmap[(index / 8) as usize] |= 1 << (index % 8);
+            Event::Filled(last) => {
+                for index in state.filled..=last {
+                    state.bitmap[(index / 8) as usize] |= 1 << (index % 8);
+                }
+                state.filled = last + 1;
             }
             Event::Cleared(index) => state.bitmap[(index / 8) as usize] &= !(1 << (index % 8)),
             Event::Called(call) => state.last_call = call,
@@ -174,7 +178,7 @@ fn changed(state: &State, events: Vec<Event>, cx: &Context) -> Decision<Block> {
         waiting: after.waiting(),
         bitmap: after.bitmap,
     };
-    let decision = Decision::reply(Done).send(Change::TicketBlock(row).outgoing());
+    let decision = Decision::reply(Done).send(Change::TicketBlock(row).outgoing().covering());
     events.into_iter().fold(decision, Decision::event)
 }
 

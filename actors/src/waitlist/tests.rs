@@ -258,6 +258,26 @@ fn who_comes_long_after_an_admission_waits() {
     assert_eq!(world.active(2), [0, 1], "what was not used is not used up later");
 }
 
+/// One message for many: those of a commit are covered by its last.
+#[test]
+fn a_ticket_that_is_filled_fills_all_before_it() {
+    let mut block = Model::<Block>::new("aa-0");
+    for ticket in [1, 5, 3, 5] {
+        block.ask(block::Command::Fill { ticket }).unwrap();
+    }
+    block.ask(block::Command::Leave { ticket: 2 }).unwrap();
+    for ticket in [2, 7] {
+        block.ask(block::Command::Fill { ticket }).unwrap();
+    }
+    block.ask(block::Command::Call { call: 1, count: 64 }).unwrap();
+    let called: Vec<String> = block
+        .commands::<Ticket>()
+        .into_iter()
+        .map(|(key, _)| key)
+        .collect();
+    assert_eq!(called, ["aa-1", "aa-3", "aa-4", "aa-5", "aa-6", "aa-7"]);
+}
+
 #[test]
 fn a_walk_goes_over_block_after_block() {
     let mut waitlist = Model::<Waitlist>::new("aa");

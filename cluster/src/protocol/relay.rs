@@ -1,8 +1,13 @@
-//! One entity's ways out: rows of its outbox by [`Lane`], in order, one of each lane on the wire (rules 10 and 11).
+//! One entity's ways out: rows of its outbox by [`Lane`], in order, one run of each lane on the wire (rules 10 and 11).
 //!
-//! Invariants, for each lane by itself: at most one row is with its target; a send whose outcome is unknown is repeated
-//! before the lane's next row; a back-off holds nobody but its lane. What both lanes have delivered without a gap is
-//! told, and the entity's own conditional write moves `published` to there.
+//! Invariants, for each lane by itself: at most one run of rows is with its targets; a send whose outcome is unknown is
+//! repeated before the lane's next run; a back-off holds nobody but its lane. What both lanes have delivered without a gap
+//! is told, and the entity's own conditional write moves `published` to there.
+//!
+//! A run is one row, always so in the lane of the event log (rule 10 speaks of the producer). Rows that follow each other,
+//! are for entities of [`Entity::SIDE_BY_SIDE`](crate::Entity::SIDE_BY_SIDE) and all for different ones make one run:
+//! no target sees any order between them, so none is given, and a crowd does not wait for a commit each. A run ends when
+//! all its rows are answered; behind the first that was not taken all are sent again, which their targets drop (rule 12).
 //!
 //! Why two lanes keep the promises of one: whoever drops what is not newer than the highest sequence seen keeps that
 //! sequence per (source, topic), per source, or per row of a read table, and a target belongs to one lane. So a receiver
@@ -16,15 +21,17 @@
 #[cfg(test)]
 mod tests;
 
-use std::collections::VecDeque;
+use std::collections::{HashSet, VecDeque};
 
 use super::backoff::Backoff;
-use crate::entity::Lane;
+use crate::entity::{Lane, Target};
 use crate::store::OutboxRow;
 use crate::time::{BootInstant, Timestamp};
 
 /// Rows kept in memory per entity and lane, and read at once; the rest is read again from the store when its turn comes.
 pub(crate) const WINDOW: usize = 256;
+/// Rows of a run.
+const SIDE_BY_SIDE: usize = 64;
 
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Step {
@@ -66,6 +73,8 @@ struct Queue {
     known: u64,
     /// The lane's next rows, without a gap, up to `known`.
     rows: VecDeque<OutboxRow>,
+    /// Kinds of entities whose rows need no order between them.
+    side_by_side: &'static [&'static str],
     taken: u64,
     /// Rows behind `known` that are, or may be, of this lane.
     unread: u64,
@@ -76,9 +85,18 @@ struct Queue {
 #[derive(Debug, PartialEq, Eq)]
 enum Busy {
     No,
-    Sending,
+    Sending(Run),
     /// Until then.
     Waiting(BootInstant),
+}
+
+/// The lane's first rows, on the wire together.
+#[derive(Debug, PartialEq, Eq)]
+struct Run {
+    /// So many are given to the driver.
+    given: usize,
+    /// Of each row, once it is known: whether its target has it.
+    taken: Vec<Option<bool>>,
 }
 
 impl Relay {
@@ -96,6 +114,14 @@ impl Relay {
     /// The same with fewer rows in memory than [`WINDOW`].
     pub(crate) fn within(mut self, window: usize) -> Self {
         self.window = window;
+        self
+    }
+
+    /// The same where rows to entities of these kinds need no order between them.
+    pub(crate) fn side_by_side(mut self, kinds: &'static [&'static str]) -> Self {
+        for queue in &mut self.queues {
+            queue.side_by_side = kinds;
+        }
         self
     }
 
@@ -159,8 +185,9 @@ impl Relay {
 
     /// The row's target has it, or its outcome is unknown. Names the lane that the row was on the wire of.
     pub(crate) fn sent(&mut self, now: BootInstant, sequence: u64, delivered: bool) -> Option<Lane> {
-        let queue = self.queues.iter_mut().find(|q| q.is_sending(sequence))?;
-        queue.sent(now, delivered);
+        let mut queues = self.queues.iter_mut();
+        let (queue, index) = queues.find_map(|q| q.sending(sequence).map(|index| (q, index)))?;
+        queue.sent(now, index, delivered);
         Some(queue.lane)
     }
 
@@ -220,6 +247,7 @@ impl Queue {
             lane,
             known: delivered,
             rows: VecDeque::new(),
+            side_by_side: &[],
             taken: 0,
             unread: sequence - delivered,
             busy: Busy::No,
@@ -256,38 +284,78 @@ impl Queue {
         }
     }
 
+    /// The next row of the run on the wire, or the first of a new one.
     fn send(&mut self) -> Option<OutboxRow> {
-        let row = self.rows.front().filter(|_| self.busy == Busy::No)?;
-        self.busy = Busy::Sending;
+        if self.busy == Busy::No && !self.rows.is_empty() {
+            self.busy = Busy::Sending(Run {
+                given: 0,
+                taken: vec![None; self.run()],
+            });
+        }
+        let Busy::Sending(run) = &mut self.busy else {
+            return None;
+        };
+        let row = self.rows.get(run.given).filter(|_| run.given < run.taken.len())?;
+        run.given += 1;
         Some(row.clone())
+    }
+
+    /// How many of the first rows may be on the wire together.
+    fn run(&self) -> usize {
+        let mut targets = HashSet::new();
+        let together = self.rows.iter().take(SIDE_BY_SIDE).take_while(|row| {
+            let needs_no_order = match &row.target {
+                Target::Entity(id) => self.side_by_side.contains(&id.kind.as_str()),
+                Target::Topic(_) | Target::Table(_) => false,
+            };
+            needs_no_order && targets.insert(&row.target)
+        });
+        together.count().max(1)
     }
 
     fn wants_to_read(&self, owed: u64) -> bool {
         self.busy == Busy::No && self.rows.is_empty() && self.known < owed
     }
 
-    fn is_sending(&self, sequence: u64) -> bool {
-        self.busy == Busy::Sending && self.rows.front().is_some_and(|r| r.sequence == sequence)
+    /// Which row of the run it is, if it is one without an answer.
+    fn sending(&self, sequence: u64) -> Option<usize> {
+        let Busy::Sending(run) = &self.busy else {
+            return None;
+        };
+        let mut given = self.rows.iter().take(run.given);
+        let index = given.position(|row| row.sequence == sequence)?;
+        run.taken[index].is_none().then_some(index)
     }
 
     fn fails(&self, failures: u32) -> bool {
         matches!(self.busy, Busy::Waiting(_)) && !self.rows.is_empty() && self.backoff.failures() >= failures
     }
 
-    fn sent(&mut self, now: BootInstant, delivered: bool) {
-        if delivered {
-            self.taken = self.rows.pop_front().map_or(self.taken, |row| row.sequence);
-            self.backoff.reset();
-            self.busy = Busy::No;
-        } else {
-            self.busy = Busy::Waiting(now + self.backoff.fail());
+    fn sent(&mut self, now: BootInstant, index: usize, delivered: bool) {
+        let Busy::Sending(run) = &mut self.busy else {
+            return;
+        };
+        run.taken[index] = Some(delivered);
+        if run.taken.contains(&None) {
+            return;
         }
+        let of = run.taken.len();
+        let first = run.taken.iter().take_while(|taken| **taken == Some(true)).count();
+        if let Some(last) = self.rows.drain(..first).next_back() {
+            self.taken = last.sequence;
+            self.backoff.reset();
+        }
+        self.busy = if first == of {
+            Busy::No
+        } else {
+            Busy::Waiting(now + self.backoff.fail())
+        };
     }
 
     fn wake(&self) -> Option<BootInstant> {
         match self.busy {
             Busy::Waiting(until) => Some(until),
-            Busy::No | Busy::Sending => None,
+            Busy::No | Busy::Sending(_) => None,
         }
     }
 }

@@ -56,6 +56,7 @@ pub(super) const CREDIT: u32 = 1_000_000;
 impl Entity for Toy {
     const KIND: &'static str = "toy";
     const VERSION: u16 = 1;
+    const SIDE_BY_SIDE: &'static [&'static str] = &[Self::KIND];
     type State = State;
     type Command = Command;
     type Event = Event;

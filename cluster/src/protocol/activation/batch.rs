@@ -1,6 +1,6 @@
 //! Deciding a batch on a working copy.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 
 use rand::SeedableRng;
 use rand::rngs::StdRng;
@@ -9,7 +9,7 @@ use super::{Activation, Ask, BATCH, Item, Origin, Output, Ticket};
 use crate::call::Trace;
 use crate::entity::{
     Context, DECISION_BYTES, Decision, Entity, Lane, MESSAGE_BYTES, Outgoing, PAYLOAD_BYTES, Phase,
-    ROWS_PER_DECISION, Source, TIMERS_PER_STATE, Timer,
+    ROWS_PER_DECISION, Source, TIMERS_PER_STATE, Target, Timer,
 };
 use crate::id::{NAME_BYTES, RequestId};
 use crate::protocol::Now;
@@ -39,6 +39,8 @@ pub(super) struct Batch<E: Entity> {
     pub(super) rows: Vec<OutboxRow>,
     /// Of those rows.
     row_bytes: usize,
+    /// Where the rows are that a later one may cover.
+    covered: HashMap<Target, usize>,
     pub(super) rights: Vec<E::Effect>,
     pub(super) live: Vec<E::Effect>,
     pub(super) answers: Vec<(Ticket, Outcome)>,
@@ -50,6 +52,29 @@ pub(super) struct Batch<E: Entity> {
     dirty: bool,
     /// Volatile fields changed.
     touched: bool,
+}
+
+impl<E: Entity> Batch<E> {
+    /// Adds a row behind those of the sequence, or covers one.
+    fn put(&mut self, row: Outgoing, committed: u64, now: Now, trace: &Trace) {
+        self.row_bytes += bytes(&row);
+        let covered = self.covered.get(&row.target).filter(|_| row.covers);
+        if let Some(earlier) = covered.map(|index| &mut self.rows[*index]) {
+            self.row_bytes -= ROW_BYTES + earlier.payload.len();
+            earlier.payload = row.payload;
+            return;
+        }
+        if row.covers {
+            self.covered.insert(row.target.clone(), self.rows.len());
+        }
+        self.rows.push(OutboxRow {
+            sequence: committed + self.rows.len() as u64 + 1,
+            target: row.target,
+            payload: row.payload,
+            at: now.wall,
+            trace: trace.clone(),
+        });
+    }
 }
 
 /// What surrounds one decision.
@@ -71,6 +96,7 @@ impl<E: Entity> Activation<E> {
             working,
             rows: vec![],
             row_bytes: 0,
+            covered: HashMap::new(),
             rights: vec![],
             live: vec![],
             answers: vec![],
@@ -279,16 +305,8 @@ impl<E: Entity> Activation<E> {
         for event in &decision.events {
             E::fold(&mut batch.working.state, event);
         }
-        for (sequence, row) in (cx.next_sequence..).zip(decision.outbox) {
-            batch.row_bytes += bytes(&row);
-            let (target, payload, trace) = (row.target, row.payload, question.trace.clone());
-            batch.rows.push(OutboxRow {
-                sequence,
-                target,
-                payload,
-                at: now.wall,
-                trace,
-            });
+        for row in decision.outbox {
+            batch.put(row, self.sequence, now, &question.trace);
         }
         for effect in decision.effects {
             match E::phase(&effect) {

@@ -56,6 +56,7 @@ impl<E: Entity> Activation<E> {
         self.noted = self.who.fence;
         self.relay = Relay::new(self.published, self.sequence)
             .within(self.limits.window)
+            .side_by_side(E::SIDE_BY_SIDE)
             .ahead(Lane::Inside, self.memory.inside);
         out.push(Output::Activated);
     }

@@ -1,5 +1,6 @@
 //! Rules 10 and 11, row by row.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use proptest::prelude::*;
@@ -128,6 +129,7 @@ fn mixed(targets: &str) -> Vec<OutboxRow> {
         row.target = match letter {
             't' => Target::Topic("t".to_owned()),
             'e' => Target::Entity(EntityId::new("toy", "e")),
+            'a'..='d' => Target::Entity(EntityId::new("ticket", &letter.to_string())),
             _ => Target::Table("r".to_owned()),
         };
     }
@@ -184,6 +186,7 @@ struct Road {
     wire: Vec<u64>,
     arrived: [Vec<u64>; 2],
     now: BootInstant,
+    beside: bool,
 }
 
 impl Road {
@@ -194,11 +197,23 @@ impl Road {
             wire: vec![],
             arrived: [vec![], vec![]],
             now: at(0),
+            beside: false,
         }
     }
 
+    /// The same where rows for tickets leave side by side.
+    fn beside(mut self) -> Self {
+        self.relay = self.relay.side_by_side(&["ticket"]);
+        self.beside = true;
+        self
+    }
+
+    fn target(&self, sequence: u64) -> &Target {
+        &self.stored[usize::try_from(sequence - 1).unwrap()].target
+    }
+
     fn lane(&self, sequence: u64) -> Lane {
-        self.stored[usize::try_from(sequence - 1).unwrap()].target.lane()
+        self.target(sequence).lane()
     }
 
     /// Executes what the relay wants; reads are answered at once.
@@ -217,7 +232,11 @@ impl Road {
         let held: usize = self.relay.queues.iter().map(|q| q.rows.len()).sum();
         assert!(held <= 2 * WINDOW, "{held} rows in memory");
         let lanes: Vec<_> = self.wire.iter().map(|n| self.lane(*n)).collect();
-        assert!(lanes.len() < 2 || (lanes.len() == 2 && lanes[0] != lanes[1]));
+        let of = |lane| lanes.iter().filter(|l| **l == lane).count();
+        assert!(of(Lane::Topics) <= 1, "rule 10");
+        assert!(of(Lane::Inside) <= if self.beside { 4 } else { 1 });
+        let targets: HashSet<_> = self.wire.iter().map(|n| self.target(*n)).collect();
+        assert_eq!(targets.len(), self.wire.len(), "one of a target");
     }
 
     /// What is on the wire is decided, if its lane works.
@@ -305,6 +324,110 @@ proptest! {
             arrived.dedup();
             let meant = road.stored.iter().filter(|row| row.target.lane() == lane);
             prop_assert_eq!(arrived, meant.map(|row| row.sequence).collect::<Vec<_>>());
+        }
+    }
+}
+
+fn wire(relay: &mut Relay) -> Vec<u64> {
+    let send = || match relay.next() {
+        Some(Step::Send(row)) => Some(row.sequence),
+        None => None,
+        other => panic!("no row: {other:?}"),
+    };
+    std::iter::from_fn(send).collect()
+}
+
+fn beside(targets: &str) -> Relay {
+    let mut relay = Relay::new(0, 0).side_by_side(&["ticket"]);
+    relay.push(&mixed(targets));
+    relay
+}
+
+/// A run is of neighbours for different targets; whoever else is in the outbox keeps its place before and behind it.
+#[test]
+fn rows_that_need_no_order_leave_side_by_side() {
+    let mut relay = beside("eabbcre");
+    for run in [vec![1], vec![2, 3], vec![4, 5], vec![6], vec![7]] {
+        assert_eq!(wire(&mut relay), run);
+        for (sequence, last) in run.iter().rev().zip(1..) {
+            assert!(relay.next().is_none(), "all of it first");
+            assert_eq!(relay.sent(at(0), *sequence, true), Some(Lane::Inside));
+            assert_eq!(relay.sent(at(0), *sequence, true), None, "said before");
+            assert_eq!(relay.delivered() == *run.last().unwrap(), last == run.len());
+        }
+    }
+    assert!(relay.is_empty());
+    assert_eq!(relay.last_taken(Lane::Inside), 7);
+}
+
+/// What is behind a row that was not taken is sent again with it.
+#[test]
+fn a_run_is_repeated_from_the_first_that_was_not_taken() {
+    let mut relay = beside("abcd");
+    assert_eq!(wire(&mut relay), [1, 2, 3, 4]);
+    for (sequence, taken) in [(4, true), (2, false), (3, true), (1, true)] {
+        assert_eq!(relay.stuck(1), None, "rows are on the wire");
+        relay.sent(at(0), sequence, taken);
+    }
+    assert_eq!((relay.delivered(), relay.stuck(1)), (1, Some(Lane::Inside)));
+    assert_eq!(wire(&mut relay), [0; 0], "after a while");
+    relay.tick(relay.wake().unwrap());
+    assert_eq!(wire(&mut relay), [2, 3, 4]);
+}
+
+/// A crowd does not take all places of the node.
+#[test]
+fn a_run_is_bounded() {
+    let mut relay = Relay::new(0, 0).side_by_side(&["ticket"]);
+    let mut crowd = rows(1..=2 * SIDE_BY_SIDE as u64);
+    for row in &mut crowd {
+        row.target = Target::Entity(EntityId::new("ticket", &row.sequence.to_string()));
+    }
+    relay.push(&crowd);
+    assert_eq!(wire(&mut relay).len(), SIDE_BY_SIDE);
+}
+
+proptest! {
+    /// Whatever fails: each target sees all its rows, and none before an earlier one of its own; and whoever needs order
+    /// sees nothing of what is behind a row before that row was taken.
+    #[test]
+    fn rows_side_by_side_arrive_whole_and_each_target_in_order(
+        targets in "[terabcd]{1,300}",
+        at_once in 1_usize..40,
+        works in prop::collection::vec(any::<bool>(), 1..400),
+    ) {
+        let mut road = Road::over(mixed(&targets)).beside();
+        let mut commits = road.stored.clone().into_iter().peekable();
+        let mut works = works.into_iter();
+        let mut taken = BTreeMap::<String, Vec<u64>>::new();
+        while commits.peek().is_some() || !road.relay.is_empty() {
+            let commit: Vec<_> = commits.by_ref().take(at_once).collect();
+            road.relay.push(&commit);
+            road.go();
+            let before = road.relay.delivered_in(Lane::Inside);
+            for sequence in std::mem::take(&mut road.wire) {
+                let target = road.target(sequence).clone();
+                if target.lane() == Lane::Inside && target.name() != "ticket" {
+                    let skipped = road.stored.iter().find(|row| {
+                        row.target.lane() == Lane::Inside && (before + 1..sequence).contains(&row.sequence)
+                    });
+                    prop_assert!(skipped.is_none(), "{sequence} before {skipped:?}");
+                }
+                taken.entry(format!("{target:?}")).or_default().push(sequence);
+                road.relay.sent(road.now, sequence, works.next().unwrap_or(true));
+            }
+            road.pass();
+        }
+        for (target, sequences) in taken {
+            // Whoever drops what is not newer than what it has seen.
+            let mut seen = vec![];
+            for sequence in sequences {
+                if seen.last().is_none_or(|last| *last < sequence) {
+                    seen.push(sequence);
+                }
+            }
+            let meant = road.stored.iter().filter(|row| format!("{:?}", row.target) == target);
+            prop_assert_eq!(seen, meant.map(|row| row.sequence).collect::<Vec<_>>());
         }
     }
 }

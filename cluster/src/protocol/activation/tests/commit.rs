@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use super::desk::{
-    Command, Desk, LIMITS, MINE, State, Till, counts, head, replies, said, sent, unavailable, unknown,
-    write_in,
+    Command, Desk, LIMITS, MINE, Outputs, State, Till, counts, head, replies, said, sent, unavailable,
+    unknown, write_in,
 };
 use crate::call::Trace;
 use crate::entity::Target;
@@ -14,6 +14,7 @@ use crate::protocol::relay::WINDOW;
 use crate::protocol::stored::Memory;
 use crate::store::{Cas, OutboxRow, Row};
 use crate::time::Timestamp;
+use crate::wire;
 
 /// Rule 8: noted before the first commit, and not again before the next.
 #[test]
@@ -109,6 +110,34 @@ fn somebody_elses_write_ends_the_activation() {
     let out = desk.feed(Input::Written(Ok(Cas::Refused(Some(head(8, MINE.0))))));
     assert_eq!(said(&out), ["reply", "conflict"]);
     assert!(matches!(replies(&out)[..], [Outcome::Unavailable { .. }]));
+}
+
+/// What says all that was said before in the same commit takes its place, and nothing else moves.
+#[test]
+fn a_row_covers_those_before_it_in_its_commit() {
+    let mut desk = Desk::active(State::default());
+    let out = desk.commit(Command::Cover(1));
+    let rows = |out: &Outputs| {
+        let write = write_in(out).expect("a commit");
+        let rows = write.insert.iter();
+        rows.map(|row| (row.sequence, wire::decode::<Command>(&row.payload).unwrap()))
+            .collect::<Vec<_>>()
+    };
+    let alone = [(1, Command::Credit(1)), (2, Command::Pay(1))];
+    assert_eq!(rows(&out), alone);
+
+    let first = desk.ask(Command::Add(0));
+    for n in 2..=4 {
+        desk.ask(Command::Cover(n));
+    }
+    let out = desk.applied(&first);
+    let together = [
+        (3, Command::Credit(4)),
+        (4, Command::Pay(2)),
+        (5, Command::Pay(3)),
+        (6, Command::Pay(4)),
+    ];
+    assert_eq!(rows(&out), together);
 }
 
 /// Rule 10: one row is with its target; one of unknown outcome is repeated before the next.

@@ -29,7 +29,7 @@ pub(super) struct State {
     pub(super) visits: u32,
 }
 
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) enum Command {
     /// Commits; no more.
     Add(u32),
@@ -37,6 +37,8 @@ pub(super) enum Command {
     Tell(u32),
     /// Commits and sends a row to another entity.
     Pay(u32),
+    /// Commits and sends one row to another entity that covers those before it, and one that does not.
+    Cover(u32),
     /// Commits and sends that many rows, of that many bytes each.
     Flood(usize, usize),
     /// Commits, remembered by request; the answer has that many bytes.
@@ -90,10 +92,15 @@ impl Entity for Till {
             Command::Pay(n) => reply
                 .event(Event::Added(n))
                 .send(Outgoing::to::<Self>("b", &Command::Credit(n))),
+            Command::Cover(n) => reply
+                .event(Event::Added(n))
+                .send(Outgoing::to::<Self>("b", &Command::Credit(n)).covering())
+                .send(Outgoing::to::<Self>("b", &Command::Pay(n))),
             Command::Flood(rows, bytes) => {
                 let row = || Outgoing {
                     target: Target::Topic("tills".to_owned()),
                     payload: vec![0; bytes],
+                    covers: false,
                 };
                 (0..rows).fold(reply.event(Event::Added(0)), |all, _| all.send(row()))
             }
