@@ -357,7 +357,7 @@ fn take(state: &State, user: UserId, cx: &Context) -> Decision<Waitlist> {
         .send(
             Outgoing::to::<Block>(
                 &key(home, u64::from(block_of(ticket))),
-                &block::Command::Fill { ticket },
+                &block::Command::FillTo { ticket },
             )
             .covering(),
         )

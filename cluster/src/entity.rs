@@ -243,8 +243,7 @@ pub struct Outgoing {
     pub target: Target,
     /// MessagePack, at most [`PAYLOAD_BYTES`].
     pub payload: Vec<u8>,
-    /// It says all that an earlier one for this target said that is marked so, too: of those in one commit the last one's
-    /// payload leaves, at the first one's place.
+    /// See [`Outgoing::covering`].
     pub covers: bool,
 }
 
@@ -276,7 +275,9 @@ impl Outgoing {
         }
     }
 
-    /// The same, saying all that those before it for this target said.
+    /// The same, saying all that those before it said that are for this target and marked so, too: of those in one commit
+    /// the last one's payload leaves, at the first one's place. So it comes before what the commit sends in between, to this
+    /// target as well. The target of a change of a read table is the table: only for entities that have one row in it.
     #[must_use]
     pub fn covering(self) -> Self {
         Self { covers: true, ..self }
@@ -300,7 +301,7 @@ pub struct Context {
     pub deadline: BootInstant,
     /// W3C traceparent.
     pub trace: Trace,
-    /// The sequence that the first outbox row of this decision will get.
+    /// The sequence that the first outbox row of this decision will get, unless it covers one.
     pub next_sequence: u64,
 }
 

@@ -22,7 +22,8 @@
 //! * An acknowledged command is in the chain of its entity's row, exactly once as far as the command is idempotent by
 //!   state, remembered by request id, or kept by source.
 //! * Nobody hears of anything that is not committed, except effects of urgent commands, which only take rights away.
-//! * Every outbox row is delivered at least once and in the order of its lane; every timer that a committed state waits for fires.
+//! * Every outbox row is delivered at least once and in the order of its lane, but for neighbours of which their sender says
+//!   that they need none ([`Entity::SIDE_BY_SIDE`]); every timer that a committed state waits for fires.
 //! * None of this rests on clocks. Time only decides who may act now ([`Status::holds`]); write ids and epochs decide
 //!   what counts. No two machines' clocks are compared.
 //! * Everything is bounded: commands under way in the node and in an entity, entities in memory, batches, sizes, rows on
@@ -41,11 +42,11 @@
 //!    of `published`. An unknown outcome is settled by the identical write. Commands go on arriving meanwhile, and
 //!    urgent ones act at once.
 //! 5. Committed: effects on rights, replies, live effects, then the relay sends the next rows of the outbox, one on the
-//!    wire per entity and lane (rule 10): what the event log gets, and what entities and read tables get, do not wait for
+//!    wire per entity and lane (rule 10), or one for each of several targets that need no order: what the event log gets, and what entities and read tables get, do not wait for
 //!    each other. The hold is asked before each of these (rule 2).
 //! 6. Idle, with nothing owed: the entity leaves the open list (rule 9), and after a while memory. With nothing but rows
 //!    that their target does not take it leaves memory and stays in the list; its shard brings it back, one of many at
-//!    first, until rows get through.
+//!    first, until rows get through, and has the other shards of the node look then.
 //!
 //! # What it lacks
 //!

@@ -60,8 +60,13 @@ impl State {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Command {
-    /// This ticket was given, and with it all before it.
+    /// As `FillTo`, from before one stood for many. An older release would fill that one alone.
     Fill {
+        /// Which.
+        ticket: u64,
+    },
+    /// This ticket was given, and with it all before it.
+    FillTo {
         /// Which.
         ticket: u64,
     },
@@ -112,7 +117,7 @@ impl Entity for Block {
 
     fn decide(state: &State, command: Command, cx: &mut Context) -> Result<Decision<Self>, Refusal> {
         Ok(match command {
-            Command::Fill { ticket } => {
+            Command::Fill { ticket } | Command::FillTo { ticket } => {
                 let index = index(ticket);
                 if index < state.filled {
                     return Ok(Decision::reply(Done));

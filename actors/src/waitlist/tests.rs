@@ -10,11 +10,37 @@ use crate::user::{self, User};
 use mitalk_cluster::{Target, wire};
 use proptest::prelude::*;
 use rand::rngs::StdRng;
+use rand::seq::SliceRandom as _;
 use rand::{Rng, SeedableRng};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 fn user(n: u128) -> UserId {
     UserId::new(Home::default(), n)
+}
+
+/// As if all from there on were one commit's.
+fn cover(rows: &mut Vec<Outgoing>, from: usize) {
+    let (mut first, mut at) = (HashMap::<Target, usize>::new(), from);
+    while at < rows.len() {
+        match first.get(&rows[at].target) {
+            Some(earlier) if rows[at].covers => rows[*earlier] = rows.remove(at),
+            _ => {
+                if rows[at].covers {
+                    first.insert(rows[at].target.clone(), at);
+                }
+                at += 1;
+            }
+        }
+    }
+}
+
+/// The first of the rows, with those that may leave beside it.
+fn run<'a>(rows: &'a [Outgoing], side_by_side: &[&str], most: usize) -> &'a [Outgoing] {
+    let mut targets = HashSet::new();
+    let together = rows.iter().take(most);
+    let together =
+        together.take_while(|row| side_by_side.contains(&row.target.name()) && targets.insert(&row.target));
+    &rows[..together.count().max(1).min(rows.len())]
 }
 
 /// Entities of all four types and the rows between them.
@@ -58,13 +84,14 @@ impl World {
         account.ask(user::Command::Queue).unwrap();
     }
 
-    /// Delivers one row of every entity that has one, now and then twice, until nothing is left.
+    /// Delivers one row, or a run, of every entity that has one, now and then twice, until nothing is left.
     fn settle(&mut self) {
         loop {
-            let rows = self.next_rows();
+            let mut rows = self.next_rows();
             if rows.is_empty() && self.late.is_empty() {
                 return;
             }
+            rows.shuffle(&mut self.rng);
             for row in rows {
                 if self.rng.random_bool(0.2) {
                     self.late.push(row.clone());
@@ -80,30 +107,28 @@ impl World {
     }
 
     fn next_rows(&mut self) -> Vec<Outgoing> {
-        let mut sent: Vec<((&'static str, String), &Vec<Outgoing>)> = vec![];
-        sent.push((("waitlist", String::new()), &self.waitlist.sent));
-        sent.extend(
-            self.blocks
-                .iter()
-                .map(|(key, model)| (("block", key.clone()), &model.sent)),
-        );
-        sent.extend(
-            self.tickets
-                .iter()
-                .map(|(key, model)| (("ticket", key.clone()), &model.sent)),
-        );
-        sent.extend(
-            self.users
-                .iter()
-                .map(|(key, model)| (("user", key.clone()), &model.sent)),
-        );
+        let waitlist = std::iter::once((("waitlist", String::new()), &mut self.waitlist.sent));
+        let blocks = self.blocks.iter_mut();
+        let blocks = blocks.map(|(key, model)| (("block", key.clone()), &mut model.sent));
+        let tickets = self.tickets.iter_mut();
+        let tickets = tickets.map(|(key, model)| (("ticket", key.clone()), &mut model.sent));
+        let users = self.users.iter_mut();
+        let users = users.map(|(key, model)| (("user", key.clone()), &mut model.sent));
         let mut rows = vec![];
-        for (source, sent) in sent {
+        for (source, sent) in waitlist.chain(blocks).chain(tickets).chain(users) {
+            let side_by_side = match source.0 {
+                "waitlist" => Waitlist::SIDE_BY_SIDE,
+                "block" => Block::SIDE_BY_SIDE,
+                _ => &[],
+            };
             let published = self.published.entry(source).or_default();
-            if let Some(row) = sent.get(*published) {
-                *published += 1;
-                rows.push(row.clone());
+            if self.rng.random() {
+                cover(sent, *published);
             }
+            let most = self.rng.random_range(1..8);
+            let run = run(&sent[*published..], side_by_side, most);
+            *published += run.len();
+            rows.extend(run.to_vec());
         }
         rows
     }
@@ -263,11 +288,11 @@ fn who_comes_long_after_an_admission_waits() {
 fn a_ticket_that_is_filled_fills_all_before_it() {
     let mut block = Model::<Block>::new("aa-0");
     for ticket in [1, 5, 3, 5] {
-        block.ask(block::Command::Fill { ticket }).unwrap();
+        block.ask(block::Command::FillTo { ticket }).unwrap();
     }
     block.ask(block::Command::Leave { ticket: 2 }).unwrap();
     for ticket in [2, 7] {
-        block.ask(block::Command::Fill { ticket }).unwrap();
+        block.ask(block::Command::FillTo { ticket }).unwrap();
     }
     block.ask(block::Command::Call { call: 1, count: 64 }).unwrap();
     let called: Vec<String> = block

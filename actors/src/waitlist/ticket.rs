@@ -87,7 +87,7 @@ impl Entity for Ticket {
                     home: home(cx),
                     number,
                 };
-                // It can not be called before it was given, but if it was, it counts.
+                // Its block may have called it already: the two rows come by different ways.
                 let issued = Decision::reply(Done)
                     .event(Event::Issued(user))
                     .send(to(user, &given));

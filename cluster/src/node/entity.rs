@@ -383,7 +383,7 @@ fn delete_timers(shared: Arc<Shared>, keys: Vec<TimerKey>) {
     });
 }
 
-/// Rule 10: the machine gives one row at a time. Rule 2: nothing is published by who does not hold.
+/// Rule 10: the machine gives what may be on the wire together. Rule 2: nothing is published by who does not hold.
 fn send<E: Entity>(myself: &ActorRef<Msg>, state: &State<E>, row: OutboxRow) {
     let (guard, sequence) = (state.guard.clone(), row.sequence);
     call(myself, state, |shared, id| async move {

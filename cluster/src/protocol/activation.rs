@@ -3,7 +3,7 @@
 //! What happens to a command: it waits in the queue; up to [`BATCH`] commands are decided one after the other on a
 //! working copy; the entity is noted in the open list, the timer rows that the new state needs are inserted, and one
 //! conditional write carries all of it. Only then the working copy becomes the state, and out go, in this order,
-//! effects on rights, replies, live effects, deletions of timer rows, and the next row of the outbox.
+//! effects on rights, replies, live effects, deletions of timer rows, and the next run of the outbox.
 //!
 //! Invariants:
 //! * One conditional write of this entity is under way at most; its outcome is settled by the identical write.
@@ -287,7 +287,7 @@ impl<E: Entity> Activation<E> {
             Input::Timer(row) => self.timer(now, row),
             Input::Sent { sequence, delivered } => {
                 let lane = self.relay.sent(now.boot, sequence, delivered);
-                self.got_through(lane.filter(|_| delivered), &mut out);
+                self.got_through(lane, &mut out);
                 self.publish_soon(now);
             }
             Input::Tick => self.tick(now, &mut out),

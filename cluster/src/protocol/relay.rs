@@ -6,8 +6,9 @@
 //!
 //! A run is one row, always so in the lane of the event log (rule 10 speaks of the producer). Rows that follow each other,
 //! are for entities of [`Entity::SIDE_BY_SIDE`](crate::Entity::SIDE_BY_SIDE) and all for different ones make one run:
-//! no target sees any order between them, so none is given, and a crowd does not wait for a commit each. A run ends when
-//! all its rows are answered; behind the first that was not taken all are sent again, which their targets drop (rule 12).
+//! no target sees any order between them, so none is given, and a crowd does not wait for a commit each. What was not
+//! taken is sent again until the whole run is. Only what is taken without a gap counts as delivered, so a new activation
+//! sends again what was taken behind a gap, and its targets drop it (rule 12).
 //!
 //! Why two lanes keep the promises of one: whoever drops what is not newer than the highest sequence seen keeps that
 //! sequence per (source, topic), per source, or per row of a read table, and a target belongs to one lane. So a receiver
@@ -30,8 +31,8 @@ use crate::time::{BootInstant, Timestamp};
 
 /// Rows kept in memory per entity and lane, and read at once; the rest is read again from the store when its turn comes.
 pub(crate) const WINDOW: usize = 256;
-/// Rows of a run.
-const SIDE_BY_SIDE: usize = 64;
+/// Rows of a run. An entity whose targets hang keeps so many of the node's places on the wire.
+const RUN: usize = 32;
 
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Step {
@@ -76,6 +77,8 @@ struct Queue {
     /// Kinds of entities whose rows need no order between them.
     side_by_side: &'static [&'static str],
     taken: u64,
+    /// The first rows, on the wire together or to be sent again; none between runs.
+    run: Vec<Sending>,
     /// Rows behind `known` that are, or may be, of this lane.
     unread: u64,
     busy: Busy,
@@ -85,18 +88,19 @@ struct Queue {
 #[derive(Debug, PartialEq, Eq)]
 enum Busy {
     No,
-    Sending(Run),
+    Sending,
     /// Until then.
     Waiting(BootInstant),
 }
 
-/// The lane's first rows, on the wire together.
-#[derive(Debug, PartialEq, Eq)]
-struct Run {
-    /// So many are given to the driver.
-    given: usize,
-    /// Of each row, once it is known: whether its target has it.
-    taken: Vec<Option<bool>>,
+/// A row of a run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Sending {
+    /// Not yet, or not again.
+    No,
+    OnTheWire,
+    Failed,
+    Taken,
 }
 
 impl Relay {
@@ -183,12 +187,11 @@ impl Relay {
         Some(Step::Read { after, limit })
     }
 
-    /// The row's target has it, or its outcome is unknown. Names the lane that the row was on the wire of.
+    /// The row's target has it, or its outcome is unknown. Names the lane whose rows are delivered further now than before.
     pub(crate) fn sent(&mut self, now: BootInstant, sequence: u64, delivered: bool) -> Option<Lane> {
         let mut queues = self.queues.iter_mut();
         let (queue, index) = queues.find_map(|q| q.sending(sequence).map(|index| (q, index)))?;
-        queue.sent(now, index, delivered);
-        Some(queue.lane)
+        queue.sent(now, index, delivered).then_some(queue.lane)
     }
 
     /// The lane that keeps rows back, if nothing else is to be done: its next row failed so often in a row, and what is
@@ -249,6 +252,7 @@ impl Queue {
             rows: VecDeque::new(),
             side_by_side: &[],
             taken: 0,
+            run: vec![],
             unread: sequence - delivered,
             busy: Busy::No,
             backoff: Backoff::delivery(),
@@ -284,26 +288,26 @@ impl Queue {
         }
     }
 
-    /// The next row of the run on the wire, or the first of a new one.
+    /// The next row of the run, or the first of a new one.
     fn send(&mut self) -> Option<OutboxRow> {
         if self.busy == Busy::No && !self.rows.is_empty() {
-            self.busy = Busy::Sending(Run {
-                given: 0,
-                taken: vec![None; self.run()],
-            });
+            self.busy = Busy::Sending;
+            if self.run.is_empty() {
+                self.run = vec![Sending::No; self.together()];
+            }
         }
-        let Busy::Sending(run) = &mut self.busy else {
+        if self.busy != Busy::Sending {
             return None;
-        };
-        let row = self.rows.get(run.given).filter(|_| run.given < run.taken.len())?;
-        run.given += 1;
-        Some(row.clone())
+        }
+        let next = self.run.iter().position(|row| *row == Sending::No)?;
+        self.run[next] = Sending::OnTheWire;
+        self.rows.get(next).cloned()
     }
 
     /// How many of the first rows may be on the wire together.
-    fn run(&self) -> usize {
+    fn together(&self) -> usize {
         let mut targets = HashSet::new();
-        let together = self.rows.iter().take(SIDE_BY_SIDE).take_while(|row| {
+        let together = self.rows.iter().take(RUN).take_while(|row| {
             let needs_no_order = match &row.target {
                 Target::Entity(id) => self.side_by_side.contains(&id.kind.as_str()),
                 Target::Topic(_) | Target::Table(_) => false,
@@ -317,45 +321,48 @@ impl Queue {
         self.busy == Busy::No && self.rows.is_empty() && self.known < owed
     }
 
-    /// Which row of the run it is, if it is one without an answer.
+    /// Which row of the run it is, if it is on the wire.
     fn sending(&self, sequence: u64) -> Option<usize> {
-        let Busy::Sending(run) = &self.busy else {
-            return None;
-        };
-        let mut given = self.rows.iter().take(run.given);
-        let index = given.position(|row| row.sequence == sequence)?;
-        run.taken[index].is_none().then_some(index)
+        let mut run = self.rows.iter().zip(&self.run);
+        run.position(|(row, state)| row.sequence == sequence && *state == Sending::OnTheWire)
     }
 
     fn fails(&self, failures: u32) -> bool {
         matches!(self.busy, Busy::Waiting(_)) && !self.rows.is_empty() && self.backoff.failures() >= failures
     }
 
-    fn sent(&mut self, now: BootInstant, index: usize, delivered: bool) {
-        let Busy::Sending(run) = &mut self.busy else {
-            return;
+    /// Whether more is delivered now.
+    fn sent(&mut self, now: BootInstant, index: usize, delivered: bool) -> bool {
+        self.run[index] = if delivered {
+            Sending::Taken
+        } else {
+            Sending::Failed
         };
-        run.taken[index] = Some(delivered);
-        if run.taken.contains(&None) {
-            return;
+        let is_under_way = |row: &Sending| matches!(row, Sending::No | Sending::OnTheWire);
+        if self.run.iter().any(is_under_way) {
+            return false;
         }
-        let of = run.taken.len();
-        let first = run.taken.iter().take_while(|taken| **taken == Some(true)).count();
+        let first = self.run.iter().take_while(|row| **row == Sending::Taken).count();
+        self.run.drain(..first);
         if let Some(last) = self.rows.drain(..first).next_back() {
             self.taken = last.sequence;
             self.backoff.reset();
         }
-        self.busy = if first == of {
+        for row in self.run.iter_mut().filter(|row| **row == Sending::Failed) {
+            *row = Sending::No;
+        }
+        self.busy = if self.run.is_empty() {
             Busy::No
         } else {
             Busy::Waiting(now + self.backoff.fail())
         };
+        first > 0
     }
 
     fn wake(&self) -> Option<BootInstant> {
         match self.busy {
             Busy::Waiting(until) => Some(until),
-            Busy::No | Busy::Sending(_) => None,
+            Busy::No | Busy::Sending => None,
         }
     }
 }

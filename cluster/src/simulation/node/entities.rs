@@ -5,7 +5,7 @@ use rand::Rng;
 use super::task::{ShardKey, Todo};
 use super::{DEADLINE, EntityKey, LIMITS, Node, Reply, Tick};
 use crate::call::Trace;
-use crate::entity::Source;
+use crate::entity::{Lane, Source};
 use crate::id::{EntityId, RequestId};
 use crate::protocol::activation::{self, Activation, Ask, Identity};
 use crate::protocol::outcome::Outcome;
@@ -156,6 +156,8 @@ impl Node {
             return;
         };
         let wants = machine.handle(now, low_water, input);
+        let is_inside = |want: &&activation::Output<Toy>| matches!(want, activation::Output::Send(row) if row.target.lane() == Lane::Inside);
+        world.report.runs += u64::from(wants.iter().filter(is_inside).count() > 1);
         self.entity_todo(&key, wants);
         self.plan(world, Tick::Entity(key));
     }

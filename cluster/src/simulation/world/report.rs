@@ -19,6 +19,8 @@ pub(in crate::simulation) struct Report {
     pub(in crate::simulation) overtook: u64,
     pub(in crate::simulation) parked: u64,
     pub(in crate::simulation) told: u64,
+    /// Of several rows.
+    pub(in crate::simulation) runs: u64,
 }
 
 impl Report {
@@ -37,6 +39,7 @@ impl Report {
         self.overtook += other.overtook;
         self.parked += other.parked;
         self.told += other.told;
+        self.runs += other.runs;
     }
 
     /// A simulation in which nothing goes wrong proves nothing.
@@ -50,6 +53,7 @@ impl Report {
         assert!(self.overtook >= seeds / 2, "{self:?}");
         assert!(self.parked >= seeds / 8, "{self:?}");
         assert!(self.told >= seeds / 20, "{self:?}");
+        assert!(self.runs >= seeds / 40, "{self:?}");
     }
 }
 
