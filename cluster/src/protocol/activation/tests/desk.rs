@@ -72,6 +72,7 @@ pub(super) struct No;
 impl Entity for Till {
     const KIND: &'static str = "till";
     const VERSION: u16 = 1;
+    const SIDE_BY_SIDE: &'static [&'static str] = &[Self::KIND];
     type State = State;
     type Command = Command;
     type Event = Event;

@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use super::desk::{Command, Desk, LIMITS, Outputs, State, row, said, sent, timer, timer_row};
+use super::desk::{Command, Desk, LIMITS, Outputs, State, Till, row, said, sent, timer, timer_row};
+use crate::entity::Target;
+use crate::id::EntityId;
 use crate::protocol::activation::{Input, Output};
 use crate::store::{Cas, OutboxRow, Row};
 
@@ -123,4 +125,31 @@ fn what_is_used_is_no_background_work() {
     desk.feed(Input::Written(Ok(Cas::Applied)));
     assert_eq!(said(&desk.wait(Duration::from_secs(5))), ["unnote"]);
     assert_eq!(said(&desk.wait(LIMITS.passivate)), ["idle"]);
+}
+
+/// What is taken behind a row that is not is no sign that others should come back.
+#[test]
+fn a_row_that_is_taken_behind_one_that_is_not_is_no_progress() {
+    let (_, mut first) = parked();
+    first.target = Target::Entity(EntityId::of::<Till>("b"));
+    let second = OutboxRow {
+        sequence: 2,
+        target: Target::Entity(EntityId::of::<Till>("c")),
+        ..first.clone()
+    };
+    let mut desk = Desk::background();
+    let stored = Row {
+        sequence: 2,
+        ..row(3, &State::default())
+    };
+    desk.feed(Input::Row(Ok(Some(stored))));
+    desk.feed(Input::Written(Ok(Cas::Applied)));
+    let out = desk.feed(Input::Outbox(Ok(vec![first, second])));
+    assert_eq!(said(&out), ["send", "send"]);
+    let said_of = |desk: &mut Desk, sequence, delivered| {
+        let out = desk.feed(Input::Sent { sequence, delivered });
+        said(&out)
+    };
+    assert_eq!(said_of(&mut desk, 2, true), [""; 0]);
+    assert_eq!(said_of(&mut desk, 1, false), ["park"]);
 }
