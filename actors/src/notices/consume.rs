@@ -34,6 +34,8 @@ const UNDER_WAY: usize = 512;
 const AGAIN: Duration = Duration::from_secs(1);
 const FIRST_RETRY: Duration = Duration::from_millis(200);
 const LAST_RETRY: Duration = Duration::from_secs(30);
+/// Of a recording, behind which everything of the member waits, and its group where members share partitions anew.
+const LAST_RECORD_RETRY: Duration = Duration::from_secs(2);
 
 /// An event that needs nothing more.
 struct Finished {
@@ -163,7 +165,7 @@ impl Member {
         while let Err(error) = self.subscription.commit(&marks, &places).await {
             tracing::warn!(group = self.group, topic = self.topic, %error, "what was dealt with is not recorded");
             tokio::time::sleep(delay).await;
-            delay = (delay * 2).min(LAST_RETRY);
+            delay = (delay * 2).min(LAST_RECORD_RETRY);
         }
     }
 

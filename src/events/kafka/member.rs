@@ -5,6 +5,8 @@
 //! - a partition that is full is paused at the client, so that it fetches no more of it, and still asks in time for the
 //!   others: whoever does not ask is put out of the group. What is wanted is written down before the client is asked, and
 //!   whoever asks it, however late, asks for what is wanted by then;
+//! - a rebalance takes place where events are asked for: whoever repeats a commit that fails asks as well, or the commit
+//!   might wait for the rebalance, and the rebalance for whoever repeats the commit;
 //! - marks are in the ledger before the place is committed; neither goes back. What belongs to partitions that this member has
 //!   lost is forgotten: if one comes back, only what was handed out since then moves its place. The brokers would take any.
 
@@ -255,6 +257,24 @@ impl Subscription for Member {
     }
 
     async fn commit(&self, dealt: &[Mark], places: &[Place]) -> Result<(), StoreError> {
+        let outcome = self.try_commit(dealt, places).await;
+        if outcome.is_err() {
+            self.serve().await;
+        }
+        outcome
+    }
+}
+
+impl Member {
+    /// Lets the client do what it does only where events are asked for. What it hands over is kept.
+    async fn serve(&self) {
+        let mut kept = self.kept.lock().await;
+        if kept.waiting.len() < 2 * KEPT {
+            self.fill(&mut kept).await;
+        }
+    }
+
+    async fn try_commit(&self, dealt: &[Mark], places: &[Place]) -> Result<(), StoreError> {
         let record = |mark: Mark| async move {
             let Mark { source, sequence } = mark;
             self.ledger

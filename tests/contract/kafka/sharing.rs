@@ -3,10 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use async_trait::async_trait;
 use futures::FutureExt as _;
-use mitalk_actors::ports::{Batch, Delivered, EventSource as _, Mark, Place, Subscription};
+use mitalk_actors::ports::{Batch, Delivered, EventSource as _, Ledger, Mark, Place, Subscription};
 use mitalk_actors::testing::{contract, memory};
-use mitalk_cluster::store::EventLog as _;
+use mitalk_cluster::EntityId;
+use mitalk_cluster::store::{EventLog as _, StoreError};
 use mitalk_tests::kafka::named;
 
 use super::{ANSWER, Config, config, connected, event};
@@ -98,6 +100,51 @@ async fn a_pause_that_was_dropped_holds_nothing_up() {
         // As the consumer does when something else is done meanwhile.
         assert!(member.poll(ALL, &EVERY).now_or_never().is_none(), "it waits");
     }
+}
+
+/// Takes no record.
+struct Full;
+
+#[async_trait]
+impl Ledger for Full {
+    async fn recorded(&self, _: &str, _: &str, sources: &[EntityId]) -> Result<Vec<u64>, StoreError> {
+        Ok(vec![0; sources.len()])
+    }
+
+    async fn record(&self, _: &str, _: &str, _: &EntityId, _: u64) -> Result<(), StoreError> {
+        Err(StoreError::Full("of the test".to_owned()))
+    }
+}
+
+/// Members share partitions anew where they ask for events. One that only repeats a commit which fails lets others come, too.
+#[tokio::test(flavor = "multi_thread")]
+async fn who_repeats_a_commit_holds_nobody_up() {
+    let Some(broker) = named() else { return };
+    let config = of_four(&broker);
+    let here = connected(&config, Arc::new(Full)).await;
+    let there = connected(&config, Arc::new(memory::Log::default())).await;
+    for source in 0..SOURCES {
+        here.append(contract::TOPIC, &event(source, 1))
+            .await
+            .expect("the broker is there");
+    }
+    let repeats = here.subscribe(GROUP, contract::TOPIC).await.expect("connected");
+    let first = until(&repeats, &[], "all partitions", |batch| {
+        batch.len() as u64 == SOURCES
+    })
+    .await;
+    let places: Vec<Place> = last(&first, &partitions(&first)).into_values().collect();
+    let comes = there.subscribe(GROUP, contract::TOPIC).await.expect("connected");
+    let mut taken = vec![];
+    let wait = async {
+        while partitions(&taken).len() < EVERY.len() / 2 {
+            let recorded = repeats.commit(&marks(&first), &places).await;
+            recorded.expect_err("nothing is recorded");
+            taken.extend(poll(&comes, &[]).await);
+        }
+    };
+    let came = tokio::time::timeout(ANSWER, wait).await;
+    assert!(came.is_ok(), "the other one never got its half");
 }
 
 /// One member is busy with the first events of all partitions when another one comes, takes some of them, goes further, and
