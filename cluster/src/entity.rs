@@ -195,8 +195,8 @@ pub enum Target {
     Table(String),
 }
 
-/// Rows of one lane leave in their order, one at a time (rule 10), but for those of [`Entity::SIDE_BY_SIDE`]; a lane does not wait for the other: the event log may
-/// be away while the domain goes on.
+/// Rows of one lane leave in their order, one at a time (rule 10), but for those of [`Entity::SIDE_BY_SIDE`]; a lane
+/// does not wait for the other: the event log may be away while the domain goes on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Lane {
     /// What the event log gets.

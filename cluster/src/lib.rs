@@ -41,9 +41,10 @@
 //!    (rule 8); new timers get their rows (rule 13); then one conditional write carries state, outbox rows and the move
 //!    of `published`. An unknown outcome is settled by the identical write. Commands go on arriving meanwhile, and
 //!    urgent ones act at once.
-//! 5. Committed: effects on rights, replies, live effects, then the relay sends the next rows of the outbox, one on the
-//!    wire per entity and lane (rule 10), or one for each of several targets that need no order: what the event log gets, and what entities and read tables get, do not wait for
-//!    each other. The hold is asked before each of these (rule 2).
+//! 5. Committed: effects on rights, replies, live effects, then the relay sends the next rows of the outbox, one on
+//!    the wire per entity and lane (rule 10), or one for each of several targets that need no order: what the event
+//!    log gets, and what entities and read tables get, do not wait for each other. The hold is asked before each of
+//!    these (rule 2).
 //! 6. Idle, with nothing owed: the entity leaves the open list (rule 9), and after a while memory. With nothing but rows
 //!    that their target does not take it leaves memory and stays in the list; its shard brings it back, one of many at
 //!    first, until rows get through, and has the other shards of the node look then.

@@ -4,8 +4,9 @@
 //! the next try holds nobody up. Effect first, then the mark of its source, then the place, which moves over what is done
 //! without a gap ([`Done`]). A crash anywhere in between repeats events that were not marked.
 //!
-//! Bounds: [`AT_ONCE`] tries at a time (of pushes [`PUSHES_AT_ONCE`]), [`UNDER_WAY`] events of a partition from its oldest that is not done; at that bound
-//! the partition is not read any further, which `mitalk_people_events_under_way` and `.._full_total` show.
+//! Bounds: [`AT_ONCE`] tries at a time (of pushes [`PUSHES_AT_ONCE`]), [`UNDER_WAY`] events of a partition from its
+//! oldest that is not done; at that bound the partition is not read any further, which
+//! `mitalk_people_events_under_way` and `.._full_total` show.
 
 use super::done::{Done, Ticket};
 use super::lanes::{Item, Lanes, Turn};

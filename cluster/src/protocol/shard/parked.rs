@@ -4,8 +4,9 @@
 //! * They stay in the open list (rule 9): whoever owns the shard next activates them all (rule 6). What is remembered
 //!   here is a part of that list.
 //! * Whoever was tried less often goes first: those that can never pay keep nobody from coming back.
-//! * Of each lane one is brought back now and then, ever more seldom, to see whether its rows get through; at once when
-//!   another shard of the node says that rows do. Once they do, the others follow, [`REVIVALS`] at once, until as many in a row had to be parked again.
+//! * Of each lane one is brought back now and then, ever more seldom, to see whether its rows get through; at once
+//!   when another shard of the node says that rows do. Once they do, the others follow, [`REVIVALS`] at once, until
+//!   as many in a row had to be parked again.
 //! * Who was brought back keeps its place until it owes nothing, is parked again, or is used by somebody: however many
 //!   are parked, they do not fill the node's memory.
 
