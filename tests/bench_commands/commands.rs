@@ -3,7 +3,7 @@
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Context as _, Result, bail, ensure};
 use mitalk::client::Client;
 use mitalk::sms::{Line, receiver};
 use mitalk::wire::admin::Phase;
@@ -212,14 +212,14 @@ struct Commits {
 
 impl Commits {
     async fn of(server: &Server) -> Result<Self> {
-        let value = async |series: &str| {
-            let value = server.metric(series).await?;
-            value.context("the node counts its commits")
-        };
-        Ok(Self {
-            count: value("mitalk_cluster_batch_commands_count").await?,
-            commands: value("mitalk_cluster_batch_commands_sum").await?,
-        })
+        let series = [
+            "mitalk_cluster_batch_commands_count",
+            "mitalk_cluster_batch_commands_sum",
+        ];
+        match server.metrics(series).await? {
+            [Some(count), Some(commands)] => Ok(Self { count, commands }),
+            _ => bail!("the node does not count its commits"),
+        }
     }
 }
 

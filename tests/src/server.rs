@@ -220,9 +220,18 @@ impl Server {
     /// # Errors
     /// The service does not answer.
     pub async fn metric(&self, series: &str) -> Result<Option<f64>> {
+        let [value] = self.metrics([series]).await?;
+        Ok(value)
+    }
+
+    /// What several series say at one and the same moment.
+    ///
+    /// # Errors
+    /// The service does not answer.
+    pub async fn metrics<const COUNT: usize>(&self, series: [&str; COUNT]) -> Result<[Option<f64>; COUNT]> {
         let metrics = self.admin.metrics().await?;
-        let value = |line: &str| line.strip_prefix(series)?.strip_prefix(' ')?.parse().ok();
-        Ok(metrics.lines().find_map(value))
+        let value = |line: &str, series| line.strip_prefix(series)?.strip_prefix(' ')?.parse().ok();
+        Ok(series.map(|series| metrics.lines().find_map(|line| value(line, series))))
     }
 
     /// Sends a signal.

@@ -185,16 +185,21 @@ fn parked_entities_come_back_once_rows_get_through() {
     );
 }
 
+/// So often that it is tried seldom.
+fn tried_for_long(shard: &mut Shard) -> Now {
+    let tries = (0..8).map(|_| {
+        let (now, back) = probe(shard);
+        shard.handle(now, Input::Parked(back[0].clone(), Lane::Topics));
+        now
+    });
+    tries.last().expect("eight")
+}
+
 /// What another shard of the node found out is looked at at once, by one entity, and said on only where it is news.
 #[test]
 fn a_lane_that_opens_elsewhere_is_looked_at_now() {
     let mut shard = all_parked(3);
-    let mut now = at(0);
-    for _ in 0..8 {
-        let (later, back) = probe(&mut shard);
-        now = later;
-        shard.handle(now, Input::Parked(back[0].clone(), Lane::Topics));
-    }
+    let now = tried_for_long(&mut shard);
     assert!(revived(&shard.handle(now, Input::Opens(Lane::Inside))).is_empty());
     let back = revived(&shard.handle(now, Input::Opens(Lane::Topics)));
     assert_eq!(back.len(), 1, "one finds out");
@@ -211,12 +216,7 @@ fn a_lane_that_opens_elsewhere_is_looked_at_now() {
 #[test]
 fn a_lane_that_opens_elsewhere_only_is_looked_at_again_soon() {
     let mut shard = all_parked(1);
-    let mut now = at(0);
-    for _ in 0..8 {
-        let (later, back) = probe(&mut shard);
-        now = later;
-        shard.handle(now, Input::Parked(back[0].clone(), Lane::Topics));
-    }
+    let now = tried_for_long(&mut shard);
     let back = revived(&shard.handle(now, Input::Opens(Lane::Topics)));
     shard.handle(now, Input::Parked(back[0].clone(), Lane::Topics));
     let (later, _) = probe(&mut shard);
