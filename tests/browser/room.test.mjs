@@ -75,8 +75,8 @@ scene(world, 'a listener raises a hand, comes on stage, and both are heard', asy
   await otto.hears(mira, noor);
   await keptHearing(otto, mira, since);
   // Those who spoke never heard themselves.
-  await mira.neverHeard(mira, 0, { steadily: true });
-  await noor.neverHeard(noor, 0, { steadily: true });
+  await mira.neverHeard(mira, 0);
+  await noor.neverHeard(noor, 0);
 });
 
 scene(world, 'moved back, removed or banned, nobody is heard any more', async () => {

@@ -40,15 +40,17 @@ export async function longestGap(page, hz, from, to = Date.now()) {
 }
 
 /**
- * Whether a tone was heard since a time: at any poll; or `steadily`, where other tones come and go meanwhile, whose edges
- * are of all frequencies for as long as one window.
+ * The longest time at which a tone was heard since a moment, as polls: `[[ms after it, [Hz, ...]], ...]`. Empty if that is
+ * not longer than a window: a tone of somebody else that comes, goes or stutters on a busy machine has an edge, and an edge
+ * is of all frequencies for as long as a window.
  */
-export async function everHeard(page, hz, since, { steadily = false } = {}) {
-  let polls = 0;
-  return (await heard(page, since)).some(([, tones]) => {
-    polls = has(tones, hz) ? polls + 1 : 0;
-    return polls >= (steadily ? STEADY_POLLS : 1);
-  });
+export async function whenHeard(page, hz, since) {
+  let [run, longest] = [[], []];
+  for (const [at, tones] of await heard(page, since)) {
+    run = has(tones, hz) ? [...run, [at - since, tones]] : [];
+    if (run.length > longest.length) longest = run;
+  }
+  return longest.length >= STEADY_POLLS ? longest : [];
 }
 
 /** Sets the microphone: its tone, or whether the person denies it. Holds for the next time it is opened. */

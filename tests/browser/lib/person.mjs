@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { openPage, setNetwork } from './chromium.mjs';
-import { everHeard, heard, hears, longestGap, setMicrophone } from './ear.mjs';
+import { heard, hears, longestGap, setMicrophone, whenHeard } from './ear.mjs';
 import { PATIENCE_MS, until } from './wait.mjs';
 
 let numbers = 0;
@@ -204,9 +204,10 @@ export class Person {
     return heard(this.page, since);
   }
 
-  /** Asserts that somebody was never heard since a moment. */
-  async neverHeard(person, since, how) {
-    assert.ok(!(await everHeard(this.page, person.hz, since, how)), `${this.name} heard ${person.name}`);
+  /** Asserts that somebody was never heard since a moment. A failure says when they were, in ms after it, and beside what. */
+  async neverHeard(person, since) {
+    const when = await whenHeard(this.page, person.hz, since);
+    assert.ok(when.length === 0, `${this.name} heard ${person.name}: ${JSON.stringify(when)}`);
   }
 
   longestGap(person, from, to) {
