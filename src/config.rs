@@ -39,7 +39,6 @@ use crate::store::scylla;
 use mitalk_actors::Limits;
 use serde::{Deserialize, Serialize};
 use std::net::{Ipv4Addr, SocketAddr};
-use std::time::Duration;
 
 /// Where clients send audio unless configured otherwise.
 const MEDIA_PORT: u16 = 7800;
@@ -116,8 +115,7 @@ impl Config {
             return Err(Error::value(key, problem));
         }
         if self.storage.events == Events::Kafka {
-            let store_timeout = Duration::from_millis(self.cluster.store_timeout_ms);
-            self.kafka.validate(store_timeout)?;
+            self.kafka.validate(&self.cluster)?;
         } else if self.storage.store == Store::Scylla {
             return Err(Error::value(
                 "storage.events",

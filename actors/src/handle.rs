@@ -294,7 +294,6 @@ mod tests {
             }),
             deadline: BootInstant(u64::MAX),
             trace: Trace::default(),
-            next_sequence: 1,
         };
         let decision = Handle::decide(&handle.state, command, &mut cx).unwrap();
         for event in &decision.events {

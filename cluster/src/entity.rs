@@ -35,8 +35,8 @@ pub trait Entity: Sized + Send + Sync + 'static {
     /// The version of the stored state.
     const VERSION: u16;
     /// Kinds of entities to which rows of this type's outbox need no order between them: neighbours in the outbox for
-    /// different ones of these leave together. Rows for one and the same target keep their order, and so do they with all
-    /// rows before and behind that are for others.
+    /// different ones of these leave together. Rows for one target keep their order, and rows for any other kind, a table
+    /// or a topic keep their place before and behind.
     const SIDE_BY_SIDE: &'static [&'static str] = &[];
     /// At most [`STATE_BYTES`] encoded. Fields with `#[serde(skip)]` are volatile: they live as long as the
     /// activation.
@@ -301,8 +301,6 @@ pub struct Context {
     pub deadline: BootInstant,
     /// W3C traceparent.
     pub trace: Trace,
-    /// The sequence that the first outbox row of this decision will get, unless it covers one.
-    pub next_sequence: u64,
 }
 
 /// An outbox row of another entity.

@@ -35,9 +35,13 @@ need_browser() {
     || lack "Chromium" "install the package 'chromium'; the browser tests drive it"
 }
 
-# Kafka and Cassandra run on it; Cassandra 5 refuses a newer one than 17.
+# Of the one that JAVA_HOME or the path has.
+java_is_17() { "${JAVA_HOME:+$JAVA_HOME/bin/}java" -version 2>&1 | grep -q 'version "17[".]'; }
+
+# Kafka 4 runs on 17 and newer, Cassandra 5 on 17 and older.
 need_java() {
-  have java || apt_install openjdk-17-jre-headless || lack "Java 17" "install a Java runtime; Kafka and Cassandra run on it"
+  java_is_17 || { [ -z "${JAVA_HOME:-}" ] && apt_install openjdk-17-jre-headless && java_is_17; } \
+    || lack "Java 17" "install a Java 17 runtime, and name it by JAVA_HOME if another one comes first; Kafka and Cassandra run on it"
   have mvn || apt_install maven || lack "Maven" "install maven; it brings the jars of Kafka and Cassandra"
 }
 

@@ -40,7 +40,7 @@ pub struct Kafka {
     pub audit_retention_hours: u64,
     /// How long an event may take until enough brokers have it, in milliseconds; then it is sent again. At least 1,100 less than
     /// `cluster.store_timeout_ms`: the client looks once a second, and the node stops listening then. Raise both for brokers
-    /// that are slow.
+    /// that are slow; less than `cluster.ttl_ms`, after which another node may be sending for the same shards.
     pub message_timeout_ms: u64,
     /// `plaintext`, `ssl` or `sasl_ssl`; the latter two need a binary with the feature `kafka-tls`.
     pub security: Security,
@@ -108,11 +108,11 @@ impl Kafka {
         Duration::from_millis(self.message_timeout_ms)
     }
 
-    /// Checks what serde cannot; a node listens to an append for `store_timeout`.
+    /// Checks what serde cannot, beside the node that sends.
     ///
     /// # Errors
     /// [`Error::Value`].
-    pub fn validate(&self, store_timeout: Duration) -> Result<(), Error> {
+    pub fn validate(&self, node: &mitalk_cluster::Config) -> Result<(), Error> {
         let wrong = |key: &'static str, what: &str| Err(Error::value(key, what));
         let is_name = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
         if self.brokers.is_empty() || self.brokers.iter().any(|broker| !broker.contains(':')) {
@@ -142,16 +142,26 @@ impl Kafka {
                 "must be at most 10 years; 0 is for ever",
             );
         }
+        self.validate_message_timeout(node)?;
+        self.validate_security()
+    }
+
+    fn validate_message_timeout(&self, node: &mitalk_cluster::Config) -> Result<(), Error> {
+        let wrong = |what: &str| Err(Error::value("kafka.message_timeout_ms", what));
         if self.message_timeout_ms < LEAST_TIMEOUT_MS {
-            return wrong("kafka.message_timeout_ms", "must be at least 200");
+            return wrong("must be at least 200");
         }
-        if self.message_timeout() + Duration::from_millis(LATE_MS) > store_timeout {
+        if self.message_timeout_ms.saturating_add(LATE_MS) > node.store_timeout_ms {
             return wrong(
-                "kafka.message_timeout_ms",
                 "must be at least 1100 below cluster.store_timeout_ms: nobody would hear how an append ended",
             );
         }
-        self.validate_security()
+        if self.message_timeout_ms >= node.ttl_ms {
+            return wrong(
+                "must be below cluster.ttl_ms: a node that has lost its shards would still be sending for them",
+            );
+        }
+        Ok(())
     }
 
     fn validate_security(&self) -> Result<(), Error> {
@@ -201,8 +211,8 @@ mod tests {
 
     #[test]
     fn what_can_never_work_is_refused_by_its_key() {
-        let store_timeout = Duration::from_millis(mitalk_cluster::Config::default().store_timeout_ms);
-        Kafka::default().validate(store_timeout).unwrap();
+        let node = mitalk_cluster::Config::default();
+        Kafka::default().validate(&node).unwrap();
         let broken: [(&str, Spoil); 10] = [
             ("brokers", |kafka| kafka.brokers.clear()),
             ("brokers", |kafka| kafka.brokers = vec!["localhost".into()]),
@@ -228,8 +238,22 @@ mod tests {
         for (key, spoil) in broken {
             let mut kafka = Kafka::default();
             spoil(&mut kafka);
-            let error = kafka.validate(store_timeout).unwrap_err().to_string();
+            let error = kafka.validate(&node).unwrap_err().to_string();
             assert!(error.contains(&format!("kafka.{key}")), "{error}");
         }
+    }
+
+    /// However patient the node is.
+    #[test]
+    fn a_message_is_not_sent_for_longer_than_a_lease_lasts() {
+        let mut node = mitalk_cluster::Config::default();
+        node.store_timeout_ms = node.ttl_ms * 2;
+        let of = |message_timeout_ms| Kafka {
+            message_timeout_ms,
+            ..Kafka::default()
+        };
+        of(node.ttl_ms - 1).validate(&node).unwrap();
+        let error = of(node.ttl_ms).validate(&node).unwrap_err().to_string();
+        assert!(error.contains("cluster.ttl_ms"), "{error}");
     }
 }

@@ -4,7 +4,6 @@
 use crate::process::{free_ports, run};
 use anyhow::{Context as _, Result, ensure};
 use mitalk::client::Client;
-use mitalk::store::scylla as cql;
 use mitalk::wire::admin::{AllowEntry, Phase};
 use mitalk::wire::auth::VerifyRequest;
 use mitalk::wire::invites::InviteRequest;
@@ -46,18 +45,11 @@ async fn cluster() -> Result<Option<Vec<String>>> {
         return Ok(None);
     };
     let name = format!("copy_{:08x}", rand::random::<u32>());
-    let config = cql::Config {
-        nodes: vec![cql.clone()],
-        keyspace: name.clone(),
-        replication_factor: 1,
-        request_timeout_ms: 20_000,
-        ..cql::Config::default()
-    };
-    cql::migrate(&config).await?;
-    Ok(Some(vec![
+    let settings = vec![
         "storage.store=scylla".to_owned(),
         format!("scylla.nodes=[\"{cql}\"]"),
         format!("scylla.keyspace={name}"),
+        "scylla.replication_factor=1".to_owned(),
         "scylla.request_timeout_ms=20000".to_owned(),
         "storage.events=kafka".to_owned(),
         format!("kafka.brokers=[\"{broker}\"]"),
@@ -65,7 +57,27 @@ async fn cluster() -> Result<Option<Vec<String>>> {
         "kafka.replication=1".to_owned(),
         "kafka.min_isr=1".to_owned(),
         "kafka.partitions=3".to_owned(),
-    ]))
+    ];
+    make(&settings).await?;
+    Ok(Some(settings))
+}
+
+/// Makes the keyspace as operators would, on two machines at once: one of them works, the other waits and finds it done.
+async fn make(settings: &[String]) -> Result<()> {
+    let directory = tempfile::tempdir()?;
+    let migrate = async |more: &[&str]| {
+        let arguments = [&["migrate"], more, &flags(settings)].concat();
+        run(directory.path(), &arguments, &[]).await
+    };
+    let (_, planned) = migrate(&["--plan"]).await?;
+    ensure!(planned.contains("CREATE KEYSPACE"), "{planned}");
+    let (one, other) = tokio::try_join!(migrate(&[]), migrate(&[]))?;
+    ensure!(one.0 == Some(0) && other.0 == Some(0), "{one:?} {other:?}");
+    let works = |(_, said): &(_, String)| said.contains("applied 1 ");
+    ensure!(works(&one) != works(&other), "{one:?} {other:?}");
+    let (_, planned) = migrate(&["--plan"]).await?;
+    ensure!(planned.contains("nothing to do"), "{planned}");
+    Ok(())
 }
 
 fn flags(settings: &[String]) -> Vec<&str> {

@@ -2,20 +2,23 @@
 
 use crate::admin::{admin, json};
 use crate::offer::join;
+use crate::push::{Pushed, follow};
 use anyhow::{Context as _, Result, ensure};
 use mitalk::events::cloud_event::CloudEvent;
 use mitalk::wire::admin::Phase;
 use mitalk::wire::invites::InviteRequest;
 use mitalk::wire::people::Standing;
 use mitalk::wire::rooms::{CreateRoom, HandRaising, Moderation, Visibility};
-use mitalk_actors::events::{AUDIT, NOTICES};
+use mitalk_actors::events::{AUDIT, NOTICES, TOPICS};
 use mitalk_cluster::store::Event;
 use mitalk_cluster::{EntityId, Timestamp, Trace};
 use mitalk_tests::events::Schemas;
 use mitalk_tests::kafka::{Broker, named};
+use mitalk_tests::push::PushService;
 use mitalk_tests::server::{Server, until};
 use rusqlite::Connection;
 use serde_json::Value;
+use std::collections::BTreeSet;
 use std::path::Path;
 
 const LETTER: &str = "notifier:mitalk.notices.v1:user/poison/1";
@@ -134,8 +137,13 @@ async fn live_a_little(server: &Server) -> Result<()> {
 /// Everything that the database holds as events fits its schema.
 #[tokio::test]
 async fn every_event_that_is_sent_fits_its_schema() -> Result<()> {
-    let server = Server::start(&[]).await?;
+    let push = PushService::start().await?;
+    let server = Server::start(&[&PushService::setting(&[&push])]).await?;
     live_a_little(&server).await?;
+    let followed = server.person("+4915112346404", "Fay").await?;
+    let pushed = Pushed::subscribe(&followed.client, &push, "fay").await?;
+    follow(&server.person("+4915112346405", "Gil").await?, &followed).await;
+    pushed.nth(1).await;
     exported(&server, &["phase_set", "user_suspended"]).await?;
     let directory = server.stop().await?;
     let schemas = Schemas::read();
@@ -143,8 +151,12 @@ async fn every_event_that_is_sent_fits_its_schema() -> Result<()> {
     for (topic, event) in &sent {
         schemas.check(topic, &serde_json::to_value(CloudEvent::new(topic, event))?);
     }
-    let topics: std::collections::BTreeSet<_> = sent.iter().map(|(topic, _)| topic.as_str()).collect();
-    ensure!(topics.len() == 3, "only {topics:?} of {} events", sent.len());
+    let topics: BTreeSet<_> = sent.iter().map(|(topic, _)| topic.as_str()).collect();
+    ensure!(
+        topics == BTreeSet::from(TOPICS),
+        "only {topics:?} of {} events",
+        sent.len()
+    );
     Ok(())
 }
 

@@ -5,6 +5,8 @@ use crate::leaving::{AGAIN_AT_ONCE, HANDLE, NAME, NUMBER, TEXTS, lives};
 use crate::push::{Pushed, follow};
 use anyhow::Result;
 use mitalk::wire::invites::InviteRequest;
+use mitalk_actors::events::TOPICS;
+use mitalk_tests::events::Schemas;
 use mitalk_tests::over_each_kind_of_parts;
 use mitalk_tests::parts::Parts;
 use mitalk_tests::push::PushService;
@@ -184,7 +186,20 @@ async fn of_somebody_who_left_nothing_is_found(parts: &Parts) -> Result<()> {
     only_in(&cells, HANDLE, &keys);
     let left: Vec<&str> = LEFT.iter().flat_map(|(places, _why)| *places).copied().collect();
     only_in(&cells, &ann.id, &left);
+    fits(&cells);
     Ok(())
+}
+
+/// What brokers were sent of all this, as it lies there; `events.rs` does the same for the embedded store.
+fn fits(cells: &[Cell]) {
+    let schemas = Schemas::read();
+    for topic in TOPICS {
+        let place = format!("{topic}.value");
+        for cell in cells.iter().filter(|cell| cell.place == place) {
+            let event = serde_json::from_slice(&cell.bytes).expect("events are JSON");
+            schemas.check(topic, &event);
+        }
+    }
 }
 
 /// A row of an outbox: in the CQL cluster they lie behind row 0, which is the entity.

@@ -8,12 +8,16 @@ use mitalk::client::Client;
 use mitalk::wire::admin::{Admit, Phase};
 use mitalk::wire::push::{NoticeSettings, PushKind, PushSubscription, QuietHours};
 use mitalk_cluster::{Clock as _, SystemClock};
+use mitalk_tests::over_each_kind_of_parts;
+use mitalk_tests::parts::Parts;
 use mitalk_tests::push::{Browser, Manner, Message, PushService};
 use mitalk_tests::server::{Person, Server, until};
 use serde_json::{Value, json};
 
 /// More people than the service sends to one push service at once.
 const CROWD: usize = 40;
+
+over_each_kind_of_parts!(a_push_service_that_never_answers_holds_up_nobody_elses);
 
 /// Somebody whose device has a subscription at a push service.
 pub(crate) struct Pushed<'a> {
@@ -220,11 +224,10 @@ async fn a_push_service_that_is_away_gets_the_same_push_later() -> Result<()> {
     Ok(())
 }
 
-#[tokio::test]
-async fn a_push_service_that_never_answers_holds_up_nobody_elses() -> Result<()> {
+async fn a_push_service_that_never_answers_holds_up_nobody_elses(parts: &Parts) -> Result<()> {
     let (slow, push) = (PushService::start().await?, PushService::start().await?);
     let setting = PushService::setting(&[&slow, &push]);
-    let server = Server::open(&[&setting, "admin.test_admission=true"]).await?;
+    let server = parts.open(&[&setting, "admin.test_admission=true"]).await?;
     let ann = server.person("+4915112348041", "Ann").await?;
     let ben = server.person("+4915112348042", "Ben").await?;
     slow.set("crowd", Manner::Hangs);

@@ -59,9 +59,11 @@ async fn a_sunset_is_announced_moved_and_taken_back(parts: &Parts) -> Result<()>
 }
 
 async fn at_its_hour_nobody_is_left_and_nobody_comes_in(parts: &Parts) -> Result<()> {
-    let server = parts.open(&["admin.test_admission=true"]).await?;
+    let settings = ["admin.test_admission=true"];
+    let server = parts.open(&settings).await?;
     let crowd = server.admin.test_accounts(120, "+4915112").await?;
     let ann = server.person("+4915112347801", "Ann").await?;
+    let refresh_token = ann.tokens.refresh_token.clone();
     server
         .admin
         .set_sunset(now_ms()? + u64::try_from(SOON.as_millis())?)
@@ -70,6 +72,10 @@ async fn at_its_hour_nobody_is_left_and_nobody_comes_in(parts: &Parts) -> Result
         .export()
         .await
         .context("until the hour everybody may take along what is theirs")?;
+    until("it to begin", async || server.admin.sunset().await.ok()?.purge).await;
+    // In the middle of it, or so soon behind its end that it is not told yet.
+    let server = parts.start_in(server.kill().await?, &settings).await?;
+    let ann = ann.client.at(&server.app)?;
     let purge = until("nobody to be left", async || {
         let purge = server.admin.sunset().await.ok()?.purge?;
         purge.done_at_ms.map(|_| purge)
@@ -78,10 +84,10 @@ async fn at_its_hour_nobody_is_left_and_nobody_comes_in(parts: &Parts) -> Result
     assert_eq!((purge.deleted, purge.left), (crowd.len() as u64 + 1, 0));
     assert_eq!(code(server.client.send_code("+4915112347801").await), "sunset");
     assert_eq!(
-        code(server.client.refresh(&ann.tokens.refresh_token).await),
+        code(server.client.refresh(&refresh_token).await),
         "refresh_invalid"
     );
-    assert_eq!(code(ann.client.me().await), "token_invalid");
+    assert_eq!(code(ann.me().await), "token_invalid");
     let (_, shown) = command(&server, &["show"]).await?;
     assert!(
         shown.contains("nobody left") && !shown.contains("not yet"),

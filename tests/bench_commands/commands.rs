@@ -19,18 +19,18 @@ use mitalk_tests::measure::{Measured, Table, times};
 
 /// People who do something at the same moment.
 const AT_ONCE: usize = 32;
-/// Hands of the busy room that go up and down: as many people as its queue takes raise theirs, and lower it.
+/// Hands of the busy room that go up and down.
 const HANDS: usize = 1_000;
-/// How often all of them do.
-const ROUNDS: usize = 10;
+/// How often all of them go up, and down again.
+const ROUNDS: usize = 5;
 /// Who does everything here, one of them as the host of that room.
-const PEOPLE: usize = HANDS / 2 + 1;
+const PEOPLE: usize = HANDS + 1;
 /// Who wait while places are asked for.
 const WAITING: usize = 100;
 /// Joins take two cores each a few milliseconds, and the service as many.
 const JOINS_AT_ONCE: usize = 16;
 /// One machine is everybody, and nobody waits for a network.
-const SETTINGS: [&str; 12] = [
+const SETTINGS: [&str; 13] = [
     "admin.test_admission=true",
     "http.max_connections_per_address=4000",
     "rates.per_address_rps=1000000",
@@ -40,6 +40,7 @@ const SETTINGS: [&str; 12] = [
     "limits.codes.per_address_and_hour=1000000",
     "limits.codes.per_block_and_day=1000000",
     "limits.codes.per_day=1000000",
+    "limits.rooms.hands=1000",
     // Those who join for the busy room are not heard of again.
     "limits.rooms.grace_s=3600",
     "limits.rooms.empty_stage_s=3600",

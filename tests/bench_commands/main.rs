@@ -49,8 +49,15 @@ async fn section(title: &str, settings: Vec<String>, raw: &Raw) -> Result<()> {
         "  hands and other commands of a commit                      {:>8.1}",
         service.hands_per_commit
     );
-    let together = bare.read.p50 + service.http.p50;
-    let profile = service.profile.p50.as_secs_f64() / together.as_secs_f64();
-    println!("  profile read / bare read behind an empty request, p50     {profile:>8.2} times");
+    let (read, http) = (bare.read.p50.as_secs_f64(), service.http.p50.as_secs_f64());
+    let profile = service.profile.p50.as_secs_f64();
+    println!(
+        "  profile read / bare read behind an empty request, p50     {:>8.2} times",
+        profile / (read + http)
+    );
+    println!(
+        "  profile read / bare read without any request, p50         {:>8.2} times",
+        profile / read
+    );
     Ok(())
 }

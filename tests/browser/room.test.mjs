@@ -112,7 +112,7 @@ scene(world, 'moved back, removed or banned, nobody is heard any more', async ()
   await noor.open(mira.room);
   await noor.sees('A moderator closed this room to you.');
   await noor.hears();
-  await noor.neverHeard(mira, banned);
+  await noor.heardNothing(banned);
   await keptHearing(otto, mira, since);
 });
 

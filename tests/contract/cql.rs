@@ -1,8 +1,8 @@
 //! The suites over a real CQL cluster, and what only that adapter promises.
 //!
 //! `MITALK_TEST_CQL` names a node as `host:port`; `make test` starts one. Without it these tests say so and pass, so that
-//! `cargo test` alone needs no cluster. Making tables takes a quarter of a second each, so suites share keyspaces: one per
-//! set of suites that do not meet each other's rows.
+//! `cargo test` alone needs no cluster. Making tables takes a quarter of a second each, so suites share keyspaces: they do not
+//! meet each other's rows.
 
 mod over_tls;
 
@@ -20,11 +20,12 @@ use mitalk_cluster::store::{EntityStore, EntityWrite, Event, Head, ReadTables};
 use mitalk_cluster::testing::Faulty;
 use mitalk_cluster::testing::contract as cluster;
 use mitalk_cluster::{EntityId, Epoch, Timestamp, Trace, WriteId};
+use tokio::sync::OnceCell;
 
 use crate::{FAULTS, for_seed};
 
-/// Seeds per set of suites, each over a keyspace of its own.
-const SEEDS: u64 = 2;
+/// Seeds per suite, each in a keyspace of its own.
+const SEEDS: usize = 2;
 /// Long enough for a machine that does other things as well.
 const PATIENCE: Duration = Duration::from_secs(120);
 
@@ -66,34 +67,55 @@ fn metrics() -> Metrics {
     Metrics::new(&prometheus::Registry::new()).expect("a registry of its own")
 }
 
-#[tokio::test]
-async fn all_suites() {
-    let Some(config) = fresh() else { return };
-    let store = open(&config).await;
-    cluster::lease(&store).await;
-    cluster::entity(&store).await;
-    cluster::timer(&store).await;
-    actors::tables(&store).await;
-    actors::allow_list(&store).await;
-    actors::ledger(&store).await;
+/// Keyspaces that all suites share: one for all as they are, and one for each seed of all with faults.
+static SHARED: [OnceCell<Option<Config>>; 1 + SEEDS] = [const { OnceCell::const_new() }; 1 + SEEDS];
+
+/// The one of that number, migrated by whoever comes first.
+async fn shared(number: usize) -> Option<Store> {
+    let migrated = async || {
+        let config = fresh()?;
+        scylla::migrate(&config)
+            .await
+            .expect("an empty cluster is migrated");
+        Some(config)
+    };
+    let config = SHARED[number]
+        .get_or_init(|| Box::pin(migrated()))
+        .await
+        .as_ref()?;
+    Some(reopen(config).await)
 }
 
-#[tokio::test]
-async fn all_suites_with_faults() {
-    for seed in 0..SEEDS {
-        let Some(config) = fresh() else { return };
-        let store = open(&config).await;
-        let faulty = |number| Faulty::new(store.clone(), seed * 100 + number, FAULTS);
-        for_seed(seed, async || {
-            cluster::lease(&faulty(1)).await;
-            cluster::entity(&faulty(2)).await;
-            cluster::timer(&faulty(3)).await;
-            actors::tables(&faulty(4)).await;
-            actors::allow_list(&faulty(5)).await;
-            actors::ledger(&faulty(6)).await;
-        })
-        .await;
-    }
+macro_rules! suites {
+    ($($suite:ident of $ports:ident)*) => {$(
+        mod $suite {
+            use super::*;
+
+            #[tokio::test]
+            async fn cql() {
+                let Some(store) = shared(0).await else { return };
+                $ports::$suite(&store).await;
+            }
+
+            #[tokio::test]
+            async fn cql_with_faults() {
+                for seed in 0..SEEDS {
+                    let Some(store) = shared(1 + seed).await else { return };
+                    let seed = seed as u64;
+                    for_seed(seed, async || $ports::$suite(&Faulty::new(store, seed, FAULTS)).await).await;
+                }
+            }
+        }
+    )*};
+}
+
+suites! {
+    lease of cluster
+    entity of cluster
+    timer of cluster
+    tables of actors
+    allow_list of actors
+    ledger of actors
 }
 
 /// Several nodes that are started at once migrate at once.

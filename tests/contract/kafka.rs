@@ -36,10 +36,15 @@ fn config(broker: &str) -> Config {
         brokers: vec![broker.to_owned()],
         prefix: format!("test-{:016x}-", rand::random::<u64>()),
         partitions: PARTITIONS,
-        replication: 1,
-        min_isr: 1,
+        replication: brokers(),
+        min_isr: brokers() / 2 + 1,
         ..Config::default()
     }
+}
+
+/// Of the cluster.
+fn brokers() -> u32 {
+    std::env::var("KAFKA_NODES").map_or(1, |nodes| nodes.parse().expect("a number of nodes"))
 }
 
 fn start(config: &Config, ledger: Arc<dyn Ledger>) -> Kafka {
@@ -101,7 +106,7 @@ async fn topics_that_are_not_as_configured_are_explained_and_left_alone() {
     assert_eq!(made.state(), State::Connected { mismatches: vec![] });
     let other = Config {
         partitions: PARTITIONS + 1,
-        replication: 2,
+        replication: first.replication + 1,
         retention_hours: 1,
         audit_retention_hours: 1,
         ..first.clone()
@@ -114,7 +119,10 @@ async fn topics_that_are_not_as_configured_are_explained_and_left_alone() {
     let audit = format!("{}{AUDIT}", first.prefix);
     for expected in [
         format!("the topic {topic} has 3 partitions, kafka.partitions asks for 4"),
-        format!("the topic {topic} has 1 copies, kafka.replication asks for 2"),
+        format!(
+            "the topic {topic} has {} copies, kafka.replication asks for {}",
+            first.replication, other.replication
+        ),
         format!("the topic {topic} has retention.ms=604800000, the configuration asks for 3600000"),
         format!("the topic {audit} has retention.ms=-1, the configuration asks for 3600000"),
     ] {
@@ -138,7 +146,8 @@ async fn topics_that_cannot_be_made_are_explained() {
     };
     let kafka = start(&config, Arc::new(memory::Log::default()));
     let reason = away_because(&kafka, "kafka.replication").await;
-    assert!(reason.contains("there are 1 brokers"), "{reason}");
+    let there = format!("there are {} brokers", brokers());
+    assert!(reason.contains(&there), "{reason}");
 }
 
 /// Needs no broker.

@@ -14,7 +14,7 @@ mod races;
 mod report;
 mod world;
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result};
 use mitalk::wire::admin::Phase;
@@ -266,6 +266,7 @@ async fn run(
     })
     .await;
     let load = Load::start(&server, PEOPLE).await?;
+    let begun = Instant::now();
     let mut service = Service {
         server: Some(server),
         settings,
@@ -275,7 +276,9 @@ async fn run(
     damage(&mut service).await?;
     tokio::time::sleep(AFTER).await;
     let worked = service.load.stop().await?;
+    let lasted = begun.elapsed();
     let server = service.server.context("it runs")?;
-    let report = report::examine(&server, worked).await?;
+    let mut report = report::examine(&server, worked).await?;
+    report.lasted = lasted;
     Ok((server, report))
 }

@@ -11,7 +11,7 @@ use mitalk_actors::number::PhoneNumber;
 use mitalk_tests::server::{Server, until, until_within};
 use mitalk_tests::stores::Look;
 
-use crate::load::Worked;
+use crate::load::{PER_SECOND, Worked};
 
 /// What was owed for minutes is not made up for in one.
 const BACKLOG: Duration = Duration::from_secs(300);
@@ -22,6 +22,8 @@ const PAGE: usize = 100;
 #[derive(Debug, Default)]
 pub(crate) struct Report {
     pub(crate) acknowledged: usize,
+    /// From the first command to the last one's acknowledgement.
+    pub(crate) lasted: Duration,
     /// Acknowledged and not there.
     pub(crate) lost: Vec<String>,
     /// Done more than once, beyond what their key allows.
@@ -45,9 +47,10 @@ impl Report {
             .events_again
             .map_or("-".to_owned(), |events| events.to_string());
         line(&format!(
-            "{name}: acknowledged {}, lost {}, repeated {}, refused {}, longest refusal {:.1} s; hands {}, sent again under \
-             their key: {} texts, {events} events; texts complete after {:.1} s",
+            "{name}: acknowledged {} in {:.0} s, of at most {PER_SECOND} a second; lost {}, repeated {}, refused {}, longest \
+             refusal {:.1} s; hands {}, sent again under their key: {} texts, {events} events; texts complete after {:.1} s",
             self.acknowledged,
+            self.lasted.as_secs_f64(),
             self.lost.len(),
             self.repeated.len(),
             self.refused,

@@ -7,6 +7,7 @@ use crate::stores::{Clusters, Fresh};
 use anyhow::Result;
 use mitalk::wire::admin::Phase;
 use std::path::Path;
+use tempfile::TempDir;
 
 /// Below the directory in which a service runs.
 const DATABASE: &str = "data/mitalk.db";
@@ -70,16 +71,21 @@ impl Parts {
     /// # Errors
     /// The binary does not start, or ends by itself.
     pub async fn start(&self, settings: &[&str]) -> Result<Server> {
+        self.start_in(tempfile::tempdir()?, settings).await
+    }
+
+    /// The same again, in the directory of a service that has ended.
+    ///
+    /// # Errors
+    /// The binary does not start, or ends by itself.
+    pub async fn start_in(&self, directory: TempDir, settings: &[&str]) -> Result<Server> {
         let own = match self {
             Self::File => vec![],
             Self::Clusters(fresh) => fresh.settings(),
         };
-        let settings: Vec<&str> = own
-            .iter()
-            .map(String::as_str)
-            .chain(settings.iter().copied())
-            .collect();
-        Server::start(&settings).await
+        let own = own.iter().map(String::as_str);
+        let settings: Vec<&str> = own.chain(settings.iter().copied()).collect();
+        Server::start_in(directory, &settings).await
     }
 
     /// Everything that is in them, for the service of this directory.

@@ -9,7 +9,9 @@ use anyhow::{Context as _, Result};
 use mitalk::config::Kafka as Topics;
 use mitalk::events::kafka::{self, Kafka};
 use mitalk::store::scylla::{self, Config, Store};
-use mitalk_actors::events::{AUDIT, Audit, INVITES, Invites, Message as _, NOTICES, Notices, TOPICS};
+use mitalk_actors::events::{
+    AUDIT, Audit, DEAD_LETTERS, INVITES, Invites, Message as _, NOTICES, Notices, TOPICS,
+};
 use mitalk_actors::notices::CONSUMED;
 use mitalk_actors::ports::{EventSource as _, Ledger as _};
 use mitalk_cluster::store::{Event, EventLog as _};
@@ -149,9 +151,12 @@ impl Fresh {
         // Topics first: of an event that is there, all that its entity owed before is in the tables, or still owed.
         let mut cells = vec![];
         let brokers = self.topics.brokers.join(",");
-        for name in TOPICS {
-            let (brokers, topic) = (brokers.clone(), self.topic(name));
-            let read = move || scan::topics::cells(&brokers, &topic, name);
+        let names = TOPICS
+            .into_iter()
+            .flat_map(|name| [name.to_owned(), format!("{name}{DEAD_LETTERS}")]);
+        for name in names {
+            let (brokers, topic) = (brokers.clone(), self.topic(&name));
+            let read = move || scan::topics::cells(&brokers, &topic, &name);
             cells.extend(tokio::task::spawn_blocking(read).await??);
         }
         let session = SessionBuilder::new().known_nodes(&self.cql.nodes).build().await?;

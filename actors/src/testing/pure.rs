@@ -130,7 +130,6 @@ impl<E: Entity> Model<E> {
             source: None,
             deadline: BootInstant(u64::MAX),
             trace: Trace::default(),
-            next_sequence: self.sent.len() as u64 + 1,
         }
     }
 }

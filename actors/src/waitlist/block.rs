@@ -1,7 +1,8 @@
 //! A block of 4,096 tickets: who of them still waits.
 //!
 //! Tickets are filled in order by the waitlist, so the highest one filled is memory enough to ignore repeats, and stands for
-//! all before it. Every commit writes the block's read row. A call takes the first that wait, clears them and tells their tickets.
+//! all before it. Every commit writes the block's read row. A call takes the first that wait, clears them and tells their
+//! tickets.
 
 use super::ticket::{self, Ticket};
 use super::{Waitlist, key};
@@ -60,7 +61,8 @@ impl State {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Command {
-    /// As `FillTo`, from before one stood for many. An older release would fill that one alone.
+    /// As `FillTo`, from before one stood for many: an older release, which would fill that one alone, refuses the newer
+    /// name, and its rows wait.
     Fill {
         /// Which.
         ticket: u64,
@@ -106,7 +108,7 @@ pub enum Event {
 impl Entity for Block {
     const KIND: &'static str = "ticket_block";
     const VERSION: u16 = 1;
-    /// Nobody is called before another.
+    /// Nobody need be told before another.
     const SIDE_BY_SIDE: &'static [&'static str] = &[Ticket::KIND];
     type State = State;
     type Command = Command;

@@ -342,9 +342,9 @@ impl Queue {
         if self.run.iter().any(is_under_way) {
             return false;
         }
-        let first = self.run.iter().take_while(|row| **row == Sending::Taken).count();
-        self.run.drain(..first);
-        if let Some(last) = self.rows.drain(..first).next_back() {
+        let taken = self.run.iter().take_while(|row| **row == Sending::Taken).count();
+        self.run.drain(..taken);
+        if let Some(last) = self.rows.drain(..taken).next_back() {
             self.taken = last.sequence;
             self.backoff.reset();
         }
@@ -356,7 +356,7 @@ impl Queue {
         } else {
             Busy::Waiting(now + self.backoff.fail())
         };
-        first > 0
+        taken > 0
     }
 
     fn wake(&self) -> Option<BootInstant> {

@@ -14,7 +14,7 @@ pub(super) enum Shortcut {
     RemovedRows,
     /// The next row of an outbox goes to the producer while one is with it.
     TwoOnTheWire,
-    /// The next row for an entity or a table goes while one is on its way.
+    /// The next row for an entity or a table goes while one is on its way, also if it is for the same.
     TwoInside,
     /// `published` follows the lane that is ahead.
     PublishedByFasterLane,

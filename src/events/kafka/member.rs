@@ -5,8 +5,8 @@
 //! - a partition that is full is paused at the client, so that it fetches no more of it, and still asks in time for the
 //!   others: whoever does not ask is put out of the group. What is wanted is written down before the client is asked, and
 //!   whoever asks it, however late, asks for what is wanted by then;
-//! - a rebalance takes place where events are asked for: whoever repeats a commit that fails asks as well, or the commit
-//!   might wait for the rebalance, and the rebalance for whoever repeats the commit;
+//! - a rebalance takes place where events are asked for: whoever repeats a call that fails asks as well, or the call might
+//!   wait for the rebalance, and the rebalance for whoever repeats the call;
 //! - marks are in the ledger before the place is committed; neither goes back. What belongs to partitions that this member has
 //!   lost is forgotten: if one comes back, only what was handed out since then moves its place. The brokers would take any.
 
@@ -30,7 +30,7 @@ use std::time::Duration;
 const WAIT: Duration = Duration::from_millis(250);
 /// Marks that are written to the ledger at a time.
 const AT_ONCE: usize = 16;
-/// Messages that were handed over and wait here: two batches of a consumer.
+/// Messages that wait here, beyond which no more are taken over together: two batches of a consumer.
 const KEPT: usize = 128;
 
 /// The member. Leaving the group blocks for a moment, so that happens on a thread of its own.
@@ -42,7 +42,7 @@ pub(super) struct Member {
     /// As the brokers call it.
     wire_topic: String,
     ledger: Arc<dyn Ledger>,
-    /// One poll at a time.
+    /// One call at a time asks the client.
     kept: tokio::sync::Mutex<Kept>,
     pauses: Arc<Pauses>,
     /// The first offset that a commit may pass, by partition: what was handed out first since the partition is ours, and then
@@ -161,6 +161,18 @@ impl Member {
         Ok(())
     }
 
+    /// Lets the client do what it does only where events are asked for, after a call that failed and will be repeated. All
+    /// partitions are paused meanwhile, so that repeats pile up nothing; the next poll takes that back.
+    async fn serve(&self, kept: &mut Kept) {
+        let Ok(Ok(all)) = self.aside(assigned).await else {
+            return;
+        };
+        let all: Vec<u32> = all.into_iter().collect();
+        if self.pause(kept, &all).await.is_ok() {
+            self.fill(kept).await;
+        }
+    }
+
     /// Runs what waits for the client off the runtime's workers.
     async fn aside<T: Send + 'static>(
         &self,
@@ -170,6 +182,38 @@ impl Member {
         tokio::task::spawn_blocking(move || run(&consumer))
             .await
             .map_err(|error| StoreError::Unknown(error.to_string()))
+    }
+
+    async fn try_commit(&self, dealt: &[Mark], places: &[Place]) -> Result<(), StoreError> {
+        let record = |mark: Mark| async move {
+            let Mark { source, sequence } = mark;
+            self.ledger
+                .record(&self.group, &self.topic, &source, sequence)
+                .await
+        };
+        stream::iter(dealt.to_vec())
+            .map(record)
+            .buffer_unordered(AT_ONCE)
+            .try_collect::<()>()
+            .await?;
+        self.forget_lost(&mut *self.kept.lock().await);
+        let moves = self.moves(places);
+        if moves.is_empty() {
+            return Ok(());
+        }
+        let (topic, places) = (self.wire_topic.clone(), moves.clone());
+        match self
+            .aside(move |consumer| commit(consumer, &topic, &places))
+            .await?
+        {
+            Ok(()) => {}
+            // Whoever has the partitions now begins where we were before, and finds in the ledger what we did.
+            Err(error) if is_lost(&error) => return Ok(()),
+            Err(error) => return Err(to_store_error(error)),
+        }
+        let behind = moves.into_iter().map(|place| (place.partition, place.offset + 1));
+        self.next().extend(behind);
+        Ok(())
     }
 
     /// Those that lie in what was handed out since their partitions are ours, behind what was committed.
@@ -238,7 +282,13 @@ impl Subscription for Member {
             .iter()
             .map(|index| kept.waiting[*index].event.source.clone())
             .collect();
-        let recorded = self.ledger.recorded(&self.group, &self.topic, &sources).await?;
+        let recorded = match self.ledger.recorded(&self.group, &self.topic, &sources).await {
+            Ok(recorded) => recorded,
+            Err(error) => {
+                self.serve(&mut kept).await;
+                return Err(error);
+            }
+        };
         // Nothing is awaited from here on: a call that was dropped has handed out nothing.
         let mut recorded = recorded.into_iter();
         let (mut batch, mut rest) = (Vec::with_capacity(given.len()), VecDeque::new());
@@ -259,51 +309,9 @@ impl Subscription for Member {
     async fn commit(&self, dealt: &[Mark], places: &[Place]) -> Result<(), StoreError> {
         let outcome = self.try_commit(dealt, places).await;
         if outcome.is_err() {
-            self.serve().await;
+            self.serve(&mut *self.kept.lock().await).await;
         }
         outcome
-    }
-}
-
-impl Member {
-    /// Lets the client do what it does only where events are asked for. What it hands over is kept.
-    async fn serve(&self) {
-        let mut kept = self.kept.lock().await;
-        if kept.waiting.len() < 2 * KEPT {
-            self.fill(&mut kept).await;
-        }
-    }
-
-    async fn try_commit(&self, dealt: &[Mark], places: &[Place]) -> Result<(), StoreError> {
-        let record = |mark: Mark| async move {
-            let Mark { source, sequence } = mark;
-            self.ledger
-                .record(&self.group, &self.topic, &source, sequence)
-                .await
-        };
-        stream::iter(dealt.to_vec())
-            .map(record)
-            .buffer_unordered(AT_ONCE)
-            .try_collect::<()>()
-            .await?;
-        self.forget_lost(&mut *self.kept.lock().await);
-        let moves = self.moves(places);
-        if moves.is_empty() {
-            return Ok(());
-        }
-        let (topic, places) = (self.wire_topic.clone(), moves.clone());
-        match self
-            .aside(move |consumer| commit(consumer, &topic, &places))
-            .await?
-        {
-            Ok(()) => {}
-            // Whoever has the partitions now begins where we were before, and finds in the ledger what we did.
-            Err(error) if is_lost(&error) => return Ok(()),
-            Err(error) => return Err(to_store_error(error)),
-        }
-        let behind = moves.into_iter().map(|place| (place.partition, place.offset + 1));
-        self.next().extend(behind);
-        Ok(())
     }
 }
 

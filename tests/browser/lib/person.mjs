@@ -210,6 +210,12 @@ export class Person {
     assert.ok(when.length === 0, `${this.name} heard ${person.name}: ${JSON.stringify(when)}`);
   }
 
+  /** Asserts that at no moment since then anything was heard. */
+  async heardNothing(since) {
+    const loud = (await this.heard(since)).filter(([, tones]) => tones.length > 0);
+    assert.deepEqual(loud, [], `${this.name} heard something`);
+  }
+
   longestGap(person, from, to) {
     return longestGap(this.page, person.hz, from, to);
   }

@@ -105,6 +105,8 @@ async fn suites_by_who_may_only_read_and_write() {
     cluster::lease(&store).await;
     cluster::entity(&store).await;
     cluster::timer(&store).await;
+    actors::tables(&store).await;
+    actors::allow_list(&store).await;
     actors::ledger(&store).await;
 }
 

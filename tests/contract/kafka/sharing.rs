@@ -102,13 +102,18 @@ async fn a_pause_that_was_dropped_holds_nothing_up() {
     }
 }
 
-/// Takes no record.
-struct Full;
+/// Takes no record, or does not even say what is recorded.
+struct Away {
+    reads: bool,
+}
 
 #[async_trait]
-impl Ledger for Full {
+impl Ledger for Away {
     async fn recorded(&self, _: &str, _: &str, sources: &[EntityId]) -> Result<Vec<u64>, StoreError> {
-        Ok(vec![0; sources.len()])
+        match self.reads {
+            true => Ok(vec![0; sources.len()]),
+            false => Err(StoreError::Unavailable("of the test".to_owned())),
+        }
     }
 
     async fn record(&self, _: &str, _: &str, _: &EntityId, _: u64) -> Result<(), StoreError> {
@@ -116,35 +121,66 @@ impl Ledger for Full {
     }
 }
 
-/// Members share partitions anew where they ask for events. One that only repeats a commit which fails lets others come, too.
-#[tokio::test(flavor = "multi_thread")]
-async fn who_repeats_a_commit_holds_nobody_up() {
-    let Some(broker) = named() else { return };
-    let config = of_four(&broker);
-    let here = connected(&config, Arc::new(Full)).await;
+/// A member over such a ledger, with all partitions and an event of each source; and one of the same group that has come.
+async fn stuck_and_new(broker: &str, ledger: Away) -> (Member, Member) {
+    let config = of_four(broker);
+    let here = connected(&config, Arc::new(ledger)).await;
     let there = connected(&config, Arc::new(memory::Log::default())).await;
     for source in 0..SOURCES {
         here.append(contract::TOPIC, &event(source, 1))
             .await
             .expect("the broker is there");
     }
-    let repeats = here.subscribe(GROUP, contract::TOPIC).await.expect("connected");
-    let first = until(&repeats, &[], "all partitions", |batch| {
-        batch.len() as u64 == SOURCES
-    })
-    .await;
-    let places: Vec<Place> = last(&first, &partitions(&first)).into_values().collect();
-    let comes = there.subscribe(GROUP, contract::TOPIC).await.expect("connected");
+    let stuck = here.subscribe(GROUP, contract::TOPIC).await.expect("connected");
+    // Until the group has given it something, it has nothing to ask the ledger for.
+    let given = async { while stuck.poll(ALL, &[]).await.is_ok_and(|batch| batch.is_empty()) {} };
+    assert!(tokio::time::timeout(ANSWER, given).await.is_ok(), "nothing came");
+    let new = there.subscribe(GROUP, contract::TOPIC).await.expect("connected");
+    (stuck, new)
+}
+
+/// Repeats a call that fails until the new member has half of the partitions.
+async fn until_shared(new: &Member, repeat: impl AsyncFn()) {
     let mut taken = vec![];
     let wait = async {
         while partitions(&taken).len() < EVERY.len() / 2 {
-            let recorded = repeats.commit(&marks(&first), &places).await;
-            recorded.expect_err("nothing is recorded");
-            taken.extend(poll(&comes, &[]).await);
+            repeat().await;
+            taken.extend(poll(new, &[]).await);
         }
     };
     let came = tokio::time::timeout(ANSWER, wait).await;
     assert!(came.is_ok(), "the other one never got its half");
+}
+
+/// Members share partitions anew where they ask for events. One that only repeats a commit which fails lets others come, too.
+#[tokio::test(flavor = "multi_thread")]
+async fn who_repeats_a_commit_holds_nobody_up() {
+    let Some(broker) = named() else { return };
+    let (stuck, new) = stuck_and_new(&broker, Away { reads: true }).await;
+    let dealt = [Mark {
+        source: event(0, 1).source,
+        sequence: 1,
+    }];
+    until_shared(&new, async || {
+        let recorded = stuck.commit(&dealt, &[]).await;
+        recorded.expect_err("nothing is recorded");
+    })
+    .await;
+}
+
+/// So does one that has events and cannot ask what is recorded of them.
+#[tokio::test(flavor = "multi_thread")]
+async fn who_cannot_read_the_ledger_holds_nobody_up() {
+    let Some(broker) = named() else { return };
+    let (stuck, new) = stuck_and_new(&broker, Away { reads: false }).await;
+    until_shared(&new, async || {
+        let given = stuck.poll(ALL, &[]).await;
+        assert!(
+            given.map_or(true, |batch| batch.is_empty()),
+            "nothing is handed out"
+        );
+    })
+    .await;
 }
 
 /// One member is busy with the first events of all partitions when another one comes, takes some of them, goes further, and

@@ -87,7 +87,6 @@ impl Home {
             source: None,
             deadline: BootInstant::default(),
             trace: Trace::default(),
-            next_sequence: 1,
         };
         let decision = Room::decide(&self.state, command, &mut cx)?;
         for event in &decision.events {

@@ -285,7 +285,6 @@ impl<E: Entity> Activation<E> {
             source: question.source.cloned(),
             deadline: question.deadline,
             trace: question.trace.clone(),
-            next_sequence: self.sequence + batch.rows.len() as u64 + 1,
         };
         let decision = match E::decide(&batch.working.state, command, &mut cx) {
             Ok(decision) => decision,

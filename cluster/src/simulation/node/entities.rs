@@ -156,7 +156,10 @@ impl Node {
             return;
         };
         let wants = machine.handle(now, low_water, input);
-        let is_inside = |want: &&activation::Output<Toy>| matches!(want, activation::Output::Send(row) if row.target.lane() == Lane::Inside);
+        let is_inside = |want: &&activation::Output<Toy>| match want {
+            activation::Output::Send(row) => row.target.lane() == Lane::Inside,
+            _ => false,
+        };
         world.report.runs += u64::from(wants.iter().filter(is_inside).count() > 1);
         self.entity_todo(&key, wants);
         self.plan(world, Tick::Entity(key));

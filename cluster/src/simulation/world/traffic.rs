@@ -160,7 +160,7 @@ impl World {
         }
     }
 
-    /// Gives an outbox row to its target (rule 10: the machine gives one at a time).
+    /// Gives an outbox row to its target (rule 10: the machine gives one at a time, or several that need no order).
     pub(super) fn send(&mut self, node: usize, life: u64, key: &EntityKey, row: OutboxRow) {
         let sequence = row.sequence;
         self.note(|| format!("n{node} sends row {sequence} of {}", key.id));
