@@ -3,11 +3,13 @@
 use anyhow::{Context as _, Result};
 use mitalk_tests::over_each_kind_of_parts;
 use mitalk_tests::parts::Parts;
-use mitalk_tests::server::{Server, code, mitalk, until};
+use mitalk_tests::server::{Server, code, mitalk, until, until_within};
 use std::time::{Duration, SystemTime};
 
 /// Long enough for what has to be done before it on a busy machine.
 const SOON: Duration = Duration::from_secs(20);
+/// The page that was under way when the service died is asked for again after a minute.
+const PURGED: Duration = Duration::from_secs(180);
 
 over_each_kind_of_parts!(
     a_sunset_is_announced_moved_and_taken_back,
@@ -76,7 +78,7 @@ async fn at_its_hour_nobody_is_left_and_nobody_comes_in(parts: &Parts) -> Result
     // In the middle of it, or so soon behind its end that it is not told yet.
     let server = parts.start_in(server.kill().await?, &settings).await?;
     let ann = ann.client.at(&server.app)?;
-    let purge = until("nobody to be left", async || {
+    let purge = until_within(PURGED, "nobody to be left", async || {
         let purge = server.admin.sunset().await.ok()?.purge?;
         purge.done_at_ms.map(|_| purge)
     })

@@ -35,7 +35,7 @@ const PER_REQUEST: usize = 512;
 /// Between two looks at a job that takes minutes.
 const LOOK: Duration = Duration::from_millis(200);
 /// No step takes longer.
-const PATIENCE: Duration = Duration::from_secs(30 * 60);
+const PATIENCE: Duration = Duration::from_secs(60 * 60);
 const FILE: &str = "file";
 const CQL: &str = "cql";
 /// What may be named on the command line.

@@ -2,7 +2,7 @@
 
 use crate::kafka;
 use crate::scan::{self, Cell};
-use crate::server::Server;
+use crate::server::{Server, until};
 use crate::stores::{Clusters, Fresh};
 use anyhow::Result;
 use mitalk::wire::admin::Phase;
@@ -62,7 +62,11 @@ impl Parts {
     /// The binary does not start, or ends by itself.
     pub async fn open(&self, settings: &[&str]) -> Result<Server> {
         let server = self.start(settings).await?;
-        server.admin.set_phase(Phase::Open).await?;
+        // A cluster on a busy machine takes a while to give a node its shards.
+        until("everybody to be let in", async || {
+            server.admin.set_phase(Phase::Open).await.ok()
+        })
+        .await;
         Ok(server)
     }
 
