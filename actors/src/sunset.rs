@@ -42,7 +42,8 @@ pub struct State {
 pub struct Purge {
     /// Counts the passes from 1.
     pub pass: u32,
-    /// Accounts that were deleted, ever; who was met by a page that came twice counts once.
+    /// Accounts that reported pages deleted. At least so many were: whom a page deleted that a crash or a silent account kept
+    /// from being reported, the page that is asked for again finds deleted already. The proof is `left`.
     pub deleted: u64,
     /// People whom this pass has found so far with anything left of them.
     pub left: u64,

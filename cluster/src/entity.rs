@@ -35,8 +35,8 @@ pub trait Entity: Sized + Send + Sync + 'static {
     /// The version of the stored state.
     const VERSION: u16;
     /// Kinds of entities to which rows of this type's outbox need no order between them: neighbours in the outbox for
-    /// different ones of these leave together. Rows for one target keep their order, and rows for any other kind, a table
-    /// or a topic keep their place before and behind.
+    /// different ones of these leave together. Rows for one target keep their order, and rows for any other kind or a table
+    /// keep their place before and behind; topics have a lane of their own.
     const SIDE_BY_SIDE: &'static [&'static str] = &[];
     /// At most [`STATE_BYTES`] encoded. Fields with `#[serde(skip)]` are volatile: they live as long as the
     /// activation.

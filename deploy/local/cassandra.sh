@@ -16,7 +16,7 @@ deadline=${START_TIMEOUT:-180}
 tls=${CASSANDRA_TLS:-}
 sync=${CASSANDRA_SYNC:-batch}
 settings="CASSANDRA_NODES (1 or 3), CASSANDRA_PORT ($port), CASSANDRA_STORAGE_PORT ($storage_port), CASSANDRA_HEAP ($heap),
-CASSANDRA_DIR ($dir), START_TIMEOUT (seconds). Java must be 11 or 17: JAVA_HOME, else the one on the path.
+CASSANDRA_DIR ($dir), START_TIMEOUT (seconds). Java must be 17: JAVA_HOME, else the one on the path.
 CASSANDRA_SYNC ($sync): batch, or periodic, which is faster, but a killed node loses up to the last 100 ms.
 CASSANDRA_TLS=1: clients may use TLS and must have a password (user cassandra, password cassandra); certificates are in
 CASSANDRA_DIR/tls."

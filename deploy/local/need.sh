@@ -38,7 +38,7 @@ need_browser() {
 # Of the one that JAVA_HOME or the path has.
 java_is_17() { "${JAVA_HOME:+$JAVA_HOME/bin/}java" -version 2>&1 | grep -q 'version "17[".]'; }
 
-# Kafka 4 runs on 17 and newer, Cassandra 5 on 17 and older.
+# For both: Kafka 4 runs on 17 and newer, Cassandra 5 on 17 and older.
 need_java() {
   java_is_17 || { [ -z "${JAVA_HOME:-}" ] && apt_install openjdk-17-jre-headless && java_is_17; } \
     || lack "Java 17" "install a Java 17 runtime, and name it by JAVA_HOME if another one comes first; Kafka and Cassandra run on it"

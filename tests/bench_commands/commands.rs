@@ -30,7 +30,7 @@ const WAITING: usize = 100;
 /// Joins take two cores each a few milliseconds, and the service as many.
 const JOINS_AT_ONCE: usize = 16;
 /// One machine is everybody, and nobody waits for a network.
-const SETTINGS: [&str; 13] = [
+const SETTINGS: [&str; 14] = [
     "admin.test_admission=true",
     "http.max_connections_per_address=4000",
     "rates.per_address_rps=1000000",
@@ -41,6 +41,8 @@ const SETTINGS: [&str; 13] = [
     "limits.codes.per_block_and_day=1000000",
     "limits.codes.per_day=1000000",
     "limits.rooms.hands=1000",
+    // All of them at once, at a room whose commit stalls.
+    "cluster.entity_in_flight=2048",
     // Those who join for the busy room are not heard of again.
     "limits.rooms.grace_s=3600",
     "limits.rooms.empty_stage_s=3600",

@@ -113,7 +113,7 @@ scene(world, 'who mutes without a network stays silent when it is back', async (
   await guest.hears(host);
   await host.page.locator('.member[data-muted=true]').filter({ hasText: 'Finn' }).waitFor();
   await listener.hears(host);
-  await listener.neverHeard(guest, since);
+  await listener.neverHeard(guest, since, [host, guest]);
   await guest.unmute();
   await listener.hears(host, guest);
 });

@@ -5,12 +5,15 @@ use crate::scan::{self, Cell};
 use crate::server::{Server, until};
 use crate::stores::{Clusters, Fresh};
 use anyhow::Result;
+use mitalk::client::Error;
 use mitalk::wire::admin::Phase;
 use std::path::Path;
 use tempfile::TempDir;
 
 /// Below the directory in which a service runs.
 const DATABASE: &str = "data/mitalk.db";
+/// The status of a service that cannot answer yet.
+const BUSY: u16 = 503;
 
 /// What a service keeps its state and its events in.
 #[derive(Debug)]
@@ -63,10 +66,11 @@ impl Parts {
     pub async fn open(&self, settings: &[&str]) -> Result<Server> {
         let server = self.start(settings).await?;
         // A cluster on a busy machine takes a while to give a node its shards.
-        until("everybody to be let in", async || {
-            server.admin.set_phase(Phase::Open).await.ok()
-        })
-        .await;
+        let open = async || match server.admin.set_phase(Phase::Open).await {
+            Err(Error::Problem(problem)) if problem.status == BUSY => None,
+            done => Some(done),
+        };
+        until("everybody to be let in", open).await?;
         Ok(server)
     }
 

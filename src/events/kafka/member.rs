@@ -42,7 +42,7 @@ pub(super) struct Member {
     /// As the brokers call it.
     wire_topic: String,
     ledger: Arc<dyn Ledger>,
-    /// One call at a time asks the client.
+    /// One call at a time asks the client for events.
     kept: tokio::sync::Mutex<Kept>,
     pauses: Arc<Pauses>,
     /// The first offset that a commit may pass, by partition: what was handed out first since the partition is ours, and then
@@ -162,7 +162,7 @@ impl Member {
     }
 
     /// Lets the client do what it does only where events are asked for, after a call that failed and will be repeated. All
-    /// partitions are paused meanwhile, so that repeats pile up nothing; the next poll takes that back.
+    /// partitions are paused meanwhile, so that repeats pile up nothing; the next poll that asks for more takes that back.
     async fn serve(&self, kept: &mut Kept) {
         let Ok(Ok(all)) = self.aside(assigned).await else {
             return;
@@ -266,9 +266,9 @@ impl Subscription for Member {
         let mut kept = self.kept.lock().await;
         // A call that was dropped may have heard of it.
         self.forget_lost(&mut kept);
-        self.pause(&mut kept, full).await?;
         let is_free = |delivered: &Delivered| !full.contains(&delivered.place.partition);
         if !kept.waiting.iter().any(is_free) {
+            self.pause(&mut kept, full).await?;
             self.fill(&mut kept).await;
         }
         let given: Vec<usize> = (0..kept.waiting.len())

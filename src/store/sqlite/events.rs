@@ -10,6 +10,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use mitalk_actors::events::AUDIT;
 use mitalk_actors::ports::{Batch, Delivered, EventSource, Mark, Place, Subscription};
 use mitalk_cluster::store::{Event, EventLog, StoreError};
 use mitalk_cluster::{Timestamp, Trace};
@@ -19,7 +20,7 @@ use super::fault::Fault;
 use super::value::{collect, entity, integer, limit, unsigned};
 use super::{Store, ledger};
 
-/// Events kept per topic. A consumer that is further behind has lost what is gone; a million events are weeks of a busy
+/// Events kept per topic but the audit, which is kept for ever. A consumer that is further behind has lost what is gone; a million events are weeks of a busy
 /// node and about a quarter of a GiB.
 const RETAINED_EVENTS: i64 = 1_000_000;
 /// A poll waits so long for the first event.
@@ -140,6 +141,9 @@ pub(super) fn append(
             event.trace.as_str(),
             again_for
         ])?;
+    if topic == AUDIT {
+        return Ok(());
+    }
     connection
         .prepare_cached("DELETE FROM event WHERE topic = ?1 AND position <= ?2")?
         .execute(params![topic, position - RETAINED_EVENTS])?;
@@ -216,4 +220,43 @@ fn commit(
             .execute(params![group, topic, integer(place.offset)])?;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use mitalk_actors::events::NOTICES;
+    use mitalk_cluster::EntityId;
+    use std::path::Path;
+
+    #[test]
+    fn old_events_go_but_never_the_audit() {
+        let mut connection = Connection::open_in_memory().unwrap();
+        let migrate = super::super::Migrate::Apply;
+        super::super::schema::bring_up(Path::new(""), &mut connection, migrate).unwrap();
+        let event = Event {
+            source: EntityId::new("user", "a"),
+            sequence: 1,
+            at: Timestamp(1),
+            payload: vec![1],
+            trace: Trace::default(),
+        };
+        let both = |connection: &Connection| {
+            for topic in [AUDIT, NOTICES] {
+                append(connection, topic, &event, None).unwrap();
+            }
+        };
+        both(&connection);
+        connection
+            .execute("UPDATE topic SET next = ?1", [1 + RETAINED_EVENTS])
+            .unwrap();
+        both(&connection);
+        let kept = |topic| {
+            let count = "SELECT count(*) FROM event WHERE topic = ?1";
+            connection
+                .query_row(count, [topic], |row| row.get::<_, i64>(0))
+                .unwrap()
+        };
+        assert_eq!((kept(AUDIT), kept(NOTICES)), (2, 1));
+    }
 }

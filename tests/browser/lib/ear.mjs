@@ -42,15 +42,17 @@ export async function longestGap(page, hz, from, to = Date.now()) {
 /**
  * The longest time at which a tone was heard since a moment, as polls: `[[ms after it, [Hz, ...]], ...]`. Empty if that is
  * not longer than a window: a tone of somebody else that comes, goes or stutters on a busy machine has an edge, and an edge
- * is of all frequencies for as long as a window.
+ * is of all frequencies for as long as a window. Where all `voices` are known, polls with a tone of nobody's are such
+ * edges, and two others in a row are heard.
  */
-export async function whenHeard(page, hz, since) {
+export async function whenHeard(page, hz, since, voices) {
+  const isEdge = tones => voices !== undefined && tones.some(tone => !has(voices, tone));
   let [run, longest] = [[], []];
   for (const [at, tones] of await heard(page, since)) {
-    run = has(tones, hz) ? [...run, [at - since, tones]] : [];
+    run = has(tones, hz) && !isEdge(tones) ? [...run, [at - since, tones]] : [];
     if (run.length > longest.length) longest = run;
   }
-  return longest.length >= STEADY_POLLS ? longest : [];
+  return longest.length >= (voices ? 2 : STEADY_POLLS) ? longest : [];
 }
 
 /** Sets the microphone: its tone, or whether the person denies it. Holds for the next time it is opened. */

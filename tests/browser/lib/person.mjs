@@ -204,9 +204,12 @@ export class Person {
     return heard(this.page, since);
   }
 
-  /** Asserts that somebody was never heard since a moment. A failure says when they were, in ms after it, and beside what. */
-  async neverHeard(person, since) {
-    const when = await whenHeard(this.page, person.hz, since);
+  /**
+   * Asserts that somebody was never heard since a moment, also for an instant if it is known who may be. A failure says when
+   * they were, in ms after it, and beside what.
+   */
+  async neverHeard(person, since, everybody) {
+    const when = await whenHeard(this.page, person.hz, since, everybody?.map(one => one.hz));
     assert.ok(when.length === 0, `${this.name} heard ${person.name}: ${JSON.stringify(when)}`);
   }
 

@@ -13,7 +13,7 @@ use mitalk_cluster::EntityId;
 use mitalk_cluster::store::{EventLog as _, StoreError};
 use mitalk_tests::kafka::{Broker, named};
 
-use super::{config, event, start};
+use super::{Config, config, event, start};
 
 /// Entities that append all the time.
 const WRITERS: u64 = 32;
@@ -73,6 +73,15 @@ async fn until(what: &str, mut holds: impl FnMut() -> bool) -> Result<()> {
         .with_context(|| format!("never: {what}"))
 }
 
+/// Those brokers are alone, however many the run has.
+fn of_one(broker: &Broker) -> Config {
+    Config {
+        replication: 1,
+        min_isr: 1,
+        ..config(&broker.address())
+    }
+}
+
 /// Away at start, killed twice under load.
 #[tokio::test(flavor = "multi_thread")]
 #[allow(clippy::print_stdout, reason = "the figures are the point")]
@@ -81,7 +90,7 @@ async fn a_broker_that_dies_under_appends_loses_nothing_acknowledged() -> Result
         return Ok(());
     }
     let broker = Broker::new()?;
-    let config = config(&broker.address());
+    let config = of_one(&broker);
     let kafka = start(&config, Arc::new(memory::Log::default()));
     until("away", || matches!(kafka.state(), State::Away { .. })).await?;
     let seen = Arc::new(Seen::default());
@@ -129,7 +138,7 @@ async fn an_append_to_a_broker_that_stands_still_ends_by_itself() -> Result<()> 
     }
     let broker = Broker::new()?;
     broker.run("start").await?;
-    let config = config(&broker.address());
+    let config = of_one(&broker);
     let kafka = start(&config, Arc::new(memory::Log::default()));
     tokio::time::timeout(PATIENCE, kafka.connected()).await?;
     broker.run("pause").await?;

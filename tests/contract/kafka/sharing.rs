@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use async_trait::async_trait;
 use futures::FutureExt as _;
@@ -18,6 +19,8 @@ const GROUP: &str = "sharing";
 const SHARED: u32 = 4;
 /// So many that there are some in each partition.
 const SOURCES: u64 = 40;
+/// So often each, where there are to be more than a member keeps.
+const ROUNDS: u64 = 10;
 const ALL: usize = 1_000;
 const EVERY: [u32; SHARED as usize] = [0, 1, 2, 3];
 
@@ -102,15 +105,15 @@ async fn a_pause_that_was_dropped_holds_nothing_up() {
     }
 }
 
-/// Takes no record, or does not even say what is recorded.
+/// Takes no record, and does not say what is recorded, until it is back.
 struct Away {
-    reads: bool,
+    reads: AtomicBool,
 }
 
 #[async_trait]
 impl Ledger for Away {
     async fn recorded(&self, _: &str, _: &str, sources: &[EntityId]) -> Result<Vec<u64>, StoreError> {
-        match self.reads {
+        match self.reads.load(Ordering::SeqCst) {
             true => Ok(vec![0; sources.len()]),
             false => Err(StoreError::Unavailable("of the test".to_owned())),
         }
@@ -121,26 +124,31 @@ impl Ledger for Away {
     }
 }
 
-/// A member over such a ledger, with all partitions and an event of each source; and one of the same group that has come.
-async fn stuck_and_new(broker: &str, ledger: Away) -> (Member, Member) {
+/// A member over such a ledger to which something was given, and one of the same group that comes then. There are more events
+/// than a member keeps.
+async fn stuck_and_new(broker: &str, ledger: Arc<Away>) -> (Member, Member) {
     let config = of_four(broker);
-    let here = connected(&config, Arc::new(ledger)).await;
+    let here = connected(&config, ledger).await;
     let there = connected(&config, Arc::new(memory::Log::default())).await;
-    for source in 0..SOURCES {
-        here.append(contract::TOPIC, &event(source, 1))
-            .await
-            .expect("the broker is there");
+    for sequence in 1..=ROUNDS {
+        let appends = (0..SOURCES).map(|source| {
+            let event = event(source, sequence);
+            let here = here.clone();
+            async move { here.append(contract::TOPIC, &event).await }
+        });
+        let appended = futures::future::try_join_all(appends).await;
+        appended.expect("the broker is there");
     }
     let stuck = here.subscribe(GROUP, contract::TOPIC).await.expect("connected");
     // Until the group has given it something, it has nothing to ask the ledger for.
-    let given = async { while stuck.poll(ALL, &[]).await.is_ok_and(|batch| batch.is_empty()) {} };
+    let given = async { while stuck.poll(1, &[]).await.is_ok_and(|batch| batch.is_empty()) {} };
     assert!(tokio::time::timeout(ANSWER, given).await.is_ok(), "nothing came");
     let new = there.subscribe(GROUP, contract::TOPIC).await.expect("connected");
     (stuck, new)
 }
 
-/// Repeats a call that fails until the new member has half of the partitions.
-async fn until_shared(new: &Member, repeat: impl AsyncFn()) {
+/// Repeats a call that fails until the new member has half of the partitions; gives what came of them.
+async fn until_shared(new: &Member, repeat: impl AsyncFn()) -> Batch {
     let mut taken = vec![];
     let wait = async {
         while partitions(&taken).len() < EVERY.len() / 2 {
@@ -150,13 +158,15 @@ async fn until_shared(new: &Member, repeat: impl AsyncFn()) {
     };
     let came = tokio::time::timeout(ANSWER, wait).await;
     assert!(came.is_ok(), "the other one never got its half");
+    taken
 }
 
 /// Members share partitions anew where they ask for events. One that only repeats a commit which fails lets others come, too.
 #[tokio::test(flavor = "multi_thread")]
 async fn who_repeats_a_commit_holds_nobody_up() {
     let Some(broker) = named() else { return };
-    let (stuck, new) = stuck_and_new(&broker, Away { reads: true }).await;
+    let ledger = Arc::new(Away { reads: true.into() });
+    let (stuck, new) = stuck_and_new(&broker, ledger).await;
     let dealt = [Mark {
         source: event(0, 1).source,
         sequence: 1,
@@ -168,12 +178,13 @@ async fn who_repeats_a_commit_holds_nobody_up() {
     .await;
 }
 
-/// So does one that has events and cannot ask what is recorded of them.
+/// So does one that has events and cannot ask what is recorded of them; once it can, nothing is missing.
 #[tokio::test(flavor = "multi_thread")]
 async fn who_cannot_read_the_ledger_holds_nobody_up() {
     let Some(broker) = named() else { return };
-    let (stuck, new) = stuck_and_new(&broker, Away { reads: false }).await;
-    until_shared(&new, async || {
+    let ledger = Arc::new(Away { reads: false.into() });
+    let (stuck, new) = stuck_and_new(&broker, ledger.clone()).await;
+    let mut came = until_shared(&new, async || {
         let given = stuck.poll(ALL, &[]).await;
         assert!(
             given.map_or(true, |batch| batch.is_empty()),
@@ -181,6 +192,21 @@ async fn who_cannot_read_the_ledger_holds_nobody_up() {
         );
     })
     .await;
+    ledger.reads.store(true, Ordering::SeqCst);
+    let rest = async {
+        while sources(&came).len() as u64 != SOURCES * ROUNDS {
+            came.extend(poll(&stuck, &[]).await);
+            came.extend(poll(&new, &[]).await);
+        }
+    };
+    let all = tokio::time::timeout(ANSWER, rest).await;
+    assert!(all.is_ok(), "something is missing");
+}
+
+/// What came, each once.
+fn sources(batch: &Batch) -> BTreeSet<(String, u64)> {
+    let key = |delivered: &Delivered| (delivered.event.source.to_string(), delivered.event.sequence);
+    batch.iter().map(key).collect()
 }
 
 /// One member is busy with the first events of all partitions when another one comes, takes some of them, goes further, and
