@@ -93,9 +93,9 @@ bench: web/dist/index.html ## benchmarks: ratios against a baseline of the same 
 	@$(NEED) rust java
 	cargo build --release --workspace --bins
 	cargo bench --workspace --exclude mitalk-tests
-	deploy/local/with-stores.sh cargo bench --package mitalk-tests --bench commands
+	CASSANDRA_SIZE=large deploy/local/with-stores.sh cargo bench --package mitalk-tests --bench commands
 	@# Nothing kills this store, and hundreds of thousands of sign-ups would take hours if each waited for the disk.
-	CASSANDRA_SYNC=periodic deploy/local/with-stores.sh cargo bench --package mitalk-tests --bench waitlist
+	CASSANDRA_SIZE=large CASSANDRA_SYNC=periodic deploy/local/with-stores.sh cargo bench --package mitalk-tests --bench waitlist
 
 stores-up: ## start a real Kafka and a real Cassandra on loopback, for work on their adapters
 	@$(NEED) java
