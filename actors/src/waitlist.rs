@@ -61,6 +61,8 @@ pub struct State {
     calls: u64,
     /// Its answer is not here yet.
     calling: bool,
+    /// Tickets given when it was made: what was given since it may not have found.
+    called_of: u64,
     /// Called, ever.
     admitted: u64,
     rate: Option<Rate>,
@@ -266,6 +268,7 @@ impl Entity for Waitlist {
             Event::Calling => {
                 state.calls += 1;
                 state.calling = true;
+                state.called_of = state.issued;
             }
             Event::Called { count, next } => {
                 state.calling = false;
@@ -424,7 +427,8 @@ fn called(state: &State, answered: u64, count: u64, empty: bool, cx: &Context) -
     let next = empty && !last;
     let owed = state.owed.saturating_sub(count);
     let decision = Decision::reply(state.view(cx.now)).event(Event::Called { count, next });
-    if owed == 0 || (count == 0 && !next) {
+    let is_end = count == 0 && !next && state.called_of == state.issued;
+    if owed == 0 || is_end {
         // Everybody, or the end of the line: what is still owed finds nobody, unless somebody comes in a moment.
         return decision;
     }

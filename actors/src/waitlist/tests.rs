@@ -261,6 +261,29 @@ proptest! {
     }
 }
 
+/// Between the block's look and its answer.
+#[test]
+fn who_comes_while_a_call_finds_nobody_is_called() {
+    let mut waitlist = Model::<Waitlist>::new("aa");
+    waitlist.ask(Command::AdmitNext { count: 1 }).unwrap();
+    waitlist.ask(Command::Take { user: user(1) }).unwrap();
+    let found_nobody = |call| Command::Called {
+        call,
+        count: 0,
+        empty: false,
+    };
+    let calls = |waitlist: &Model<Waitlist>| {
+        let sent = waitlist.commands::<Block>().into_iter();
+        sent.filter(|(_, command)| matches!(command, block::Command::Call { .. }))
+            .count()
+    };
+    assert_eq!(calls(&waitlist), 1);
+    waitlist.ask(found_nobody(1)).unwrap();
+    assert_eq!(calls(&waitlist), 2);
+    waitlist.ask(found_nobody(2)).unwrap();
+    assert_eq!(calls(&waitlist), 2, "nobody came since");
+}
+
 #[test]
 fn who_comes_long_after_an_admission_waits() {
     let mut world = World::new(1);
