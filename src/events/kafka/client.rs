@@ -75,11 +75,16 @@ fn secure(config: &Config, client: &mut ClientConfig) -> Result<(), ConfigError>
     Ok(())
 }
 
-/// Settings of the producer: idempotent, and each event on enough brokers before it counts as sent.
+/// Settings of the producer: each event is on enough brokers before it counts as sent.
+///
+/// Not idempotent: with sends that end after `message.timeout.ms` while they are under way, a broker that starts under load
+/// was seen to take a repeat for one that it has, and the library to count it as sent: one acknowledged event of some thousands
+/// was in no topic (2 of 7 runs of `a_broker_that_dies_under_appends_loses_nothing_acknowledged`). Repeats are recognised by
+/// their sequence anyway.
 pub(super) fn producer(common: &ClientConfig, config: &Config) -> ClientConfig {
     let mut client = common.clone();
     client
-        .set("enable.idempotence", "true")
+        .set("enable.idempotence", "false")
         .set("acks", "all")
         .set("message.timeout.ms", config.message_timeout_ms.to_string())
         .set("linger.ms", "1")

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, ensure};
 use mitalk::events::kafka::{Kafka, State};
-use mitalk_actors::ports::EventSource as _;
+use mitalk_actors::ports::{Batch, Delivered, EventSource as _, Place};
 use mitalk_actors::testing::{contract, memory};
 use mitalk_cluster::EntityId;
 use mitalk_cluster::store::{EventLog as _, StoreError};
@@ -161,29 +161,47 @@ async fn an_append_to_a_broker_that_stands_still_ends_by_itself() -> Result<()> 
     Ok(())
 }
 
-/// Reads it all: nothing acknowledged is missing, repeats stand directly behind what they repeat.
-#[allow(clippy::print_stdout, reason = "the figures are the point")]
-async fn check(kafka: &Kafka, seen: &Seen) -> Result<()> {
-    let (mut after, mut found, mut repeats) = (BTreeMap::new(), HashSet::new(), 0);
-    let mut newest = HashMap::<EntityId, u64>::new();
+/// Everything that is in the topic.
+async fn read(kafka: &Kafka) -> Result<Batch> {
+    let (mut after, mut all) = (BTreeMap::new(), vec![]);
     loop {
         let places: Vec<_> = after.values().copied().collect();
         let page = kafka.browse(contract::TOPIC, &places, 1_000).await?;
         if page.is_empty() {
-            break;
+            return Ok(all);
         }
-        for delivered in page {
-            after.insert(delivered.place.partition, delivered.place);
-            let event = delivered.event;
-            let last = newest.entry(event.source.clone()).or_default();
-            ensure!(
-                event.sequence <= *last + 1,
-                "{} leaves a gap behind {last}",
-                event.id()
-            );
-            *last = event.sequence.max(*last);
-            repeats += usize::from(!found.insert((event.source, event.sequence)));
-        }
+        let last = page
+            .iter()
+            .map(|delivered| (delivered.place.partition, delivered.place));
+        after.extend(last);
+        all.extend(page);
+    }
+}
+
+/// The first of a source, in the order in which they were read.
+fn places_of(all: &Batch, source: &EntityId) -> Vec<(u64, Place)> {
+    let own = all.iter().filter(|delivered| delivered.event.source == *source);
+    own.map(|delivered| (delivered.event.sequence, delivered.place))
+        .take(10)
+        .collect()
+}
+
+/// Reads it all: nothing acknowledged is missing, repeats stand directly behind what they repeat.
+#[allow(clippy::print_stdout, reason = "the figures are the point")]
+async fn check(kafka: &Kafka, seen: &Seen) -> Result<()> {
+    let all = read(kafka).await?;
+    let (mut found, mut repeats) = (HashSet::new(), 0);
+    let mut newest = HashMap::<&EntityId, u64>::new();
+    for Delivered { event, place, .. } in &all {
+        let last = newest.entry(&event.source).or_default();
+        ensure!(
+            event.sequence <= *last + 1,
+            "{} at {place:?} leaves a gap behind {last}; of its source there are {:?}",
+            event.id(),
+            places_of(&all, &event.source)
+        );
+        *last = event.sequence.max(*last);
+        repeats += usize::from(!found.insert((event.source.clone(), event.sequence)));
     }
     let acknowledged = seen.acknowledged.load(Ordering::SeqCst);
     let last = seen.last.lock().expect("no panic").clone();
