@@ -79,8 +79,8 @@ fn secure(config: &Config, client: &mut ClientConfig) -> Result<(), ConfigError>
 ///
 /// Not idempotent: with sends that end after `message.timeout.ms` while they are under way, a broker that starts under load
 /// was seen to take a repeat for one that it has, and the library to count it as sent: one acknowledged event of some thousands
-/// was in no topic (2 of 7 runs of `a_broker_that_dies_under_appends_loses_nothing_acknowledged`). Repeats are recognised by
-/// their sequence anyway.
+/// was in no topic (3 of 17 runs of `a_broker_that_dies_under_appends_loses_nothing_acknowledged`; without it none of 28).
+/// Repeats are recognised by their sequence anyway.
 pub(super) fn producer(common: &ClientConfig, config: &Config) -> ClientConfig {
     let mut client = common.clone();
     client
