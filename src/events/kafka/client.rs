@@ -77,10 +77,10 @@ fn secure(config: &Config, client: &mut ClientConfig) -> Result<(), ConfigError>
 
 /// Settings of the producer: each event is on enough brokers before it counts as sent.
 ///
-/// Not idempotent: with sends that end after `message.timeout.ms` while they are under way, a broker that starts under load
-/// was seen to take a repeat for one that it has, and the library to count it as sent: one acknowledged event of some thousands
-/// was in no topic (3 of 17 runs of `a_broker_that_dies_under_appends_loses_nothing_acknowledged`; without it none of 28).
-/// Repeats are recognised by their sequence anyway.
+/// Not idempotent: against a broker that starts under load, one acknowledged event of some thousands was in no topic in 3 of
+/// 17 runs of `a_broker_that_dies_under_appends_loses_nothing_acknowledged`; without idempotence in none of 28. Sends end
+/// after `message.timeout.ms` there while they are under way, and are repeated; that the repeat was taken for what is there
+/// already would fit, and was not seen itself. Receivers recognise repeats by their sequence anyway.
 pub(super) fn producer(common: &ClientConfig, config: &Config) -> ClientConfig {
     let mut client = common.clone();
     client

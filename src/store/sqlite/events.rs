@@ -20,8 +20,8 @@ use super::fault::Fault;
 use super::value::{collect, entity, integer, limit, unsigned};
 use super::{Store, ledger};
 
-/// Events kept per topic but the audit, which is kept for ever. A consumer that is further behind has lost what is gone; a million events are weeks of a busy
-/// node and about a quarter of a GiB.
+/// Events kept per topic but the audit, which is kept for ever. A consumer that is further behind has lost what is gone; a
+/// million events are weeks of a busy node and about a quarter of a GiB.
 const RETAINED_EVENTS: i64 = 1_000_000;
 /// A poll waits so long for the first event.
 const WAIT: Duration = Duration::from_millis(250);
