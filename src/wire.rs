@@ -22,7 +22,7 @@ use utoipa::ToSchema;
 /// One page of a list that may be long.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct Page<T> {
-    /// At most the asked-for number of items, in the list's documented order.
+    /// At most the asked-for number of items, in the list's documented order. Fewer, or none, does not say that it is the last.
     pub items: Vec<T>,
     /// Pass as `cursor` for the next page; absent on the last one.
     #[serde(default, skip_serializing_if = "Option::is_none")]

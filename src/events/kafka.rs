@@ -46,7 +46,7 @@ use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::BorrowedMessage;
 use rdkafka::producer::{FutureProducer, FutureRecord, Producer as _};
 use record::Outbound;
-use std::sync::{Arc, PoisonError, RwLock, Weak};
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 use topics::Wanted;
 
@@ -65,8 +65,7 @@ pub struct Kafka(Arc<Inner>);
 struct Inner {
     config: Config,
     common: ClientConfig,
-    /// Replaced when the library gives one up for good.
-    producer: RwLock<Sender>,
+    producer: Sender,
     admin: Arc<AdminClient<Context>>,
     link: Arc<Link>,
     ledger: Arc<dyn Ledger>,
@@ -95,7 +94,7 @@ impl Kafka {
         let inner = Arc::new(Inner {
             config: config.clone(),
             common,
-            producer: RwLock::new(producer),
+            producer,
             admin: Arc::new(admin),
             link,
             ledger,
@@ -142,11 +141,6 @@ impl Kafka {
         self.0.topics.iter().any(|topic| topic.name == name)
     }
 
-    fn producer(&self) -> Sender {
-        let producer = self.0.producer.read();
-        producer.unwrap_or_else(PoisonError::into_inner).clone()
-    }
-
     /// Sends and waits until enough brokers have it.
     async fn send(&self, topic: &str, message: Outbound) -> Result<(), StoreError> {
         if let State::Away { reason, .. } = self.state() {
@@ -156,8 +150,7 @@ impl Kafka {
             .key(&message.key)
             .headers(message.headers);
         record.payload = message.value.as_ref();
-        let producer = self.producer();
-        let sent = match producer.send_result(record) {
+        let sent = match self.0.producer.send_result(record) {
             Ok(delivery) => delivery.await,
             Err((error, _)) => return self.failed(error),
         };
@@ -167,15 +160,12 @@ impl Kafka {
                 Ok(())
             }
             Ok(Err((error, _))) => self.failed(error),
-            Err(_) => self.not_sent(StoreError::Unknown("the producer was replaced".into())),
+            Err(_) => self.not_sent(StoreError::Unknown("the producer ended".into())),
         }
     }
 
     fn failed(&self, error: KafkaError) -> Result<(), StoreError> {
         self.0.link.look_now();
-        if error.rdkafka_error_code() == Some(RDKafkaErrorCode::Fatal) {
-            self.replace_producer();
-        }
         self.not_sent(to_store_error(error))
     }
 
@@ -187,18 +177,6 @@ impl Kafka {
         };
         self.0.metrics.failed.with_label_values(&[outcome]).inc();
         Err(error)
-    }
-
-    /// An idempotent producer that lost its place at the brokers sends nothing more.
-    fn replace_producer(&self) {
-        let context = Context::new(&self.0.link, &self.0.metrics);
-        match client::producer(&self.0.common, &self.0.config).create_with_context(context) {
-            Ok(fresh) => {
-                tracing::warn!("the kafka producer broke and was replaced");
-                *self.0.producer.write().unwrap_or_else(PoisonError::into_inner) = fresh;
-            }
-            Err(error) => tracing::error!(%error, "the kafka producer broke"),
-        }
     }
 
     /// What `pick` makes of up to `max` messages behind these places.
@@ -319,11 +297,7 @@ impl Inner {
     }
 
     async fn learn(&self, topics: Vec<String>) -> Result<(), String> {
-        let producer = self
-            .producer
-            .read()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone();
+        let producer = self.producer.clone();
         let learn = move || {
             let mut topics = topics.iter();
             topics.try_for_each(|topic| {

@@ -10,13 +10,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
+use ::futures::StreamExt as _;
 use ::scylla::client::session_builder::SessionBuilder;
 use mitalk::store::scylla::{self, Config, Metrics, OpenError, SCHEMA, Store};
 use mitalk_actors::id::{Home, UserId};
-use mitalk_actors::ports::Reads;
+use mitalk_actors::ports::{PeoplePage, Reads};
 use mitalk_actors::tables::{Change, Follow};
 use mitalk_actors::testing::contract as actors;
-use mitalk_cluster::store::{EntityStore, EntityWrite, Event, Head, ReadTables};
+use mitalk_cluster::store::{EntityStore, EntityWrite, Event, Head, ReadTables, StoreError};
 use mitalk_cluster::testing::Faulty;
 use mitalk_cluster::testing::contract as cluster;
 use mitalk_cluster::{EntityId, Epoch, Timestamp, Trace, WriteId};
@@ -222,26 +223,63 @@ async fn many_may_follow_one_person_at_once() {
     let Some(config) = fresh() else { return };
     let store = open(&config).await;
     let followee = UserId::new(Home::default(), 1_000);
-    let follow = async |n: u128| {
-        let follower = UserId::new(Home::default(), n);
-        let change = Change::Follow(Follow {
-            follower,
-            followee,
-            follows: true,
-        });
-        let event = Event {
-            source: EntityId::new("user", &follower.to_string()),
-            sequence: 1,
-            at: Timestamp(1),
-            payload: change.outgoing().payload,
-            trace: Trace::default(),
-        };
-        store.apply(change.table(), &event).await
-    };
+    let follow =
+        async |n: u128| put_follow(&store, (UserId::new(Home::default(), n), followee), 1, true).await;
     let outcomes = futures::future::join_all((1..=FOLLOWERS).map(follow)).await;
     assert!(outcomes.iter().all(Result::is_ok), "{outcomes:?}");
     let counts = store.follow_counts(followee).await.expect("it answers");
     assert_eq!(u128::from(counts.followers), FOLLOWERS);
+}
+
+/// Rows of those who were followed once stay: a page is found behind more of them than are read together.
+#[tokio::test]
+async fn whoever_is_not_followed_any_more_ends_no_list() {
+    const ONCE_FOLLOWED: u128 = 300;
+    const AT_ONCE: usize = 16;
+    let Some(config) = fresh() else { return };
+    let store = &open(&config).await;
+    let user = |n| UserId::new(Home::default(), n);
+    let (fan, last) = (user(1), user(1_000_000));
+    let followed = (0..ONCE_FOLLOWED).map(|n| (1_000 + n, false));
+    let writes = followed.chain([(1_000_000, true)]).map(async |(n, stays)| {
+        put_follow(store, (fan, user(n)), 1, true).await?;
+        match stays {
+            true => Ok(()),
+            false => put_follow(store, (fan, user(n)), 2, false).await,
+        }
+    });
+    let writes: Vec<_> = writes.collect();
+    let written: Vec<_> = futures::stream::iter(writes)
+        .buffer_unordered(AT_ONCE)
+        .collect()
+        .await;
+    assert!(written.iter().all(Result::is_ok), "{written:?}");
+    let found = PeoplePage {
+        people: vec![last],
+        last: None,
+    };
+    assert_eq!(store.following(fan, None, 10).await, Ok(found));
+}
+
+async fn put_follow(
+    store: &Store,
+    (follower, followee): (UserId, UserId),
+    sequence: u64,
+    follows: bool,
+) -> Result<(), StoreError> {
+    let change = Change::Follow(Follow {
+        follower,
+        followee,
+        follows,
+    });
+    let event = Event {
+        source: EntityId::new("user", &follower.to_string()),
+        sequence,
+        at: Timestamp(1),
+        payload: change.outgoing().payload,
+        trace: Trace::default(),
+    };
+    store.apply(change.table(), &event).await
 }
 
 /// As a newer release would leave it.

@@ -19,6 +19,7 @@ use mitalk_actors::testing::{contract, memory};
 use mitalk_cluster::store::{Event, EventLog as _, StoreError};
 use mitalk_cluster::{EntityId, SystemClock, Timestamp, Trace};
 use mitalk_tests::kafka::named;
+use mitalk_tests::stores;
 
 use crate::{Fresh, for_seeds};
 
@@ -36,15 +37,10 @@ fn config(broker: &str) -> Config {
         brokers: vec![broker.to_owned()],
         prefix: format!("test-{:016x}-", rand::random::<u64>()),
         partitions: PARTITIONS,
-        replication: brokers(),
-        min_isr: brokers() / 2 + 1,
+        replication: stores::brokers(),
+        min_isr: stores::brokers() / 2 + 1,
         ..Config::default()
     }
-}
-
-/// Of the cluster.
-fn brokers() -> u32 {
-    std::env::var("KAFKA_NODES").map_or(1, |nodes| nodes.parse().expect("a number of nodes"))
 }
 
 fn start(config: &Config, ledger: Arc<dyn Ledger>) -> Kafka {
@@ -146,7 +142,7 @@ async fn topics_that_cannot_be_made_are_explained() {
     };
     let kafka = start(&config, Arc::new(memory::Log::default()));
     let reason = away_because(&kafka, "kafka.replication").await;
-    let there = format!("there are {} brokers", brokers());
+    let there = format!("there are {} brokers", stores::brokers());
     assert!(reason.contains(&there), "{reason}");
 }
 

@@ -29,6 +29,18 @@ const ALL_EVENTS: usize = 100_000;
 /// As the audit calls it.
 const ROOM_OPENED: &str = "room_opened";
 
+fn nodes(name: &str) -> u32 {
+    std::env::var(name).map_or(1, |nodes| nodes.parse().expect("a number of nodes"))
+}
+
+/// Of this run's Kafka cluster, whoever started it.
+///
+/// # Panics
+/// `KAFKA_NODES` is no number.
+pub fn brokers() -> u32 {
+    nodes("KAFKA_NODES")
+}
+
 /// Where the clusters are, and of how many nodes.
 #[derive(Clone, Debug)]
 pub struct Clusters {
@@ -46,12 +58,11 @@ impl Clusters {
     /// # Panics
     /// A number of nodes is none.
     pub fn found() -> Option<Self> {
-        let count = |name| std::env::var(name).map_or(1, |nodes| nodes.parse().expect("a number of nodes"));
         Some(Self {
             cql: std::env::var("MITALK_TEST_CQL").ok()?,
-            cql_nodes: count("CASSANDRA_NODES"),
+            cql_nodes: nodes("CASSANDRA_NODES"),
             broker: std::env::var("MITALK_TEST_KAFKA").ok()?,
-            brokers: count("KAFKA_NODES"),
+            brokers: brokers(),
         })
     }
 

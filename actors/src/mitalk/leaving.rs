@@ -162,10 +162,17 @@ impl Core {
     }
 
     async fn bring_page(&self, user: UserId, page: Page) -> Result<(), Trouble> {
-        let Page { of, after, step } = page;
-        let people = match of {
-            Whom::Following => self.reads.following(user, after, ERASED_AT_ONCE).await?,
-            Whom::Followers => self.reads.followers(user, after, ERASED_AT_ONCE).await?,
+        let Page { of, mut after, step } = page;
+        // The account takes an empty page for the end.
+        let people = loop {
+            let page = match of {
+                Whom::Following => self.reads.following(user, after, ERASED_AT_ONCE).await?,
+                Whom::Followers => self.reads.followers(user, after, ERASED_AT_ONCE).await?,
+            };
+            if !page.people.is_empty() || page.last.is_none() {
+                break page.people;
+            }
+            after = page.last;
         };
         let command = user::Command::ErasePage { step, people };
         let asked = self

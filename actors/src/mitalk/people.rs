@@ -8,6 +8,7 @@ use crate::error::Trouble;
 use crate::handle;
 use crate::id::UserId;
 use crate::person::{Brief, Notice, View};
+use crate::ports::PeoplePage;
 use crate::user;
 use mitalk_cluster::StoreError;
 use std::time::Duration;
@@ -164,7 +165,7 @@ impl Mitalk {
         limit: usize,
     ) -> Result<Page<Brief>, Error> {
         let (after, limit) = (read_cursor(cursor)?, self.page(limit));
-        self.show_page(self.reads.followers(of, after, limit + 1).await?, limit)
+        self.show_page(self.reads.followers(of, after, limit).await?)
             .await
     }
 
@@ -180,7 +181,7 @@ impl Mitalk {
         limit: usize,
     ) -> Result<Page<Brief>, Error> {
         let (after, limit) = (read_cursor(cursor)?, self.page(limit));
-        self.show_page(self.reads.following(of, after, limit + 1).await?, limit)
+        self.show_page(self.reads.following(of, after, limit).await?)
             .await
     }
 
@@ -237,19 +238,15 @@ impl Mitalk {
         limit.clamp(1, self.limits.notices.page.max(1))
     }
 
-    /// A page of `limit` people out of one more, if there is one more.
-    async fn show_page(&self, mut users: Vec<UserId>, limit: usize) -> Result<Page<Brief>, Error> {
-        let more = users.len() > limit;
-        users.truncate(limit);
-        let next = users.last().filter(|_| more).map(UserId::to_string);
+    async fn show_page(&self, page: PeoplePage) -> Result<Page<Brief>, Error> {
         Ok(Page {
-            items: briefs(&*self.reads, &users).await?,
-            next,
+            items: briefs(&*self.reads, &page.people).await?,
+            next: page.last.as_ref().map(UserId::to_string),
         })
     }
 }
 
-/// The cursor of lists of people is the last one's id: it stays valid whatever changes.
+/// The cursor of lists of people is the id of who was looked at last: it stays valid whatever changes.
 fn read_cursor(cursor: Option<&str>) -> Result<Option<UserId>, Error> {
     cursor
         .map(str::parse)

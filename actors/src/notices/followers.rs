@@ -27,18 +27,19 @@ impl Consumer {
 
     async fn tell_page(&self, walk: &Walk) -> Result<(), Failed> {
         let limit = self.mitalk.limits.notices.fanout_per_second.max(1) as usize;
-        let followers = self.mitalk.reads.followers(walk.by, walk.after, limit).await?;
+        let page = self.mitalk.reads.followers(walk.by, walk.after, limit).await?;
         // A room that is over already, or closed meanwhile, is no news.
         let scene = self.live_room(walk.room).await?;
         let scene = scene.filter(|scene| scene.settings.visibility != Visibility::Closed);
-        let last = followers.last().copied().filter(|_| scene.is_some());
+        let last = page.last.filter(|_| scene.is_some());
         if let Some(scene) = scene {
             let what = NoticeKind::RoomStarted {
                 room: walk.room,
                 title: scene.settings.title,
                 by: walk.by,
             };
-            let told = followers
+            let told = page
+                .people
                 .into_iter()
                 .map(|follower| self.notify(follower, what.clone(), walk.origin));
             let told: Vec<_> = stream::iter(told).buffer_unordered(AT_ONCE).collect().await;

@@ -77,20 +77,20 @@ pub trait Reads: Send + Sync + 'static {
     }
     /// Whose the handle is.
     async fn handle(&self, handle: &str) -> Result<Option<UserId>, StoreError>;
-    /// Who follows `user`, by id, after `after`.
+    /// Who follows `user`, by id, after `after`. Bounded like [`Reads::people`]: who stopped following may still have a row.
     async fn followers(
         &self,
         user: UserId,
         after: Option<UserId>,
         limit: usize,
-    ) -> Result<Vec<UserId>, StoreError>;
-    /// Whom `user` follows, by id, after `after`.
+    ) -> Result<PeoplePage, StoreError>;
+    /// Whom `user` follows, by id, after `after`. Bounded like [`Reads::people`].
     async fn following(
         &self,
         user: UserId,
         after: Option<UserId>,
         limit: usize,
-    ) -> Result<Vec<UserId>, StoreError>;
+    ) -> Result<PeoplePage, StoreError>;
     /// Both counts.
     async fn follow_counts(&self, user: UserId) -> Result<FollowCounts, StoreError>;
     /// Which of `among` (at most [`MANY`]) `follower` follows, in their order.

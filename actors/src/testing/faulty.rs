@@ -123,7 +123,7 @@ impl<P: Reads> Reads for Faulty<P> {
         user: UserId,
         after: Option<UserId>,
         limit: usize,
-    ) -> Result<Vec<UserId>, StoreError> {
+    ) -> Result<PeoplePage, StoreError> {
         self.read(move |port| async move { port.followers(user, after, limit).await })
             .await
     }
@@ -133,7 +133,7 @@ impl<P: Reads> Reads for Faulty<P> {
         user: UserId,
         after: Option<UserId>,
         limit: usize,
-    ) -> Result<Vec<UserId>, StoreError> {
+    ) -> Result<PeoplePage, StoreError> {
         self.read(move |port| async move { port.following(user, after, limit).await })
             .await
     }

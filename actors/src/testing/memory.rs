@@ -27,7 +27,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Profiles looked at by one call, whoever is found.
+/// Rows of people looked at by one call, whoever is found.
 const LOOKED_AT: usize = 8;
 
 /// A row and the sequence of the event that wrote it.
@@ -125,13 +125,23 @@ impl Tables {
     }
 }
 
-fn page(mut users: Vec<UserId>, after: Option<UserId>, limit: usize) -> Vec<UserId> {
-    users.sort_unstable();
-    users
-        .into_iter()
-        .filter(|user| after.is_none_or(|after| *user > after))
-        .take(limit)
-        .collect()
+/// Those of whom it is true, out of the rows behind `after`.
+fn page(mut rows: Vec<(UserId, bool)>, after: Option<UserId>, limit: usize) -> PeoplePage {
+    rows.sort_unstable();
+    let mut page = PeoplePage {
+        people: vec![],
+        last: after,
+    };
+    let behind = rows.into_iter().filter(|(user, _)| Some(*user) > after);
+    for (looked_at, (user, is_true)) in behind.enumerate() {
+        if looked_at == LOOKED_AT || page.people.len() == limit {
+            return page;
+        }
+        page.last = Some(user);
+        page.people.extend(is_true.then_some(user));
+    }
+    page.last = None;
+    page
 }
 
 #[async_trait]
@@ -150,18 +160,9 @@ impl Reads for Tables {
 
     async fn people(&self, after: Option<UserId>, limit: usize) -> Result<PeoplePage, StoreError> {
         let content = lock(&self.0);
-        let all = content.profiles.values().map(|(_, row)| row.user).collect();
-        let looked_at = page(all, after, LOOKED_AT.min(limit));
-        let is_left = |user: &UserId| {
-            content
-                .profiles
-                .get(user)
-                .is_some_and(|(_, row)| !row.is_erased())
-        };
-        Ok(PeoplePage {
-            last: looked_at.last().copied(),
-            people: looked_at.into_iter().filter(is_left).collect(),
-        })
+        let rows = content.profiles.values();
+        let rows = rows.map(|(_, profile)| (profile.user, !profile.is_erased()));
+        Ok(page(rows.collect(), after, limit))
     }
 
     async fn handle(&self, handle: &str) -> Result<Option<UserId>, StoreError> {
@@ -173,13 +174,11 @@ impl Reads for Tables {
         user: UserId,
         after: Option<UserId>,
         limit: usize,
-    ) -> Result<Vec<UserId>, StoreError> {
-        let pairs = self.follows(|(_, followee)| *followee == user);
-        Ok(page(
-            pairs.into_iter().map(|(follower, _)| follower).collect(),
-            after,
-            limit,
-        ))
+    ) -> Result<PeoplePage, StoreError> {
+        let rows = lock(&self.0).following.clone().into_iter();
+        let followers = rows.filter(|((_, followee), _)| *followee == user);
+        let rows = followers.map(|((follower, _), (_, follows))| (follower, follows));
+        Ok(page(rows.collect(), after, limit))
     }
 
     async fn following(
@@ -187,13 +186,11 @@ impl Reads for Tables {
         user: UserId,
         after: Option<UserId>,
         limit: usize,
-    ) -> Result<Vec<UserId>, StoreError> {
-        let pairs = self.follows(|(follower, _)| *follower == user);
-        Ok(page(
-            pairs.into_iter().map(|(_, followee)| followee).collect(),
-            after,
-            limit,
-        ))
+    ) -> Result<PeoplePage, StoreError> {
+        let rows = lock(&self.0).following.clone().into_iter();
+        let following = rows.filter(|((follower, _), _)| *follower == user);
+        let rows = following.map(|((_, followee), (_, follows))| (followee, follows));
+        Ok(page(rows.collect(), after, limit))
     }
 
     async fn follow_counts(&self, user: UserId) -> Result<FollowCounts, StoreError> {

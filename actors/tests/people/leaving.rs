@@ -161,12 +161,16 @@ async fn a_crowd_of_followers_is_told_page_by_page_over_a_restart() {
     tokio::time::sleep(Duration::from_secs(60)).await;
     let world = world.restart().await;
     until("nobody follows any more", async || {
-        let page = world
-            .mitalk
-            .followers(&fans[0], star.user, None, 10)
-            .await
-            .unwrap();
-        page.items.is_empty().then_some(())
+        let mut cursor = None;
+        loop {
+            let read = world.mitalk.followers(&fans[0], star.user, cursor.as_deref(), 10);
+            let page = read.await.unwrap();
+            match (page.items.is_empty(), page.next) {
+                (true, None) => return Some(()),
+                (true, next) => cursor = next,
+                (false, _) => return None,
+            }
+        }
     })
     .await;
     for fan in [&fans[0], &fans[FOLLOWERS - 1]] {

@@ -25,7 +25,7 @@ const AT_ONCE: usize = 16;
 const KEYS: usize = 100;
 /// Rows of profiles, and of follows, read together.
 const PAGE: usize = 256;
-/// Pages of profiles looked at by one call, whoever is found: after a sunset nobody is left in a hundred million.
+/// So many of those are looked at by one call, whoever is found: after a sunset nobody is left in a hundred million.
 const PAGES: usize = 40;
 
 statements! {
@@ -127,20 +127,13 @@ impl Store {
         user: UserId,
         after: Option<UserId>,
         rows: usize,
-    ) -> Result<Vec<UserId>, StoreError> {
+    ) -> Result<PeoplePage, StoreError> {
         let statement = &self.statements.people.followers;
         let user = user.to_string();
-        let mut found = Vec::new();
         // Slices follow each other in the order of the ids.
-        for slice in after.map_or(0, follower_slice)..FOLLOWER_SLICES {
-            let partition = bind![user.as_str(), slice];
-            let left = rows - found.len();
-            found.extend(self.page_of_people(statement, partition, after, left).await?);
-            if found.len() == rows {
-                break;
-            }
-        }
-        Ok(found)
+        let slices = after.map_or(0, follower_slice)..FOLLOWER_SLICES;
+        let partitions = slices.map(|slice| bind![user.as_str(), slice]).collect();
+        self.page_of_people(statement, partitions, after, rows).await
     }
 
     pub(super) async fn page_of_following(
@@ -148,10 +141,10 @@ impl Store {
         user: UserId,
         after: Option<UserId>,
         rows: usize,
-    ) -> Result<Vec<UserId>, StoreError> {
+    ) -> Result<PeoplePage, StoreError> {
         let statement = &self.statements.people.following;
-        self.page_of_people(statement, bind![user.to_string()], after, rows)
-            .await
+        let partitions = vec![bind![user.to_string()]];
+        self.page_of_people(statement, partitions, after, rows).await
     }
 
     pub(super) async fn counts_of_follows(&self, user: UserId) -> Result<FollowCounts, StoreError> {
@@ -210,31 +203,38 @@ impl Store {
         Ok(false)
     }
 
-    /// People of a partition behind `after`, by id; those who do not follow any more are left out.
+    /// People of these partitions behind `after`, by id; those who do not follow any more are left out.
     async fn page_of_people(
         &self,
         statement: &PreparedStatement,
-        partition: Values,
+        partitions: Vec<Values>,
         after: Option<UserId>,
         rows: usize,
-    ) -> Result<Vec<UserId>, StoreError> {
-        let mut found = Vec::new();
-        let mut behind = behind(after);
-        while found.len() < rows {
-            let values = [partition.clone(), bind![behind.as_str(), limit(PAGE)]].concat();
-            let page: Vec<StoredPerson> = self.client.rows(statement, values).await?;
-            let is_last = page.len() < PAGE;
-            behind = page.last().map(|row| row.person.clone()).unwrap_or(behind);
-            let follow = page.into_iter().filter(|row| row.follows == Some(true));
-            for row in follow {
-                found.push(id(&row.person)?);
-            }
-            if is_last {
-                break;
+    ) -> Result<PeoplePage, StoreError> {
+        let mut page = PeoplePage {
+            people: Vec::new(),
+            last: after,
+        };
+        let mut looked_at = 0;
+        for partition in partitions {
+            let mut is_end = false;
+            while !is_end {
+                let values = [partition.clone(), bind![behind(page.last), limit(PAGE)]].concat();
+                let read: Vec<StoredPerson> = self.client.rows(statement, values).await?;
+                is_end = read.len() < PAGE;
+                for row in read {
+                    if page.people.len() == rows || looked_at == PAGES * PAGE {
+                        return Ok(page);
+                    }
+                    looked_at += 1;
+                    let person = id(&row.person)?;
+                    page.last = Some(person);
+                    page.people.extend((row.follows == Some(true)).then_some(person));
+                }
             }
         }
-        found.truncate(rows);
-        Ok(found)
+        page.last = None;
+        Ok(page)
     }
 
     /// Which of `people` are in the partition and follow.

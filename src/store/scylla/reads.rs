@@ -59,7 +59,7 @@ impl Reads for Store {
         user: UserId,
         after: Option<UserId>,
         rows: usize,
-    ) -> Result<Vec<UserId>, StoreError> {
+    ) -> Result<PeoplePage, StoreError> {
         self.page_of_followers(user, after, rows).await
     }
 
@@ -68,7 +68,7 @@ impl Reads for Store {
         user: UserId,
         after: Option<UserId>,
         rows: usize,
-    ) -> Result<Vec<UserId>, StoreError> {
+    ) -> Result<PeoplePage, StoreError> {
         self.page_of_following(user, after, rows).await
     }
 

@@ -45,7 +45,7 @@ impl Reads for Store {
         user: UserId,
         after: Option<UserId>,
         rows: usize,
-    ) -> Result<Vec<UserId>, StoreError> {
+    ) -> Result<PeoplePage, StoreError> {
         let sql = "SELECT follower FROM follow WHERE followee = ?1 AND follows AND follower > ?2
                    ORDER BY follower LIMIT ?3";
         self.read(move |connection| page_of_people(connection, sql, user, after, rows))
@@ -57,7 +57,7 @@ impl Reads for Store {
         user: UserId,
         after: Option<UserId>,
         rows: usize,
-    ) -> Result<Vec<UserId>, StoreError> {
+    ) -> Result<PeoplePage, StoreError> {
         let sql = "SELECT followee FROM follow WHERE follower = ?1 AND follows AND followee > ?2
                    ORDER BY followee LIMIT ?3";
         self.read(move |connection| page_of_people(connection, sql, user, after, rows))
@@ -240,10 +240,15 @@ fn page_of_people(
     of: UserId,
     after: Option<UserId>,
     rows: usize,
-) -> Result<Vec<UserId>, Fault> {
+) -> Result<PeoplePage, Fault> {
     let mut query = connection.prepare_cached(sql)?;
-    let found = query.query(params![of.to_string(), behind(after), limit(rows)])?;
-    collect(found, |row| id(row, 0))
+    let one_more = limit(rows.saturating_add(1));
+    let found = query.query(params![of.to_string(), behind(after), one_more])?;
+    let mut people: Vec<UserId> = collect(found, |row| id(row, 0))?;
+    let is_last = people.len() <= rows;
+    people.truncate(rows);
+    let last = people.last().copied().filter(|_| !is_last);
+    Ok(PeoplePage { people, last })
 }
 
 fn follow_counts(connection: &Connection, user: UserId) -> Result<FollowCounts, Fault> {

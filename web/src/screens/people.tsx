@@ -91,7 +91,7 @@ function PersonList({ of, which }: { of: string; which: Which }) {
   const items = list.items.value;
   if (list.error.value && !items) return <Failed error={list.error.value} onRetry={() => list.reload()} />;
   if (!items) return <Loading />;
-  if (items.length === 0) {
+  if (items.length === 0 && !list.more.value) {
     return which === 'following' ? (
       <Empty icon="people" title={t('people.none_followed')} text={t('people.none_followed_note')} />
     ) : (

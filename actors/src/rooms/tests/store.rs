@@ -154,12 +154,12 @@ impl Reads for Library {
         Ok(None)
     }
 
-    async fn followers(&self, _: UserId, _: Option<UserId>, _: usize) -> Result<Vec<UserId>, StoreError> {
-        Ok(vec![])
+    async fn followers(&self, _: UserId, _: Option<UserId>, _: usize) -> Result<PeoplePage, StoreError> {
+        Ok(PeoplePage::default())
     }
 
-    async fn following(&self, _: UserId, _: Option<UserId>, _: usize) -> Result<Vec<UserId>, StoreError> {
-        Ok(vec![])
+    async fn following(&self, _: UserId, _: Option<UserId>, _: usize) -> Result<PeoplePage, StoreError> {
+        Ok(PeoplePage::default())
     }
 
     async fn follow_counts(&self, _: UserId) -> Result<FollowCounts, StoreError> {

@@ -3,7 +3,7 @@
 use super::{event, user};
 use crate::id::{DeviceId, Home, RoomId, UserId};
 use crate::person::{About, Notice, NoticeKind, Standing};
-use crate::ports::{BlockCount, FollowCounts, Reads, Seen};
+use crate::ports::{BlockCount, FollowCounts, PeoplePage, Reads, Seen};
 use crate::room::{HandRaising, Settings, Version, Visibility};
 use crate::rooms::Card;
 use crate::tables::{
@@ -135,8 +135,12 @@ async fn follows(tables: &(impl ReadTables + Reads)) {
         "unfollowed once, and a late repeat does not follow again"
     );
     assert_eq!(counts(tables, a).await, (0, 1));
-    assert_eq!(ask(async || tables.followers(b, None, ALL).await).await, [c]);
-    assert_eq!(ask(async || tables.following(a, None, ALL).await).await, [c]);
+    let page = PeoplePage {
+        people: vec![c],
+        last: None,
+    };
+    assert_eq!(ask(async || tables.followers(b, None, ALL).await).await, page);
+    assert_eq!(ask(async || tables.following(a, None, ALL).await).await, page);
     put(tables, 4, &follow(a, b, true)).await;
     assert_eq!(counts(tables, b).await, (2, 0), "and again");
     put(tables, 9, &follow(user(14), user(15), false)).await;
@@ -174,26 +178,37 @@ async fn seen(tables: &(impl ReadTables + Reads)) {
 }
 
 async fn follow_pages(tables: &(impl ReadTables + Reads)) {
-    let star = user(100);
+    let (star, fan) = (user(100), user(150));
     for n in (101..=125).rev() {
         put(tables, 1, &follow(user(n), star, true)).await;
+        put(tables, 1, &follow(fan, user(n), true)).await;
     }
-    let mut found: Vec<UserId> = Vec::new();
+    // So many side by side that a page may end among them.
+    for n in 103..=115 {
+        put(tables, 2, &follow(user(n), star, false)).await;
+        put(tables, 2, &follow(fan, user(n), false)).await;
+    }
+    let expected: Vec<_> = [101, 102].into_iter().chain(116..=125).map(user).collect();
+    let followers = all_pages(async |after| tables.followers(star, after, 7).await).await;
+    assert_eq!(followers, expected, "by id, without a gap or a repeat");
+    let following = all_pages(async |after| tables.following(fan, after, 7).await).await;
+    assert_eq!(following, expected, "the same for whom somebody follows");
+    assert_eq!(counts(tables, star).await, (12, 0));
+    assert_eq!(counts(tables, fan).await, (0, 12));
+}
+
+/// Everybody of a list that is read by pages of seven.
+async fn all_pages(read: impl AsyncFn(Option<UserId>) -> Result<PeoplePage, StoreError>) -> Vec<UserId> {
+    let (mut found, mut after) = (Vec::new(), None);
     loop {
-        let after = found.last().copied();
-        let page = ask(async || tables.followers(star, after, 7).await).await;
-        assert!(page.len() <= 7, "a page is not larger than asked for");
-        if page.is_empty() {
-            break;
+        let page = ask(async || read(after).await).await;
+        assert!(page.people.len() <= 7, "a page is not larger than asked for");
+        found.extend(page.people);
+        match page.last {
+            Some(last) => after = Some(last),
+            None => return found,
         }
-        found.extend(page);
     }
-    assert_eq!(
-        found,
-        (101..=125).map(user).collect::<Vec<_>>(),
-        "by id, without a gap or a repeat"
-    );
-    assert_eq!(counts(tables, star).await, (25, 0));
 }
 
 async fn notices(tables: &(impl ReadTables + Reads)) {
