@@ -36,7 +36,7 @@ pub struct Walk {
     pub by: UserId,
     /// Where the news comes from.
     pub origin: Origin,
-    /// The last follower who was told.
+    /// The last one who was told, or was no follower any more.
     pub after: Option<UserId>,
     /// When the next page is due, or told again.
     pub due: Timestamp,
@@ -59,9 +59,9 @@ pub enum Command {
     Page,
     /// A page was told.
     Told {
-        /// The follower before it: says which page.
+        /// Behind whom it was: says which page.
         after: Option<UserId>,
-        /// The last follower of it; absent: that was the end.
+        /// Who was looked at last; absent: that was the end.
         last: Option<UserId>,
     },
 }

@@ -217,7 +217,7 @@ impl Entity for User {
             C::Purge => Ok(leaving::purge(state, cx)),
             C::Erase { step } => Ok(leaving::erase(state, step, cx)),
             C::EraseAgain => Ok(leaving::erase_again(state, cx)),
-            C::ErasePage { step, people } => Ok(leaving::erase_page(state, step, &people, cx)),
+            C::ErasePage { step, people, last } => Ok(leaving::erase_page(state, step, &people, last, cx)),
             C::Forget { whom, follows } => Ok(leaving::forget(state, whom, follows, cx)),
             C::HoldsNumber { phone } => Ok(leaving::holds_number(state, &phone, cx)),
 

@@ -55,7 +55,7 @@ pub(crate) struct Service {
     /// Commands of a commit while they went up and down: of the room, and few others.
     pub(crate) hands_per_commit: f64,
     pub(crate) profile: Measured,
-    /// A request that asks nothing of the store.
+    /// The same request for somebody who cannot be: it asks nothing of the store.
     pub(crate) http: Measured,
 }
 
@@ -65,13 +65,6 @@ pub(crate) async fn measure(settings: Vec<String>, table: &mut Table) -> Result<
     let phase = async |phase| until("the phase", async || server.admin.set_phase(phase).await.ok()).await;
     phase(Phase::ClosedTest).await;
     let waiting = wait(&server).await?;
-    let http = async |_: usize| {
-        server.client.service().await?;
-        Ok(None)
-    };
-    let http = table
-        .row("a request without the store", times(5_000), 1, http)
-        .await?;
     let place = async |n: usize| {
         let me = waiting[n % waiting.len()].me().await?;
         ensure!(me.ticket.is_some(), "everybody here waits");
@@ -88,7 +81,7 @@ pub(crate) async fn measure(settings: Vec<String>, table: &mut Table) -> Result<
         Ok(None)
     };
     table.row("invite", times(people.len()), AT_ONCE, invite).await?;
-    let profile = profiles(&people, table).await?;
+    let (http, profile) = profiles(&people, table).await?;
     let open = async |n: usize| {
         people[n].client.create_room(&room(), "room").await?;
         Ok(None)
@@ -150,7 +143,20 @@ async fn sign_ups(server: &Server, table: &mut Table) -> Result<()> {
     Ok(())
 }
 
-async fn profiles(people: &[Person], table: &mut Table) -> Result<Measured> {
+/// Without the store, and with it.
+async fn profiles(people: &[Person], table: &mut Table) -> Result<(Measured, Measured)> {
+    let nobody = async |_: usize| {
+        let answer = people[2].client.profile("nobody").await;
+        ensure!(
+            answer.is_err_and(|error| error.code() == Some("person_not_found")),
+            "that is nobody's id"
+        );
+        Ok(None)
+    };
+    let http = table
+        .row("profile that cannot be", times(5_000), 1, nobody)
+        .await?;
+
     for person in &people[..2] {
         until("the profile", async || {
             people[2].client.profile(&person.user).await.ok()
@@ -163,7 +169,7 @@ async fn profiles(people: &[Person], table: &mut Table) -> Result<Measured> {
     };
     let alone = table.row("profile read", times(5_000), 1, read).await?;
     table.row("profile read", times(10_000), AT_ONCE, read).await?;
-    Ok(alone)
+    Ok((http, alone))
 }
 
 /// Everybody raises a hand at once, and lowers it, and again, in a room in which everybody is.

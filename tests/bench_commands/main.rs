@@ -52,7 +52,7 @@ async fn section(title: &str, settings: Vec<String>, raw: &Raw) -> Result<()> {
     let (read, http) = (bare.read.p50.as_secs_f64(), service.http.p50.as_secs_f64());
     let profile = service.profile.p50.as_secs_f64();
     println!(
-        "  profile read / bare read behind an empty request, p50     {:>8.2} times",
+        "  profile read / bare read behind that request, p50         {:>8.2} times",
         profile / (read + http)
     );
     println!(

@@ -29,16 +29,16 @@ const ALL_EVENTS: usize = 100_000;
 /// As the audit calls it.
 const ROOM_OPENED: &str = "room_opened";
 
-fn nodes(name: &str) -> u32 {
-    std::env::var(name).map_or(1, |nodes| nodes.parse().expect("a number of nodes"))
-}
-
 /// Of this run's Kafka cluster, whoever started it.
 ///
 /// # Panics
 /// `KAFKA_NODES` is no number.
 pub fn brokers() -> u32 {
     nodes("KAFKA_NODES")
+}
+
+fn nodes(name: &str) -> u32 {
+    std::env::var(name).map_or(1, |nodes| nodes.parse().expect("a number of nodes"))
 }
 
 /// Where the clusters are, and of how many nodes.

@@ -7,6 +7,7 @@ use crate::error::{Trouble, refusal};
 use crate::id::{InviteId, UserId};
 use crate::number::PhoneNumber;
 use crate::person::Me;
+use crate::ports::PeoplePage;
 use crate::rooms::Card;
 use crate::user::{self, ERASED_AT_ONCE, Page, Summary, User, Whom};
 use futures::{StreamExt, stream};
@@ -162,19 +163,12 @@ impl Core {
     }
 
     async fn bring_page(&self, user: UserId, page: Page) -> Result<(), Trouble> {
-        let Page { of, mut after, step } = page;
-        // The account takes an empty page for the end.
-        let people = loop {
-            let page = match of {
-                Whom::Following => self.reads.following(user, after, ERASED_AT_ONCE).await?,
-                Whom::Followers => self.reads.followers(user, after, ERASED_AT_ONCE).await?,
-            };
-            if !page.people.is_empty() || page.last.is_none() {
-                break page.people;
-            }
-            after = page.last;
+        let Page { of, after, step } = page;
+        let PeoplePage { people, last } = match of {
+            Whom::Following => self.reads.following(user, after, ERASED_AT_ONCE).await?,
+            Whom::Followers => self.reads.followers(user, after, ERASED_AT_ONCE).await?,
         };
-        let command = user::Command::ErasePage { step, people };
+        let command = user::Command::ErasePage { step, people, last };
         let asked = self
             .cluster
             .ask::<User>(&user.to_string(), command, Call::within(DEADLINE))

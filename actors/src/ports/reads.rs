@@ -77,14 +77,15 @@ pub trait Reads: Send + Sync + 'static {
     }
     /// Whose the handle is.
     async fn handle(&self, handle: &str) -> Result<Option<UserId>, StoreError>;
-    /// Who follows `user`, by id, after `after`. Bounded like [`Reads::people`]: who stopped following may still have a row.
+    /// Who follows `user`, by id, after `after`. Where those who stopped following still have rows, a page may end early, like
+    /// one of [`Reads::people`].
     async fn followers(
         &self,
         user: UserId,
         after: Option<UserId>,
         limit: usize,
     ) -> Result<PeoplePage, StoreError>;
-    /// Whom `user` follows, by id, after `after`. Bounded like [`Reads::people`].
+    /// Whom `user` follows, by id, after `after`. A page may end early as well.
     async fn following(
         &self,
         user: UserId,

@@ -329,6 +329,7 @@ fn gone_user() -> Model<User> {
         C::ErasePage {
             step: 1,
             people: vec![user(2)],
+            last: None,
         },
         C::Erase { step: 2 },
         settle(3, 6),

@@ -27,7 +27,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Rows of people looked at by one call, whoever is found.
+/// Rows that say "nobody" are looked at by one call at most so often, for a page of follows; for one of people, all rows.
 const LOOKED_AT: usize = 8;
 
 /// A row and the sequence of the event that wrote it.
@@ -114,7 +114,7 @@ impl Tables {
         lock(&self.0).unreadable = unreadable;
     }
 
-    /// People with `follower` in the first place of those pairs that hold, by `pick`.
+    /// Those who follow and whom they follow, where it `holds`.
     fn follows(&self, holds: impl Fn(&(UserId, UserId)) -> bool) -> Vec<(UserId, UserId)> {
         let content = lock(&self.0);
         let rows = content
@@ -125,7 +125,7 @@ impl Tables {
     }
 }
 
-/// Those of whom it is true, out of the rows behind `after`.
+/// Those who are left, out of the rows behind `after`.
 fn page(mut rows: Vec<(UserId, bool)>, after: Option<UserId>, limit: usize) -> PeoplePage {
     rows.sort_unstable();
     let mut page = PeoplePage {
@@ -133,12 +133,14 @@ fn page(mut rows: Vec<(UserId, bool)>, after: Option<UserId>, limit: usize) -> P
         last: after,
     };
     let behind = rows.into_iter().filter(|(user, _)| Some(*user) > after);
-    for (looked_at, (user, is_true)) in behind.enumerate() {
-        if looked_at == LOOKED_AT || page.people.len() == limit {
+    let mut nobody = 0;
+    for (user, is_left) in behind {
+        if nobody == LOOKED_AT || page.people.len() == limit {
             return page;
         }
         page.last = Some(user);
-        page.people.extend(is_true.then_some(user));
+        page.people.extend(is_left.then_some(user));
+        nobody += usize::from(!is_left);
     }
     page.last = None;
     page
@@ -162,7 +164,7 @@ impl Reads for Tables {
         let content = lock(&self.0);
         let rows = content.profiles.values();
         let rows = rows.map(|(_, profile)| (profile.user, !profile.is_erased()));
-        Ok(page(rows.collect(), after, limit))
+        Ok(page(rows.collect(), after, limit.min(LOOKED_AT)))
     }
 
     async fn handle(&self, handle: &str) -> Result<Option<UserId>, StoreError> {
@@ -175,9 +177,12 @@ impl Reads for Tables {
         after: Option<UserId>,
         limit: usize,
     ) -> Result<PeoplePage, StoreError> {
-        let rows = lock(&self.0).following.clone().into_iter();
-        let followers = rows.filter(|((_, followee), _)| *followee == user);
-        let rows = followers.map(|((follower, _), (_, follows))| (follower, follows));
+        let content = lock(&self.0);
+        let followers = content
+            .following
+            .iter()
+            .filter(|((_, followee), _)| *followee == user);
+        let rows = followers.map(|((follower, _), (_, follows))| (*follower, *follows));
         Ok(page(rows.collect(), after, limit))
     }
 
@@ -187,9 +192,12 @@ impl Reads for Tables {
         after: Option<UserId>,
         limit: usize,
     ) -> Result<PeoplePage, StoreError> {
-        let rows = lock(&self.0).following.clone().into_iter();
-        let following = rows.filter(|((follower, _), _)| *follower == user);
-        let rows = following.map(|((_, followee), (_, follows))| (followee, follows));
+        let content = lock(&self.0);
+        let following = content
+            .following
+            .iter()
+            .filter(|((follower, _), _)| *follower == user);
+        let rows = following.map(|((_, followee), (_, follows))| (*followee, *follows));
         Ok(page(rows.collect(), after, limit))
     }
 

@@ -278,12 +278,16 @@ pub enum Command {
     },
     /// A page of people did not come.
     EraseAgain,
-    /// A page of people who are to forget it; empty: there are no more of this kind.
+    /// A page of people who are to forget it.
     ErasePage {
         /// For which step.
         step: u64,
         /// By id, at most [`ERASED_AT_ONCE`](super::ERASED_AT_ONCE).
         people: Vec<UserId>,
+        /// Who was looked at last: the next page is behind them, or else behind the last of `people`. Without either there
+        /// are no more of this kind.
+        #[serde(default)]
+        last: Option<UserId>,
     },
     /// Somebody else's account was deleted.
     Forget {

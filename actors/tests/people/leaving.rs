@@ -10,10 +10,13 @@ use mitalk_actors::phase::Admits;
 use mitalk_actors::rooms::{HandRaising, Settings, Visibility};
 use mitalk_actors::{Caller, Limits};
 use mitalk_cluster::RequestId;
+use std::ops::Range;
 use std::time::Duration;
 
 /// More than two pages of the walk.
-const FOLLOWERS: usize = 230;
+const FOLLOWERS: usize = 260;
+/// Of those, by id, who stopped following.
+const GONE: Range<usize> = 110..140;
 
 fn soon() -> Limits {
     let mut limits = limits();
@@ -155,6 +158,16 @@ async fn a_crowd_of_followers_is_told_page_by_page_over_a_restart() {
     }
     until("all follow", async || {
         (counts(&world, &star).await.0 == FOLLOWERS as u64).then_some(())
+    })
+    .await;
+    // Pages without anybody lie among the others.
+    let mut by_id: Vec<_> = fans.iter().collect();
+    by_id.sort_unstable_by_key(|fan| fan.user);
+    for fan in &by_id[GONE] {
+        world.mitalk.unfollow(fan, star.user).await.unwrap();
+    }
+    until("some follow no more", async || {
+        (counts(&world, &star).await.0 == (FOLLOWERS - GONE.len()) as u64).then_some(())
     })
     .await;
     world.mitalk.leave(&star).await.unwrap();

@@ -25,7 +25,7 @@ const AT_ONCE: usize = 16;
 const KEYS: usize = 100;
 /// Rows of profiles, and of follows, read together.
 const PAGE: usize = 256;
-/// So many of those are looked at by one call, whoever is found: after a sunset nobody is left in a hundred million.
+/// So many of those are read by one call, whoever is found: after a sunset nobody is left in a hundred million.
 const PAGES: usize = 40;
 
 statements! {
@@ -216,22 +216,28 @@ impl Store {
             last: after,
         };
         let mut looked_at = 0;
+        let mut behind = behind(after);
         for partition in partitions {
             let mut is_end = false;
             while !is_end {
-                let values = [partition.clone(), bind![behind(page.last), limit(PAGE)]].concat();
+                if looked_at >= PAGES * PAGE {
+                    return Ok(page);
+                }
+                let values = [partition.clone(), bind![behind.as_str(), limit(PAGE)]].concat();
                 let read: Vec<StoredPerson> = self.client.rows(statement, values).await?;
                 is_end = read.len() < PAGE;
+                looked_at += read.len();
                 for row in read {
-                    if page.people.len() == rows || looked_at == PAGES * PAGE {
+                    if page.people.len() == rows {
                         return Ok(page);
                     }
-                    looked_at += 1;
                     let person = id(&row.person)?;
                     page.last = Some(person);
                     page.people.extend((row.follows == Some(true)).then_some(person));
+                    behind = row.person;
                 }
             }
+            behind.clear();
         }
         page.last = None;
         Ok(page)

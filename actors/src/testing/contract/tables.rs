@@ -183,12 +183,19 @@ async fn follow_pages(tables: &(impl ReadTables + Reads)) {
         put(tables, 1, &follow(user(n), star, true)).await;
         put(tables, 1, &follow(fan, user(n), true)).await;
     }
-    // So many side by side that a page may end among them.
-    for n in 103..=115 {
+    // So many side by side that a store may give a page without anybody.
+    for n in 103..=118 {
         put(tables, 2, &follow(user(n), star, false)).await;
         put(tables, 2, &follow(fan, user(n), false)).await;
     }
-    let expected: Vec<_> = [101, 102].into_iter().chain(116..=125).map(user).collect();
+    // Ids begin at random bits, and stores may divide them by those.
+    let far: Vec<_> = (1..=3).map(|n| UserId::new(Home::default(), n << 123)).collect();
+    for person in &far {
+        put(tables, 1, &follow(*person, star, true)).await;
+        put(tables, 1, &follow(fan, *person, true)).await;
+    }
+    let near = [101, 102].into_iter().chain(119..=125).map(user);
+    let expected: Vec<_> = near.chain(far).collect();
     let followers = all_pages(async |after| tables.followers(star, after, 7).await).await;
     assert_eq!(followers, expected, "by id, without a gap or a repeat");
     let following = all_pages(async |after| tables.following(fan, after, 7).await).await;
@@ -204,10 +211,11 @@ async fn all_pages(read: impl AsyncFn(Option<UserId>) -> Result<PeoplePage, Stor
         let page = ask(async || read(after).await).await;
         assert!(page.people.len() <= 7, "a page is not larger than asked for");
         found.extend(page.people);
-        match page.last {
-            Some(last) => after = Some(last),
-            None => return found,
+        if page.last.is_none() {
+            return found;
         }
+        assert!(page.last > after, "the next page is behind this one");
+        after = page.last;
     }
 }
 

@@ -70,13 +70,13 @@ impl Walk {
         }
     }
 
-    /// The page behind one of these people; absent: there is none.
-    fn next(self, people: &[UserId]) -> Option<Self> {
+    /// The page behind somebody, or else of the next kind; absent: there is none.
+    fn next(self, last: Option<UserId>) -> Option<Self> {
         let step = self.step + 1;
-        match (people.last(), self.of) {
+        match (last, self.of) {
             (Some(last), of) => Some(Self {
                 of,
-                after: Some(*last),
+                after: Some(last),
                 step,
                 due: None,
             }),
@@ -133,6 +133,7 @@ pub(in crate::user) fn erase_page(
     state: &State,
     step: u64,
     people: &[UserId],
+    last: Option<UserId>,
     cx: &Context,
 ) -> Decision<User> {
     let decision = Decision::reply(Reply::Done);
@@ -146,7 +147,7 @@ pub(in crate::user) fn erase_page(
             .send(forget_me(*person, false, cx)),
         Whom::Followers => decision.send(forget_me(*person, true, cx)),
     });
-    let Some(next) = walk.next(people) else {
+    let Some(next) = walk.next(last.or(people.last().copied())) else {
         let audit = Audit::new(Actor::Service, "account_erased").user(me(cx));
         return decision
             .event(Event::Leaving(Change::Erased))

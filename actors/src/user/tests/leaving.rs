@@ -69,8 +69,12 @@ fn delivered(account: &mut Model<User>) -> Option<Page> {
 }
 
 fn brought(account: &mut Model<User>, page: Page, people: Vec<UserId>) {
+    brought_up_to(account, page, people, None);
+}
+
+fn brought_up_to(account: &mut Model<User>, page: Page, people: Vec<UserId>, last: Option<UserId>) {
     let step = page.step;
-    account.ask(Command::ErasePage { step, people }).unwrap();
+    account.ask(Command::ErasePage { step, people, last }).unwrap();
 }
 
 #[test]
@@ -217,6 +221,9 @@ fn follows_go_page_by_page_in_both_directions() {
 
     let second = delivered(&mut account).expect("the next page");
     assert_eq!(second.after, followed.last().copied());
+    brought_up_to(&mut account, second, vec![], Some(user(300)));
+    let second = delivered(&mut account).expect("an empty page that is not the end");
+    assert_eq!((second.of, second.after), (Whom::Following, Some(user(300))));
     brought(&mut account, second, vec![]);
     let third = delivered(&mut account).expect("the other direction");
     assert_eq!((third.of, third.after), (Whom::Followers, None));
