@@ -16,11 +16,13 @@ use mitalk_tests::light::Session;
 use mitalk_tests::server::{Server, until};
 
 use mitalk_tests::measure::{Measured, Table, times};
+use tokio::sync::Semaphore;
 
 /// People who do something at the same moment.
 const AT_ONCE: usize = 32;
-/// Hands of the busy room that go up and down.
+/// Hands of the busy room that go up and down, and how many of them its queue takes.
 const HANDS: usize = 1_000;
+const QUEUE: usize = 500;
 /// How often all of them go up, and down again.
 const ROUNDS: usize = 5;
 /// Who does everything here, one of them as the host of that room.
@@ -30,7 +32,7 @@ const WAITING: usize = 100;
 /// Joins take two cores each a few milliseconds, and the service as many.
 const JOINS_AT_ONCE: usize = 16;
 /// One machine is everybody, and nobody waits for a network.
-const SETTINGS: [&str; 14] = [
+const SETTINGS: [&str; 12] = [
     "admin.test_admission=true",
     "http.max_connections_per_address=4000",
     "rates.per_address_rps=1000000",
@@ -40,9 +42,6 @@ const SETTINGS: [&str; 14] = [
     "limits.codes.per_address_and_hour=1000000",
     "limits.codes.per_block_and_day=1000000",
     "limits.codes.per_day=1000000",
-    "limits.rooms.hands=1000",
-    // All of them at once, at a room whose commit stalls.
-    "cluster.entity_in_flight=2048",
     // Those who join for the busy room are not heard of again.
     "limits.rooms.grace_s=3600",
     "limits.rooms.empty_stage_s=3600",
@@ -172,7 +171,7 @@ async fn profiles(people: &[Person], table: &mut Table) -> Result<(Measured, Mea
     Ok((http, alone))
 }
 
-/// Everybody raises a hand at once, and lowers it, and again, in a room in which everybody is.
+/// Everybody raises a hand at once, as far as the queue takes them, and lowers it, and again, in a room in which everybody is.
 async fn hands(server: &Server, people: &[Person], table: &mut Table) -> Result<(Measured, f64)> {
     let (host, audience) = people.split_first().context("there are people")?;
     let room = host.client.create_room(&room(), "hands").await?.id;
@@ -189,15 +188,24 @@ async fn hands(server: &Server, people: &[Person], table: &mut Table) -> Result<
     let before = Commits::of(server).await?;
     // Nobody lowers a hand that is not up yet: that would be too easy.
     let turns: Vec<_> = (0..count).map(|_| tokio::sync::Mutex::new(())).collect();
+    let queue = Semaphore::new(QUEUE);
     let raise_or_lower = async |n: usize| {
         let client = &audience[n % count].client;
         let _turn = turns[n % count].lock().await;
+        let raises = (n / count).is_multiple_of(2);
+        if raises {
+            queue.acquire().await?.forget();
+        }
         let begun = Instant::now();
-        match (n / count).is_multiple_of(2) {
+        match raises {
             true => client.raise_hand(&room).await?,
             false => client.lower_hand(&room).await?,
         };
-        Ok(Some(begun.elapsed()))
+        let took = begun.elapsed();
+        if !raises {
+            queue.add_permits(1);
+        }
+        Ok(Some(took))
     };
     let hands = table
         .row(
