@@ -29,6 +29,8 @@ run_jvm() {
   shift
   setsid "$java" "-Dnode.dir=$dir/$node" "$@" </dev/null >>"$dir/$node/log" 2>&1 &
   echo $! >"$dir/$node/pid"
+  # Until it has become the JVM, its command line is this script's: on a busy machine it was taken for one that had ended.
+  until node_pid "$node" >/dev/null || ! kill -0 $! 2>/dev/null; do sleep 0.01; done
 }
 
 start_nodes() {

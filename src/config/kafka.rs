@@ -19,7 +19,8 @@ pub enum Security {
 }
 
 /// The Kafka cluster that keeps the event log; only with `storage.events = "kafka"`. Topics that are missing are made as
-/// described here; those that are there and differ are left as they are and named in `/readyz`.
+/// described here; those that are there and differ are left as they are and named in `/readyz`, as they were when the brokers
+/// were last connected to.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Kafka {

@@ -10,7 +10,7 @@ pub enum Store {
     /// One file in the data directory, for one process.
     #[default]
     Sqlite,
-    /// A CQL cluster, for many nodes.
+    /// A CQL cluster.
     Scylla,
 }
 
@@ -32,7 +32,7 @@ pub struct Storage {
     /// The data directory: database, secrets and the operators' token. It is made when it is missing; a relative path
     /// starts where the process was started. Back it up as a whole.
     pub data_dir: PathBuf,
-    /// `sqlite`: one file in the data directory, for one process. `scylla`: a CQL cluster, for many; see there.
+    /// `sqlite`: one file in the data directory, for one process. `scylla`: a CQL cluster; see there.
     pub store: Store,
     /// What keeps the event log. `sqlite`: the same file; `kafka`: the cluster of the section `kafka`.
     pub events: Events,

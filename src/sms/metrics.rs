@@ -20,7 +20,7 @@ impl Metrics {
             sent: IntCounterVec::new(
                 Opts::new(
                     "mitalk_sms_sent_total",
-                    "Text messages given to the provider, by kind and by what it said: taken, unavailable, refused.",
+                    "Text messages given to the provider, by kind and by what it said: taken, busy, unavailable, refused.",
                 ),
                 &["kind", "outcome"],
             )?,

@@ -40,7 +40,7 @@ fn yes() -> bool {
     true
 }
 
-/// Registers numbers: all of them or none.
+/// Registers numbers. A failure may leave some of them registered: send all of them again.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct AllowImport {
@@ -249,7 +249,7 @@ pub struct Readiness {
 pub struct EventLog {
     /// `sqlite` or `kafka`.
     pub adapter: String,
-    /// Whether it takes events; if not, they wait in the outboxes.
+    /// Whether it answers. What it does not take waits in the outboxes.
     pub connected: bool,
     /// Since when it does not, RFC 3339.
     #[serde(default, skip_serializing_if = "Option::is_none")]

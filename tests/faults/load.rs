@@ -15,7 +15,7 @@ use mitalk_tests::server::{Server, until};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
-/// Commands of all people together.
+/// Turns of all people together, each of one to three commands.
 pub(crate) const PER_SECOND: u32 = 50;
 /// Until then a command is repeated: longer than any damage lasts.
 const PATIENCE: Duration = Duration::from_secs(120);

@@ -5,9 +5,9 @@
 //! that names the one group that it is for: other groups pass it over, and that group does not compare its sequence. A crash
 //! in between leaves the letter, and a second retry is recognised by whoever gets the event's id as a key.
 //!
-//! Lists are read from the topic's beginning to its end each time, for operators only. What is kept of that is the letters that
-//! have not ended: at most [`LETTERS`], and beyond that a list is refused, never cut short; a letter that is named is found all
-//! the same.
+//! Lists are read from the topic's beginning to its end each time, for operators only, and have the oldest letters. What is kept
+//! while reading is the letters that have not ended so far: beyond [`LETTERS`] a list is refused; a letter that is named is found
+//! all the same.
 
 use super::record::{self, Outbound};
 use super::{Kafka, topics};

@@ -36,17 +36,17 @@ impl Metrics {
             )?,
             connected: IntGauge::new(
                 "mitalk_kafka_connected",
-                "1 while a broker answers and the topics are there.",
+                "1 while a broker answers, 0 while none does: then no event is tried.",
             )?,
             away: IntCounter::new("mitalk_kafka_away_total", "Times that the brokers went away.")?,
             mismatches: IntGauge::new(
                 "mitalk_kafka_topic_mismatches",
-                "Settings of topics that are not as configured; /readyz names them.",
+                "Settings of topics that were not as configured when the brokers were last connected to; /readyz names them.",
             )?,
             lag: IntGaugeVec::new(
                 Opts::new(
                     "mitalk_kafka_consumer_lag_events",
-                    "Events that this node's part of a group has not dealt with, by group and topic.",
+                    "Events that this node's part of a group has not dealt with, by group and topic; 0 until the first one was.",
                 ),
                 &["group", "topic"],
             )?,

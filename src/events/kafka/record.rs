@@ -17,6 +17,8 @@ const REASON: &str = "mitalk-reason";
 const PUT_AT: &str = "mitalk-dead-since-ms";
 /// What stands in for the source of a message that is no event; its key is the partition.
 const UNREADABLE: &str = "unreadable";
+/// Bytes that are kept of what nobody can read: a dead letter with all of it could be larger than a message may be.
+const UNREADABLE_KEPT: usize = 65_536;
 
 /// A message to be sent.
 pub(super) struct Outbound {
@@ -118,7 +120,7 @@ fn stand_in(message: &impl Message, place: Place, payload: &[u8]) -> Event {
         // Sequences begin with 1, offsets with 0.
         sequence: place.offset + 1,
         at: Timestamp(u64::try_from(at).unwrap_or_default()),
-        payload: payload.to_vec(),
+        payload: payload[..payload.len().min(UNREADABLE_KEPT)].to_vec(),
         trace: Trace::default(),
     }
 }
@@ -217,6 +219,15 @@ mod tests {
             (found.event.payload, found.event.at),
             (b"{}".to_vec(), Timestamp(5_000))
         );
+    }
+
+    /// As many bytes as the brokers take do not fit into a dead letter with its reason.
+    #[test]
+    fn what_nobody_can_read_and_is_large_keeps_its_beginning() {
+        let mut message = Outbound::event(NOTICES, &event(), None);
+        message.value = Some(vec![b'x'; 1_000_000]);
+        let found = delivered(&arrived(message));
+        assert_eq!(found.event.payload, [b'x'; UNREADABLE_KEPT]);
     }
 
     #[test]
