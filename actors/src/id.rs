@@ -1,6 +1,6 @@
 //! Ids of the domain: opaque, random, and carrying the logical home of what they name.
 //!
-//! An id is 24 characters: two lower-case letters for the home (design.md "Homes"), then 22 base62 digits of 128 random
+//! An id is 24 characters: two lower-case letters for the home, then 22 base62 digits of 128 random
 //! bits. Nothing can be listed by counting upwards. Ids of different kinds are different types; all of them are `Copy`,
 //! serialise as text and are safe in paths, logs and events.
 

@@ -1,4 +1,4 @@
-//! Every limit of the product, named, documented and configurable; defaults as in product.md.
+//! Every limit of the product, named, documented and configurable.
 //!
 //! Unknown keys are refused. Durations are whole seconds in the configuration (`_s`). What is a property of a format
 //! (a handle's letters, an id's length) is a constant beside the format, not here.
@@ -33,7 +33,7 @@ pub struct Limits {
     pub leaving: Leaving,
 }
 
-/// One-time codes: product.md "Sign-up".
+/// One-time codes.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Codes {

@@ -1,6 +1,6 @@
 //! The phase: who becomes active on sign-up. One global entity, set by an operator; each change is audited.
 //!
-//! The rule itself is the pure [`entrance`], exactly the table of product.md. Opening to everybody also calls everybody
+//! The rule itself is the pure [`entrance`], exactly the table of its test. Opening to everybody also calls everybody
 //! who waits; any other phase stops what is still being called. The allow-list is rows behind a port, not state; what
 //! operators do to it, and to dead letters, is only recorded here.
 
@@ -195,7 +195,7 @@ mod tests {
     use crate::testing::pure::Model;
 
     #[test]
-    fn the_table_of_product_md() {
+    fn who_enters_in_which_phase() {
         use Admits::*;
         let rows = [
             // phase, allowed, invited, comes in

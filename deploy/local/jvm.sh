@@ -56,15 +56,26 @@ signal_nodes() {
   done
 }
 
+# Nothing is left of it, its sockets neither: a dying process has no command line any more and still accepts connections.
+has_ended() {
+  local state
+  state=$(awk '{ print $3 }' "/proc/$1/stat" 2>/dev/null) || return 0
+  [[ $state == [ZX] ]]
+}
+
 # end_nodes SIGNAL NODES...: waits for their end, and kills what does not end within 20 s.
 end_nodes() {
-  local node
+  local node pid
+  local -A ending=()
+  for node in "${@:2}"; do
+    if pid=$(node_pid "$node"); then ending[$node]=$pid; fi
+  done
   signal_nodes "$@"
   shift
   signal_nodes CONT "$@" # a paused one hears nothing else
   for node in "$@"; do
     for _ in $(seq 200); do
-      node_pid "$node" >/dev/null || break
+      if [ -z "${ending[$node]:-}" ] || has_ended "${ending[$node]}"; then break; fi
       sleep 0.1
     done
     signal_nodes KILL "$node"

@@ -18,7 +18,7 @@ use slot::Slot;
 use voice::Voice;
 use window::Order;
 
-/// Receive m-lines of one session (api.md allows a fourth).
+/// Receive m-lines of one session; the API allows a fourth.
 const MAX_SLOTS: usize = 4;
 
 /// One decrypted RTP packet, as far as it is judged.

@@ -6,6 +6,8 @@
 
 mod over_tls;
 
+use std::net::TcpListener;
+use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
@@ -280,6 +282,41 @@ async fn put_follow(
         trace: Trace::default(),
     };
     store.apply(change.table(), &event).await
+}
+
+/// Needs no cluster: a node that dies still takes connections for a moment, and says nothing on them. The script took that for
+/// a number, and ended without a word.
+#[test]
+fn a_node_that_closes_is_not_ready() {
+    let directory = tempfile::tempdir().expect("a temporary directory");
+    let node = directory.path().canonicalize().expect("it is there").join("1");
+    std::fs::create_dir(&node).expect("an empty directory");
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let port = listener.local_addr().expect("bound").port();
+    std::thread::spawn(move || listener.incoming().for_each(drop));
+    // Known by its command line; it ends with its input.
+    let mut dying = Command::new("bash")
+        .args(["-c", "read"])
+        .arg(format!("-Dnode.dir={}", node.display()))
+        .stdin(Stdio::piped())
+        .spawn()
+        .expect("bash is here");
+    std::fs::write(node.join("pid"), dying.id().to_string()).expect("writable");
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/../deploy/local/cassandra.sh");
+    let mut run = Command::new(script);
+    run.arg("status")
+        .env("CASSANDRA_DIR", directory.path())
+        .env("CASSANDRA_PORT", port.to_string())
+        .env_remove("CASSANDRA_NODES")
+        .env_remove("CASSANDRA_TLS");
+    let output = run.output().expect("bash is here");
+    drop(dying.stdin.take());
+    dying.wait().expect("it ends");
+    let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(
+        output.status.success() && said.contains("not ready"),
+        "{output:?}"
+    );
 }
 
 /// As a newer release would leave it.

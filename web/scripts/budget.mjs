@@ -1,4 +1,4 @@
-// Fails the build when the JavaScript of a visit, compressed, is above the budget of app.md, or when the service worker, which
+// Fails the build when the JavaScript of a visit, compressed, is above its budget, or when the service worker, which
 // browsers take as one classic script, imports another.
 import { readdirSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';

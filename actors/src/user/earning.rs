@@ -1,4 +1,4 @@
-//! Earning invites: an active person starts with some and earns more by taking part (product.md, "Invites").
+//! Earning invites: an active person starts with some and earns more by taking part.
 //!
 //! The rule is [`earned`], a pure function of what an account has done so far: rooms in which they were on stage with
 //! somebody else, and people who came in by their invites. It only ever grows and has an end, so nobody makes a

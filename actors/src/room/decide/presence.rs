@@ -8,7 +8,7 @@ use crate::room::{Change, Event, Presence, Refusal, Reply, State};
 use mitalk_cluster::{Context, NodeId};
 use std::time::Duration;
 
-/// The audience's size is told at most once in this time (product.md).
+/// The audience's size is told at most once in this time.
 const AUDIENCE_EVERY: Duration = Duration::from_secs(1);
 
 /// Also for a room that is over.
