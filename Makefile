@@ -75,7 +75,7 @@ test-stores: web/dist/index.html ## faults under load on real stores, one node a
 	cargo build --workspace --bins $(TEST_FEATURES)
 	MITALK_TEST_FAULTS=1 MITALK_TEST_AWAY_S=300 deploy/local/with-stores.sh \
 		cargo test --workspace $(TEST_FEATURES) --test faults --test crash -- --nocapture that_is one_of_a_thousand on_real_parts
-	MITALK_TEST_FAULTS=1 CASSANDRA_NODES=3 CASSANDRA_HEAP=256m KAFKA_NODES=3 KAFKA_HEAP=160m deploy/local/with-stores.sh \
+	MITALK_TEST_FAULTS=1 CASSANDRA_NODES=3 CASSANDRA_HEAP=400m KAFKA_NODES=3 KAFKA_HEAP=160m deploy/local/with-stores.sh \
 		cargo test --workspace $(TEST_FEATURES) --test contract --test faults -- --nocapture cql kafka::events kafka::sharing one_
 
 # The feature is for images: everything else is built and tested without it.

@@ -32,6 +32,8 @@ const WAIT: Duration = Duration::from_millis(250);
 const AT_ONCE: usize = 16;
 /// Messages that wait here, beyond which no more are taken over together: two batches of a consumer.
 const KEPT: usize = 128;
+/// Events and complaints that one poll takes over.
+const TAKEN_OVER: usize = 4_096;
 
 /// The member. Leaving the group blocks for a moment, so that happens on a thread of its own.
 pub(super) struct Member {
@@ -107,23 +109,24 @@ impl Member {
         self.consumer.as_ref().expect("it is only taken by drop")
     }
 
-    /// Takes over what the client has, waiting for the first of it.
+    /// Takes over what the client has, waiting for the first of it. While no broker answers it complains again and again,
+    /// faster than it is asked here, and what it has to complain of lies before what comes afterwards: all of it is passed
+    /// over together. The link's state has told already.
     async fn fill(&self, kept: &mut Kept) {
-        match tokio::time::timeout(WAIT, self.consumer().recv()).await {
-            Err(_) => {}
-            Ok(Ok(first)) => {
-                self.keep(kept, &first);
-                while kept.waiting.len() < KEPT {
-                    match self.consumer().recv().now_or_never() {
-                        Some(Ok(next)) => self.keep(kept, &next),
-                        _ => break,
-                    }
+        for taken in 0..TAKEN_OVER {
+            let next = match taken {
+                0 => tokio::time::timeout(WAIT, self.consumer().recv()).await.ok(),
+                _ => self.consumer().recv().now_or_never(),
+            };
+            match next {
+                Some(Ok(message)) => self.keep(kept, &message),
+                Some(Err(error)) => {
+                    tracing::debug!(%error, group = self.group, topic = self.topic, "nothing received");
                 }
+                None => break,
             }
-            // While no broker answers, it says so again and again; the link's state has told already.
-            Ok(Err(error)) => {
-                tracing::debug!(%error, group = self.group, topic = self.topic, "nothing received");
-                tokio::time::sleep(WAIT).await;
+            if kept.waiting.len() >= KEPT {
+                break;
             }
         }
         self.forget_lost(kept);
