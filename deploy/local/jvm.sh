@@ -29,7 +29,7 @@ run_jvm() {
   shift
   setsid "$java" "-Dnode.dir=$dir/$node" "$@" </dev/null >>"$dir/$node/log" 2>&1 &
   echo $! >"$dir/$node/pid"
-  # Until it has become the JVM, its command line is this script's: on a busy machine it was taken for one that had ended.
+  # Until it has become the JVM, its command line is this script's, and it would be taken for one that has ended.
   until node_pid "$node" >/dev/null || ! kill -0 $! 2>/dev/null; do sleep 0.01; done
 }
 
