@@ -23,6 +23,7 @@ use mitalk_cluster::store::{EntityStore, EntityWrite, Event, Head, ReadTables, S
 use mitalk_cluster::testing::Faulty;
 use mitalk_cluster::testing::contract as cluster;
 use mitalk_cluster::{EntityId, Epoch, Timestamp, Trace, WriteId};
+use mitalk_tests::stores;
 use tokio::sync::OnceCell;
 
 use crate::{FAULTS, for_seed};
@@ -43,11 +44,10 @@ fn fresh() -> Option<Config> {
         return None;
     };
     let number = NEXT.fetch_add(1, Ordering::Relaxed);
-    let nodes = std::env::var("CASSANDRA_NODES").ok();
     Some(Config {
         nodes: vec![node],
         keyspace: format!("contract_{}_{number}", std::process::id()),
-        replication_factor: nodes.map_or(1, |nodes| nodes.parse().expect("a number of nodes")),
+        replication_factor: stores::cql_nodes().try_into().expect("few nodes"),
         request_timeout_ms: 20_000,
         ..Config::default()
     })

@@ -19,7 +19,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, Result};
 use mitalk::wire::admin::Phase;
 use mitalk_tests::disk::SmallDisk;
-use mitalk_tests::server::{Server, until_within};
+use mitalk_tests::server::{Server, until};
 use tempfile::TempDir;
 use tokio::sync::Mutex;
 
@@ -35,8 +35,6 @@ const PAUSED: Duration = Duration::from_secs(20);
 const AWAY: Duration = Duration::from_secs(30);
 /// How long people work after everything is back.
 const AFTER: Duration = Duration::from_secs(8);
-/// A node has its shards by then: three nodes of a store on one machine take a while.
-const SHARDS: Duration = Duration::from_secs(180);
 /// Of the disk that is filled: far more than the load writes.
 const DISK_MIB: u32 = 128;
 /// People who work; each does one thing after the other.
@@ -262,7 +260,8 @@ async fn run(
     settings.extend(OF_THE_LOAD.map(str::to_owned));
     let words: Vec<&str> = settings.iter().map(String::as_str).collect();
     let server = Server::start_in(directory, &words).await?;
-    until_within(SHARDS, "everybody to be let in", async || {
+    // Three nodes on one machine take a while to give a node its shards.
+    until("everybody to be let in", async || {
         server.admin.set_phase(Phase::Open).await.ok()
     })
     .await;

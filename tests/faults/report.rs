@@ -50,8 +50,8 @@ impl Report {
             .events_again
             .map_or("-".to_owned(), |events| events.to_string());
         line(&format!(
-            "{name}: acknowledged {} in {:.0} s, from at most {PER_SECOND} turns a second; lost {}, repeated {}, refused {}, longest \
-             refusal {:.1} s; hands {}, sent again under their key: {} texts, {events} events; texts complete after {:.1} s",
+            "{name}: acknowledged {} in {:.0} s, from at most {PER_SECOND} turns a second; lost {}, repeated {}, refused {}, \
+             longest refusal {:.1} s; hands {}, sent again under their key: {} texts, {events} events; texts complete after {:.1} s",
             self.acknowledged,
             self.lasted.as_secs_f64(),
             self.lost.len(),

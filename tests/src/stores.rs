@@ -37,6 +37,14 @@ pub fn brokers() -> u32 {
     nodes("KAFKA_NODES")
 }
 
+/// Of this run's CQL cluster.
+///
+/// # Panics
+/// `CASSANDRA_NODES` is no number.
+pub fn cql_nodes() -> u32 {
+    nodes("CASSANDRA_NODES")
+}
+
 fn nodes(name: &str) -> u32 {
     std::env::var(name).map_or(1, |nodes| nodes.parse().expect("a number of nodes"))
 }
@@ -60,7 +68,7 @@ impl Clusters {
     pub fn found() -> Option<Self> {
         Some(Self {
             cql: std::env::var("MITALK_TEST_CQL").ok()?,
-            cql_nodes: nodes("CASSANDRA_NODES"),
+            cql_nodes: cql_nodes(),
             broker: std::env::var("MITALK_TEST_KAFKA").ok()?,
             brokers: brokers(),
         })

@@ -27,7 +27,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Rows that say "nobody" are looked at by one call at most so often, for a page of follows; for one of people, all rows.
+/// Rows of nobody that one call passes; a page of people has no more people than that, either.
 const LOOKED_AT: usize = 8;
 
 /// A row and the sequence of the event that wrote it.
@@ -114,6 +114,14 @@ impl Tables {
         lock(&self.0).unreadable = unreadable;
     }
 
+    /// Of each row the person whom `other` picks, and whether the row still says that one follows the other.
+    fn rows(&self, other: impl Fn((UserId, UserId)) -> Option<UserId>) -> Vec<(UserId, bool)> {
+        let content = lock(&self.0);
+        let rows = content.following.iter();
+        rows.filter_map(|(pair, (_, follows))| Some((other(*pair)?, *follows)))
+            .collect()
+    }
+
     /// Those who follow and whom they follow, where it `holds`.
     fn follows(&self, holds: impl Fn(&(UserId, UserId)) -> bool) -> Vec<(UserId, UserId)> {
         let content = lock(&self.0);
@@ -177,13 +185,8 @@ impl Reads for Tables {
         after: Option<UserId>,
         limit: usize,
     ) -> Result<PeoplePage, StoreError> {
-        let content = lock(&self.0);
-        let followers = content
-            .following
-            .iter()
-            .filter(|((_, followee), _)| *followee == user);
-        let rows = followers.map(|((follower, _), (_, follows))| (*follower, *follows));
-        Ok(page(rows.collect(), after, limit))
+        let rows = self.rows(|(follower, followee)| (followee == user).then_some(follower));
+        Ok(page(rows, after, limit))
     }
 
     async fn following(
@@ -192,13 +195,8 @@ impl Reads for Tables {
         after: Option<UserId>,
         limit: usize,
     ) -> Result<PeoplePage, StoreError> {
-        let content = lock(&self.0);
-        let following = content
-            .following
-            .iter()
-            .filter(|((follower, _), _)| *follower == user);
-        let rows = following.map(|((_, followee), (_, follows))| (*followee, *follows));
-        Ok(page(rows.collect(), after, limit))
+        let rows = self.rows(|(follower, followee)| (follower == user).then_some(followee));
+        Ok(page(rows, after, limit))
     }
 
     async fn follow_counts(&self, user: UserId) -> Result<FollowCounts, StoreError> {

@@ -86,7 +86,7 @@ async fn a_waiting_persons_socket_sees_the_place_fall_and_the_admission() {
 #[tokio::test(start_paused = true)]
 async fn followers_are_told_that_a_room_was_started() {
     let mut limits = limits();
-    // Three pages.
+    // Several pages.
     limits.notices.fanout_per_second = 10;
     let world = World::start_with(limits).await;
     world.phase(Admits::Open).await;

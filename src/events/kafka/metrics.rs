@@ -36,7 +36,7 @@ impl Metrics {
             )?,
             connected: IntGauge::new(
                 "mitalk_kafka_connected",
-                "1 while a broker answers, 0 while none does: then no event is tried.",
+                "1 while a broker answers and the topics are there, else 0: then no event is tried.",
             )?,
             away: IntCounter::new("mitalk_kafka_away_total", "Times that the brokers went away.")?,
             mismatches: IntGauge::new(
