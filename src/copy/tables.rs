@@ -142,11 +142,15 @@ pub(super) const TABLES: [Table; 17] = [
         source("shard", 1, &["shard", "epoch"]),
         "SELECT shard, epoch FROM @shard PER PARTITION LIMIT 1",
     ),
-    table(
-        "profile",
-        Put::Profile,
-        source("profile", 1, &["user", "sequence", "change"]),
+    picked(
+        table(
+            "profile",
+            Put::Profile,
+            source("profile", 1, &["user", "sequence", "change"]),
+            "",
+        ),
         "SELECT user, WRITETIME(change), change FROM @profile",
+        |row| (row[2] != Cell::Null).then_some(row),
     ),
     table(
         "handle",
@@ -173,8 +177,11 @@ pub(super) const TABLES: [Table; 17] = [
             source("follow_count", 1, &["user", "followers", "following"]),
             "",
         ),
-        "SELECT user, followers, following FROM @follow_count",
+        "SELECT user, followers, following FROM @profile",
         |row| {
+            if row[1] == Cell::Null && row[2] == Cell::Null {
+                return None;
+            }
             let none_is_zero = |cell| {
                 if cell == Cell::Null {
                     Cell::Integer(0)

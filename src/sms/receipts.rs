@@ -222,7 +222,12 @@ fn state(body: &[u8], field: &str) -> Option<String> {
     } else {
         json.get(field)
     };
-    value?.as_str().map(str::to_owned)
+    match value? {
+        serde_json::Value::String(text) => Some(text.clone()),
+        // Providers have numbers of states, and flags.
+        value @ (serde_json::Value::Number(_) | serde_json::Value::Bool(_)) => Some(value.to_string()),
+        _ => None,
+    }
 }
 
 fn form(body: &[u8]) -> Option<Vec<(String, String)>> {
@@ -301,5 +306,14 @@ mod tests {
         );
         assert_eq!(state(b"a=1&b=x%20y", "b").as_deref(), Some("x y"));
         assert_eq!(state(b"\xff", "b"), None);
+    }
+
+    #[test]
+    fn a_state_may_be_a_number_or_a_flag() {
+        assert_eq!(state(br#"{"status":3}"#, "status").as_deref(), Some("3"));
+        assert_eq!(state(br#"{"ok":true}"#, "ok").as_deref(), Some("true"));
+        for nothing in [&br#"{"status":null}"#[..], br#"{"status":{}}"#, br#"{"status":["3"]}"#] {
+            assert_eq!(state(nothing, "status"), None);
+        }
     }
 }

@@ -43,7 +43,7 @@ scene(world, 'a shared link opens a closed room, until it is renewed', async () 
   await host.press('Room settings');
   await host.press('Make a new link');
   await host.sees('The link that was shared so far opens nothing any more.');
-  await host.page.keyboard.press('Escape');
+  await host.closeDialog();
   await late.page.goto(link);
   await late.sees(SHUT);
   const renewed = await host.shares('Share the room');

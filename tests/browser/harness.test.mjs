@@ -54,7 +54,7 @@ test('the ear hears a tone, tells tones apart, and hears silence', async () => {
   await Promise.all([speaker.goto(url), listener.goto(url)]);
   await connect(speaker, listener);
   await hears(listener, [440]);
-  await assert.rejects(hears(listener, [550], 'x', 1500), /heard \[\[4/);
+  await assert.rejects(hears(listener, [550], 'x', 1500), /heard .*\[4\d\d\]/);
   await hears(speaker, []);
 
   await setMicrophone(speaker, { hz: 660 });

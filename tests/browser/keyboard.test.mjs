@@ -74,7 +74,8 @@ async function signUp(person) {
   await type(person, person.phone);
   const code = await world.server.codeAfter(() => person.page.keyboard.press('Enter'));
   await person.sees('Enter the code');
-  // The field has the focus already, and six digits send themselves.
+  // The field has the focus by itself, and six digits send themselves.
+  assert.equal((await focused(person)).name, 'Code');
   await type(person, code);
   await person.sees('What shall people call you?');
   await tabTo(person, 'Name');
@@ -102,6 +103,7 @@ scene(world, 'a room from sign-up to leaving, with the keyboard alone', async ()
   await host.button('Mute', { exact: true }).waitFor();
   await isTold(host, 'You can be heard.');
 
+  await guest.page.getByRole('link', { name: 'Keys' }).waitFor();
   await choose(guest, /Keys/);
   await guest.inRoom('Keys');
   assert.equal((await focused(guest)).name, 'Keys', 'the room\'s title has the focus');
@@ -120,8 +122,7 @@ scene(world, 'a room from sign-up to leaving, with the keyboard alone', async ()
     assert.ok(visible, `"${name}" does not show the focus`);
   }
   await choose(host, 'Invite Lars');
-  await host.page.keyboard.press('Escape');
-  await host.page.getByRole('dialog').waitFor({ state: 'hidden' });
+  await host.closeDialog();
   assert.match((await focused(host)).name, /raised hand/, 'the focus is back where it was');
 
   await isTold(guest, 'You are invited on stage.');
@@ -135,6 +136,7 @@ scene(world, 'a room from sign-up to leaving, with the keyboard alone', async ()
   // Out of the way and back again.
   await guest.page.keyboard.press('Escape');
   await guest.inHallway();
+  assert.match((await focused(guest)).name, /Keys/, 'the room\'s bar has the focus');
   await guest.page.keyboard.press('Enter');
   await guest.inRoom('Keys');
   await guest.page.keyboard.press('l');

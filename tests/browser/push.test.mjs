@@ -34,7 +34,7 @@ scene(world, 'somebody who is away is told by the system, once, and a tap leads 
   assert.equal(await here.isChecked(), false, 'nobody is asked for anything before they press');
   await here.click();
   await until(async () => (await as(ann, 'GET', '/v1/me/devices')).devices[0].push_service, { what: 'the subscription' });
-  assert.equal(await here.isChecked(), true);
+  await until(() => here.isChecked(), { what: 'the switch to say so' });
   const quiet = ann.page.getByRole('switch', { name: 'Quiet hours' });
   await quiet.click();
   // With nothing half under the tabs, which counts as a target that is too small.
@@ -76,10 +76,11 @@ scene(world, 'somebody who is away is told by the system, once, and a tap leads 
   await ann.open('/');
   await ann.inHallway();
   const [worker] = ann.page.context().serviceWorkers();
-  await worker.evaluate(async tag => {
+  const tapped = await worker.evaluate(async tag => {
     const [notification] = await self.registration.getNotifications({ tag });
-    self.dispatchEvent(new NotificationEvent('notificationclick', { notification }));
-  }, said.tag).catch(() => undefined);
+    return notification && self.dispatchEvent(new NotificationEvent('notificationclick', { notification }));
+  }, said.tag);
+  assert.ok(tapped, 'it is shown still');
   await ann.page.waitForURL(`**${ben.room}`);
   await until(async () => (await shown(ann.page)).every(one => one.tag !== said.tag), { what: 'it to be put away' });
   await deliver(ann.page, data);
@@ -98,6 +99,7 @@ scene(world, 'who blocks notifications is told what to do, and signing out ends 
   await subscribesAt(dana.page, push);
   await dana.page.context().grantPermissions(['notifications', 'microphone']);
   await dana.signUp();
+  await dana.page.evaluate(() => navigator.serviceWorker.ready);
   await dana.press('Tell me when I am in');
   await dana.sees('We tell you on this device when you are in.');
   await dana.press('Sign out');

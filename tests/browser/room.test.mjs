@@ -2,6 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { Person } from './lib/person.mjs';
+import { until } from './lib/wait.mjs';
 import { scene, useWorld } from './lib/world.mjs';
 
 const world = useWorld();
@@ -63,7 +64,11 @@ scene(world, 'a listener raises a hand, comes on stage, and both are heard', asy
   await otto.hears(mira, noor);
 
   // Pressed faster than the server answers, the last press stands.
-  for (const _ of ['mute', 'unmute', 'mute', 'unmute']) await noor.page.keyboard.press('m');
+  const presses = ['mute', 'unmute', 'mute', 'unmute'];
+  let answers = 0;
+  noor.page.on('response', response => { answers += response.url().endsWith('/mute') && response.ok(); });
+  for (const _ of presses) await noor.page.keyboard.press('m');
+  await until(() => answers === presses.length, { what: 'the answers to all presses' });
   await noor.button('Mute', { exact: true }).waitFor();
   await mira.page.locator('.member[data-muted=false]').filter({ hasText: 'Noor' }).waitFor();
   await otto.hears(mira, noor);
@@ -133,5 +138,7 @@ scene(world, 'the room ends for all', async () => {
   }
   await otto.press('To the hallway');
   await otto.inHallway();
-  assert.equal(await otto.page.getByRole('link', { name: 'Closing time' }).count(), 0, 'it is gone from the hallway');
+  await until(async () => await otto.page.getByRole('link', { name: 'Closing time' }).count() === 0, {
+    what: 'it to be gone from the hallway',
+  });
 });

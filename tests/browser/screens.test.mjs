@@ -52,7 +52,7 @@ scene(world, 'rooms', async () => {
   await look(guest, '10-hand-raised');
   await host.press(/raised hand/);
   await look(host, '11-hands-queue');
-  await host.page.keyboard.press('Escape');
+  await host.closeDialog();
   await host.acceptHand(guest);
   await guest.sees('Come on stage?');
   await look(guest, '12-stage-invitation');
@@ -64,10 +64,10 @@ scene(world, 'rooms', async () => {
   await host.roomPanel.getByRole('button', { name: /Chidi/ }).click();
   await host.page.getByRole('dialog', { name: 'Chidi' }).waitFor();
   await look(host, '14-person-in-room');
-  await host.page.keyboard.press('Escape');
+  await host.closeDialog();
   await host.press('Room settings');
   await look(host, '15-room-settings');
-  await host.page.keyboard.press('Escape');
+  await host.closeDialog();
   await host.press('Minimise the room');
   await host.inHallway();
   await look(host, '16-mini-player');
@@ -120,6 +120,8 @@ scene(world, 'people and oneself', async () => {
   await person.sees('Hilde follows you.');
   await look(person, '25-notices');
   await person.open('/settings');
+  await person.sees('This device');
+  await person.sees('What you are told of');
   await look(person, '26-settings');
   await person.open('/nowhere/at/all');
   await look(person, '27-nothing-here');

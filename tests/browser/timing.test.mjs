@@ -21,7 +21,11 @@ const pressAt = (person, name) => person.button(name, { exact: true }).evaluate(
   return at;
 });
 
-const turns = (person, loud) => person.page.evaluate(on => window.mitalkTest.turns(on), loud);
+/** Waits until a page listens for sound, or for silence; the answer waits for the moment. */
+async function listensFor(person, loud) {
+  await person.page.evaluate(on => window.mitalkTest.listenFor(on), loud);
+  return () => person.page.evaluate(() => window.mitalkTest.turned);
+}
 
 function report(what, figures) {
   const sorted = [...figures].sort((a, b) => a - b);
@@ -30,9 +34,9 @@ function report(what, figures) {
 
 /** From a press to the moment at which the listener hears it. */
 async function measure(presser, name, listener, loud) {
-  const heard = turns(listener, loud);
+  const heard = await listensFor(listener, loud);
   const pressed = await pressAt(presser, name);
-  return (await heard) - pressed;
+  return (await heard()) - pressed;
 }
 
 scene(world, 'from a press to what is heard', async () => {
@@ -52,14 +56,14 @@ scene(world, 'from a press to what is heard', async () => {
     await listener.press('Leave');
     await listener.inHallway();
     await listener.hears();
-    const heard = turns(listener, true);
+    const heard = await listensFor(listener, true);
     const card = listener.page.getByRole('link', { name: 'Clockwork' });
     const pressed = await card.evaluate(link => {
       const at = Date.now();
       link.click();
       return at;
     });
-    joined.push((await heard) - pressed);
+    joined.push((await heard()) - pressed);
     await listener.connected();
   }
   report('mute to silence', muted);

@@ -231,6 +231,11 @@ async fn many_may_follow_one_person_at_once() {
     assert!(outcomes.iter().all(Result::is_ok), "{outcomes:?}");
     let counts = store.follow_counts(followee).await.expect("it answers");
     assert_eq!(u128::from(counts.followers), FOLLOWERS);
+    // The counts are in the row of a profile that has not come yet.
+    let by = UserId::new(Home::default(), 1);
+    assert_eq!(store.seen(followee, by).await, Ok(None));
+    assert_eq!(store.profiles(&[followee]).await, Ok(vec![]));
+    assert_eq!(store.people(None, 10).await, Ok(PeoplePage::default()));
 }
 
 /// Rows of those who were followed once stay: a page is found behind more of them than are read together.

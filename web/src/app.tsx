@@ -2,7 +2,7 @@
  * The frame: who is not signed in sees the way in, who waits sees their place, everybody else has three places, a room
  * over them, and what goes on in passing.
  */
-import { useEffect, useRef } from 'preact/hooks';
+import { useLayoutEffect, useRef } from 'preact/hooks';
 import { t } from './i18n';
 import { Banners } from './screens/banners';
 import { EditProfile, Setup } from './screens/edit-profile';
@@ -110,13 +110,14 @@ function Ready() {
 function Places() {
   const open = route.value.name === 'room';
   const column = wide.value;
-  useEffect(() => {
+  // Both at once: what is pressed before the next picture must not go to nothing.
+  useLayoutEffect(() => {
     const pressed = (event: KeyboardEvent) => keyboard(event, open && !column);
     document.addEventListener('keydown', pressed);
     return () => document.removeEventListener('keydown', pressed);
   }, [open, column]);
   const before = useRef(open);
-  useEffect(() => {
+  useLayoutEffect(() => {
     // The sheet went down: what it became is the next thing to reach.
     if (before.current && !open) document.querySelector<HTMLElement>('.mini-main')?.focus({ preventScroll: true });
     before.current = open;

@@ -45,6 +45,17 @@ pub enum OpenError {
         /// The driver's words.
         source: Box<NewSessionError>,
     },
+    /// Not one attempt came to an end.
+    #[error(
+        "the CQL cluster at {nodes} took connections and said nothing for {waited:?}: see whether its nodes are overloaded or \
+         frozen, or raise scylla.connect_timeout_ms"
+    )]
+    Silent {
+        /// As configured.
+        nodes: String,
+        /// How long it was tried.
+        waited: Duration,
+    },
     /// There is no such keyspace yet.
     #[error("the CQL cluster has no keyspace {0} yet: run `mitalk migrate`")]
     NoKeyspace(String),
@@ -111,6 +122,7 @@ pub(super) async fn session_for_changes(config: &Config, longest: Duration) -> R
 
 async fn connect(config: &Config, silence: Duration) -> Result<Session, OpenError> {
     let builder = builder(config)?.keepalive_timeout(silence);
+    let mut why = None;
     let connected = async {
         loop {
             match builder.build().await {
@@ -120,6 +132,7 @@ async fn connect(config: &Config, silence: Duration) -> Result<Session, OpenErro
                 }
                 Err(error) => {
                     tracing::warn!(%error, "the CQL cluster is not reachable yet");
+                    why = Some(error);
                     tokio::time::sleep(AGAIN).await;
                 }
             }
@@ -127,14 +140,20 @@ async fn connect(config: &Config, silence: Duration) -> Result<Session, OpenErro
     };
     match tokio::time::timeout(Duration::from_millis(config.connect_timeout_ms), connected).await {
         Ok(session) => session,
-        // Once more, for the words.
-        Err(_) => builder.build().await.map_err(|error| unreachable(config, error)),
+        Err(_) => Err(why.map_or_else(|| silent(config), |error| unreachable(config, error))),
     }
 }
 
 /// A statement's text with the keyspace where it has `@`. `USE` is an anti-pattern with prepared statements.
 pub(super) fn qualified(config: &Config, text: &str) -> String {
     text.replace('@', &format!("{}.", config.keyspace))
+}
+
+fn silent(config: &Config) -> OpenError {
+    OpenError::Silent {
+        nodes: config.nodes.join(", "),
+        waited: Duration::from_millis(config.connect_timeout_ms),
+    }
 }
 
 fn unreachable(config: &Config, error: NewSessionError) -> OpenError {
@@ -215,4 +234,31 @@ fn tls(path: &Path) -> Result<ClientConfig, OpenError> {
         .with_safe_default_protocol_versions()
         .map_err(|error| wrong(&error))?;
     Ok(config.with_root_certificates(roots).with_no_client_auth())
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::net::TcpListener;
+
+    use super::*;
+
+    async fn opened(node: &str) -> String {
+        let config = Config {
+            nodes: vec![node.to_owned()],
+            connect_timeout_ms: 100,
+            ..Config::default()
+        };
+        session(&config).await.err().unwrap().to_string()
+    }
+
+    #[tokio::test]
+    async fn whoever_waits_in_vain_is_told_why() {
+        // Connections are taken by the system, and nobody reads them.
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let node = listener.local_addr().unwrap().to_string();
+        assert!(opened(&node).await.contains("said nothing for 100ms"));
+        drop(listener);
+        let text = opened(&node).await;
+        assert!(text.contains("is not reachable") && text.contains(&node), "{text}");
+    }
 }

@@ -47,8 +47,8 @@ statements! {
         "INSERT INTO @follower (followee, slice, follower, follows, sequence) VALUES (?, ?, ?, ?, ?)";
     follower_heads: prepare_read
         "SELECT version, people FROM @follower WHERE followee = ? AND slice IN ? PER PARTITION LIMIT 1";
-    put_followers: prepare_write "INSERT INTO @follow_count (user, followers) VALUES (?, ?) USING TIMESTAMP ?";
-    put_followings: prepare_write "INSERT INTO @follow_count (user, following) VALUES (?, ?) USING TIMESTAMP ?";
+    put_followers: prepare_write "INSERT INTO @profile (user, followers) VALUES (?, ?) USING TIMESTAMP ?";
+    put_followings: prepare_write "INSERT INTO @profile (user, following) VALUES (?, ?) USING TIMESTAMP ?";
 }
 
 #[derive(DeserializeRow)]

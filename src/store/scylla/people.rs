@@ -5,9 +5,9 @@
 
 use std::collections::{HashMap, HashSet};
 
-use futures::{StreamExt, TryStreamExt, stream};
+use futures::{StreamExt, TryStreamExt, stream, try_join};
 use mitalk_actors::id::UserId;
-use mitalk_actors::ports::{FollowCounts, PeoplePage};
+use mitalk_actors::ports::{FollowCounts, PeoplePage, Seen};
 use mitalk_actors::tables::{Change, Profile};
 use mitalk_cluster::store::StoreError;
 use scylla::DeserializeRow;
@@ -36,7 +36,8 @@ statements! {
         "SELECT follower AS person, follows FROM @follower WHERE followee = ? AND slice = ? AND follower > ? LIMIT ?";
     following: prepare_read
         "SELECT followee AS person, follows FROM @following WHERE follower = ? AND followee > ? LIMIT ?";
-    follow_count: prepare_read "SELECT followers, following FROM @follow_count WHERE user = ?";
+    shown: prepare_read "SELECT change, followers, following FROM @profile WHERE user = ?";
+    between: prepare_read "SELECT follower, follows FROM @following WHERE follower IN ? AND followee IN ?";
     following_among: prepare_read
         "SELECT followee AS person, follows FROM @following WHERE follower = ? AND followee IN ?";
     followers_among: prepare_read
@@ -46,6 +47,7 @@ statements! {
 #[derive(DeserializeRow)]
 struct StoredProfile {
     user: String,
+    /// Absent where only the counts were written yet.
     change: Option<Vec<u8>>,
 }
 
@@ -56,10 +58,27 @@ struct StoredPerson {
     follows: Option<bool>,
 }
 
-#[derive(DeserializeRow)]
-struct StoredFollowCounts {
+/// All of a person's row.
+#[derive(Default, DeserializeRow)]
+struct StoredShown {
+    change: Option<Vec<u8>>,
     followers: Option<i64>,
     following: Option<i64>,
+}
+
+impl StoredShown {
+    fn counts(&self) -> Result<FollowCounts, StoreError> {
+        Ok(FollowCounts {
+            followers: unsigned(self.followers.unwrap_or_default())?,
+            following: unsigned(self.following.unwrap_or_default())?,
+        })
+    }
+}
+
+#[derive(DeserializeRow)]
+struct StoredTie {
+    follower: String,
+    follows: Option<bool>,
 }
 
 impl Store {
@@ -72,11 +91,34 @@ impl Store {
     async fn profile(&self, user: UserId) -> Result<Option<Profile>, StoreError> {
         let values = bind![user.to_string()];
         let found: Option<StoredChange> = self.client.first(&self.statements.people.profile, values).await?;
-        match found.and_then(StoredChange::change).transpose()? {
-            None => Ok(None),
-            Some(Change::Profile(profile)) => Ok(Some(profile)),
-            Some(other) => Err(misplaced(&other)),
-        }
+        found
+            .and_then(|found| found.change)
+            .map(|change| read_profile(&change))
+            .transpose()
+    }
+
+    /// Two reads side by side: all that is the person's own is one row, and what the two are to each other lies in the
+    /// partitions of both.
+    pub(super) async fn seen_by(&self, user: UserId, by: UserId) -> Result<Option<Seen>, StoreError> {
+        let own = &self.statements.people;
+        let both = vec![user.to_string(), by.to_string()];
+        let shown = self.client.first(&own.shown, bind![user.to_string()]);
+        let ties = self.client.rows(&own.between, bind![both.clone(), both]);
+        let (shown, ties): (Option<StoredShown>, Vec<StoredTie>) = try_join!(shown, ties)?;
+        let shown = shown.unwrap_or_default();
+        let Some(change) = &shown.change else {
+            return Ok(None);
+        };
+        let follows = |who: UserId| {
+            let who = who.to_string();
+            ties.iter().any(|tie| tie.follower == who && tie.follows == Some(true))
+        };
+        Ok(Some(Seen {
+            profile: read_profile(change)?,
+            counts: shown.counts()?,
+            followed: follows(by),
+            follows_you: follows(user),
+        }))
     }
 
     /// In the order of their tokens: over all partitions there is no other.
@@ -97,11 +139,9 @@ impl Store {
                     return Ok(page);
                 }
                 page.last = Some(id(&row.user)?);
-                match read_change(row.change.as_deref().unwrap_or_default())? {
-                    Change::Profile(profile) if profile.is_erased() => {}
-                    Change::Profile(profile) => page.people.push(profile.user),
-                    other => return Err(misplaced(&other)),
-                }
+                let profile = row.change.as_deref().map(read_profile).transpose()?;
+                let left = profile.filter(|profile| !profile.is_erased());
+                page.people.extend(left.map(|profile| profile.user));
             }
             if is_end {
                 page.last = None;
@@ -148,15 +188,9 @@ impl Store {
     }
 
     pub(super) async fn counts_of_follows(&self, user: UserId) -> Result<FollowCounts, StoreError> {
-        let statement = &self.statements.people.follow_count;
-        let found: Option<StoredFollowCounts> = self.client.first(statement, bind![user.to_string()]).await?;
-        let Some(found) = found else {
-            return Ok(FollowCounts::default());
-        };
-        Ok(FollowCounts {
-            followers: unsigned(found.followers.unwrap_or_default())?,
-            following: unsigned(found.following.unwrap_or_default())?,
-        })
+        let statement = &self.statements.people.shown;
+        let found: Option<StoredShown> = self.client.first(statement, bind![user.to_string()]).await?;
+        found.unwrap_or_default().counts()
     }
 
     pub(super) async fn followed_of(
@@ -255,5 +289,12 @@ impl Store {
         let found: Vec<StoredPerson> = self.client.rows(statement, values).await?;
         let follow = found.into_iter().filter(|row| row.follows == Some(true));
         follow.map(|row| id(&row.person)).collect()
+    }
+}
+
+fn read_profile(change: &[u8]) -> Result<Profile, StoreError> {
+    match read_change(change)? {
+        Change::Profile(profile) => Ok(profile),
+        other => Err(misplaced(&other)),
     }
 }

@@ -4,7 +4,7 @@
 use async_trait::async_trait;
 use mitalk_actors::id::{Home, RoomId, UserId};
 use mitalk_actors::person::Notice;
-use mitalk_actors::ports::{BlockCount, FollowCounts, PeoplePage, Reads};
+use mitalk_actors::ports::{BlockCount, FollowCounts, PeoplePage, Reads, Seen};
 use mitalk_actors::rooms::Card;
 use mitalk_actors::tables::{Change, Profile, ShutOut, TicketBlock};
 use mitalk_cluster::Timestamp;
@@ -43,6 +43,10 @@ impl Reads for Store {
 
     async fn people(&self, after: Option<UserId>, rows: usize) -> Result<PeoplePage, StoreError> {
         self.people_left(after, rows).await
+    }
+
+    async fn seen(&self, user: UserId, by: UserId) -> Result<Option<Seen>, StoreError> {
+        self.seen_by(user, by).await
     }
 
     async fn handle(&self, handle: &str) -> Result<Option<UserId>, StoreError> {

@@ -4,7 +4,8 @@ import { until } from './wait.mjs';
 
 const TOLERANCE_HZ = 12; // two FFT bins
 const STEADY_POLLS = 6; // 300 ms: longer than one FFT window, so that nothing older is in it
-const LISTEN_MS = 20_000;
+/** Generous: a session begins anew by back-offs of seconds, and a busy machine must not fail a test. */
+const LISTEN_MS = 60_000;
 
 const near = (a, b) => Math.abs(a - b) <= TOLERANCE_HZ;
 const has = (tones, hz) => tones.some(tone => near(tone, hz));

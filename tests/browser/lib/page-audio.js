@@ -96,18 +96,22 @@
 
   window.mitalkTest = {
     microphone,
-    // The moment, in epoch ms, at which something comes to be heard (`loud`), or nothing any more. Finer than the spectrum.
-    turns: loud => new Promise(resolve => {
+    // Listens for the moment at which something comes to be heard (`loud`), or nothing any more, finer than the spectrum:
+    // `turned` is it, in epoch ms. Comes back when the opposite is the case, so that nothing is missed.
+    listenFor: loud => new Promise(ready => {
       audio();
-      let otherwise = false; // a fresh analyser is silent at first
-      const timer = setInterval(() => {
-        const streams = [...audible()].filter(s => s.getAudioTracks().length > 0);
-        const turned = streams.some(s => loudness(s) > LOUD) === loud;
-        otherwise ||= !turned;
-        if (!turned || !otherwise) return;
-        clearInterval(timer);
-        resolve(Date.now());
-      }, 4);
+      window.mitalkTest.turned = new Promise(resolve => {
+        let otherwise = false; // a fresh analyser is silent at first
+        const timer = setInterval(() => {
+          const streams = [...audible()].filter(s => s.getAudioTracks().length > 0);
+          const turned = streams.some(s => loudness(s) > LOUD) === loud;
+          if (!turned && !otherwise) ready();
+          otherwise ||= !turned;
+          if (!turned || !otherwise) return;
+          clearInterval(timer);
+          resolve(Date.now());
+        }, 4);
+      });
     }),
     // Tones heard since a time, each poll: [[epoch ms, [Hz, ...]], ...].
     heard: since => log.filter(([at]) => at >= since),

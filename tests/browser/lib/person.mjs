@@ -83,7 +83,8 @@ export class Person {
   }
 
   async inHallway() {
-    await this.page.getByRole('heading', { name: 'Hallway' }).waitFor();
+    // Under a room it is there as well, out of reach.
+    await this.page.locator('.places:not([inert])').getByRole('heading', { name: 'Hallway' }).waitFor();
   }
 
   /** People ahead in the waitlist, as the screen says. */
@@ -110,11 +111,17 @@ export class Person {
     await this.inRoom(title);
   }
 
-  /** Presses a button that shares a link, and takes the link from the clipboard. */
+  /** Presses a button that shares a link, and takes the link from the clipboard, once another one is there than before. */
   async shares(button) {
-    await this.press(button);
-    await this.sees('Link copied');
-    return this.page.evaluate(() => navigator.clipboard.readText());
+    const clipboard = () => this.page.evaluate(() => navigator.clipboard.readText());
+    const before = await clipboard();
+    const link = await until(async () => {
+      await this.press(button);
+      await this.sees('Link copied');
+      const copied = await clipboard();
+      return copied !== before && copied;
+    }, { what: 'another link in the clipboard' });
+    return link;
   }
 
   async inRoom(title) {
@@ -148,9 +155,12 @@ export class Person {
     return (await actions.first().textContent()).trim();
   }
 
+  /** The page shows it at once; it is up when the server has said so. */
   async raiseHand() {
+    const raised = this.page.waitForResponse(response => response.url().endsWith('/hand') && response.ok());
     await this.press('Raise hand');
     await this.sees(/Your hand is up/);
+    await raised;
   }
 
   /** As a moderator: accepts a hand that is up. */
@@ -158,8 +168,12 @@ export class Person {
     await this.press(/raised hand/);
     const dialog = this.page.getByRole('dialog', { name: 'Raised hands' });
     await dialog.getByRole('button', { name: `Invite ${person.name}` }).click();
+    await this.closeDialog();
+  }
+
+  async closeDialog() {
     await this.page.keyboard.press('Escape');
-    await dialog.waitFor({ state: 'hidden' });
+    await this.page.getByRole('dialog').waitFor({ state: 'hidden' });
   }
 
   async comeOnStage() {

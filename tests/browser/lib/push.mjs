@@ -1,5 +1,6 @@
 // A push service of the test's own, and a browser's keys, which decrypt what it gets (RFC 8188, 8291), by Node's own crypto.
 
+import assert from 'node:assert/strict';
 import crypto from 'node:crypto';
 import http from 'node:http';
 import { until } from './wait.mjs';
@@ -86,8 +87,34 @@ export function subscribesAt(page, service) {
   }, service.subscription());
 }
 
-/** Hands a message to the page's service worker, as the browser does when one comes. */
+/**
+ * Hands a message to the page's service worker, as the browser does when one comes, and waits until it is on display. Nobody
+ * may ask what is shown before: Chromium takes what it has stored and does not show yet for closed, and forgets it.
+ */
 export async function deliver(page, data) {
+  const worker = await until(() => page.context().serviceWorkers()[0], { what: 'the service worker to run' });
+  const before = (await worker.evaluate(handled)).length;
+  await push(page, data);
+  const outcomes = await until(async () => {
+    const all = await worker.evaluate(handled);
+    return all.length > before && all.slice(before);
+  }, { what: 'the worker to deal with what was pushed' });
+  assert.deepEqual(outcomes, ['shown']);
+}
+
+/** Runs in the worker: what became of each push since this was first asked. */
+const handled = () => {
+  if (self.handled === undefined) {
+    self.handled = [];
+    const { waitUntil } = ExtendableEvent.prototype;
+    PushEvent.prototype.waitUntil = function (work) {
+      waitUntil.call(this, work.then(() => self.handled.push('shown'), error => self.handled.push(String(error))));
+    };
+  }
+  return self.handled;
+};
+
+async function push(page, data) {
   const session = await page.context().newCDPSession(page);
   const registrations = [];
   session.on('ServiceWorker.workerRegistrationUpdated', event => registrations.push(...event.registrations));

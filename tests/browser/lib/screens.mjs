@@ -18,10 +18,13 @@ const DESK = { width: 1280, height: 800 };
  */
 export async function look(person, name) {
   const { page } = person;
+  // While the account is on its way there is nothing to look at.
+  await page.locator('h1').first().waitFor();
   await inspect(page, name);
   await page.setViewportSize(DESK);
   await inspect(page, `${name}-desk`);
   await page.setViewportSize(NARROW);
+  await settled(page);
   // What scrolls by itself hides from the page that it is too wide.
   const sideways = await page.evaluate(() =>
     [document.documentElement, ...document.querySelectorAll('.place, .room, .room-scroll, .dialog')]

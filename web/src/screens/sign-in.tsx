@@ -1,6 +1,6 @@
 /** A phone number, then the code that was sent to it. The answer never says whether the number has an account. */
 import { type Signal, useSignal } from '@preact/signals';
-import { useEffect, useRef } from 'preact/hooks';
+import { useEffect, useLayoutEffect, useRef } from 'preact/hooks';
 import { auth } from '../api/routes';
 import type { CodeSent } from '../api/types';
 import { LOCALE_NAMES, LOCALES, locale, problemText, t } from '../i18n';
@@ -83,7 +83,8 @@ function CodeStep({ phone, sent, onBack, onResent }: CodeStepProps) {
   const busy = useSignal(false);
   const form = useRef<HTMLFormElement>(null);
   const heading = useRef<HTMLHeadingElement>(null);
-  useEffect(() => form.current?.querySelector('input')?.focus(), []);
+  // At once: digits that are typed before the next picture count.
+  useLayoutEffect(() => form.current?.querySelector('input')?.focus(), []);
   const submit = async (event?: Event) => {
     event?.preventDefault();
     if (busy.value || code.value.length !== CODE_LENGTH) return;

@@ -61,7 +61,7 @@ export const farewell = signal<Farewell | null>(null);
 export const asked = signal<ReadonlySet<string>>(new Set());
 
 let media: MediaSession | undefined;
-/** When the last session has nothing under way any more. */
+/** When the last session has nothing under way any more, its end included. */
 let closed: Promise<unknown> = Promise.resolve();
 let overlayIds = 0;
 
@@ -96,7 +96,13 @@ export async function leave(): Promise<void> {
   const id = roomId.value;
   if (!id) return;
   close();
+  // Whoever joins next waits for it: a leave that comes late would take that away.
+  closed = giveUp(id, closed);
   await closed;
+}
+
+async function giveUp(id: string, joined: Promise<unknown>): Promise<void> {
+  await joined;
   // Back already: this would take away what they came back to.
   if (roomId.value === id) return;
   // A leave that does not arrive is made good by the closed connection.

@@ -56,7 +56,14 @@ export const roomPath = (id: string) => `/r/${encodeURIComponent(id)}`;
 export const personPath = (person: { id: string; handle?: string | null }) =>
   `/u/${encodeURIComponent(person.handle ?? `~${person.id}`)}`;
 
+/** Where to go once the browser is where it was sent back to: until then the address is not where one is. */
+let waiting: (() => void)[] | undefined;
+let late: ReturnType<typeof setTimeout> | undefined;
+/** A browser that has not gone back by then does not. */
+const BACK_MS = 2_000;
+
 export function go(path: string, how: 'push' | 'replace' = 'push'): void {
+  if (waiting) return void waiting.push(() => go(path, how));
   if (path === location.pathname) return;
   const before = place.value;
   if (how === 'push') history.pushState({ inside: true }, '', path);
@@ -80,8 +87,22 @@ export function closeRoom(): void {
 
 /** Back to where the person came from; on a deep link, to `fallback`. */
 export function back(fallback: string): void {
-  if (history.state?.inside) history.back();
-  else go(fallback, 'replace');
+  if (waiting) return void waiting.push(() => back(fallback));
+  if (!history.state?.inside) {
+    go(fallback, 'replace');
+    return;
+  }
+  waiting = [];
+  late = setTimeout(arriveBack, BACK_MS);
+  history.back();
+}
+
+function arriveBack(): void {
+  const then = waiting ?? [];
+  waiting = undefined;
+  clearTimeout(late);
+  arrive();
+  for (const next of then) next();
 }
 
 function arrive(): void {
@@ -99,7 +120,7 @@ export function isPlain(event: MouseEvent): boolean {
 
 export function startRouting(): void {
   arrive();
-  addEventListener('popstate', arrive);
+  addEventListener('popstate', arriveBack);
   document.addEventListener('click', (event) => {
     const link = (event.target as Element).closest?.('a');
     if (!link || !isPlain(event) || link.target || link.origin !== location.origin || link.hasAttribute('download'))

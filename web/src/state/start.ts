@@ -88,6 +88,8 @@ function dispatch(message: ServerMessage): void {
       setMe(message.me);
       current.socketOpened(opened);
       opened = true;
+      // Whatever changed while nobody was told.
+      hallwayChanged();
       return;
     case 'me':
       if (me.value?.standing === 'waiting' && message.me.standing === 'active') toast(t('notice.admitted'));

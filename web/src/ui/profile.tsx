@@ -1,6 +1,6 @@
 /** A person as others see them, and the button to follow them. */
 import { useSignal } from '@preact/signals';
-import { useEffect } from 'preact/hooks';
+import { useLayoutEffect } from 'preact/hooks';
 import { people } from '../api/routes';
 import type { Profile } from '../api/types';
 import { languageName, t } from '../i18n';
@@ -74,7 +74,7 @@ interface FollowProps {
 
 export function FollowButton({ id, name, followed, small, waiting, onChange }: FollowProps) {
   const on = useSignal(followed ?? false);
-  useEffect(() => {
+  useLayoutEffect(() => {
     on.value = followed ?? false;
   }, [followed]);
   const press = async () => {

@@ -91,6 +91,24 @@ const tests = {
     assert.ok(!(await page.evaluate(() => history.state?.inside)), 'Back leads out of the app, not to it again');
   },
 
+  async 'who leaves and comes back in one breath is in the room, and no late leave takes them out'(page, service) {
+    const answerLeave = held(service, 'POST /v1/rooms/*/leave', {});
+    await enter(page);
+    const joins = () => service.requests.filter((request) => /^POST .*eur1\/join/.test(request)).length;
+    await page.evaluate(async () => {
+      document.querySelector('.room .leave').click();
+      // The page shows the hallway at once; the browser is still on its way back.
+      for (let turns = 0; turns < 1_000 && document.querySelector('.places[inert]'); turns++) await null;
+      document.querySelector('.card').click();
+    });
+    await service.asked('POST /v1/rooms/eur1/leave');
+    assert.equal(joins(), 1, 'the leave goes first');
+    answerLeave();
+    await until(() => joins() === 2);
+    await page.locator('.listener').first().waitFor();
+    assert.match(page.url(), /\/r\/eur1$/);
+  },
+
   async 'a refused hand comes down again, with the reason'(page, service) {
     service.answer('PUT /v1/rooms/*/hand', problem(409, 'hands_full'));
     await enter(page);

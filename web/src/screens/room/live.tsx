@@ -1,6 +1,6 @@
 /** The room one is in: what it is about, who speaks, who listens, and the one thing one can do now. */
 import { computed, signal } from '@preact/signals';
-import { useEffect, useRef } from 'preact/hooks';
+import { useLayoutEffect, useRef } from 'preact/hooks';
 import type { PersonBrief, RoomSnapshot } from '../../api/types';
 import { languageName, t } from '../../i18n';
 import { blocked, unblock } from '../../media/playback';
@@ -30,7 +30,7 @@ const close = () => {
 
 export function Live({ room }: { room: RoomSnapshot }) {
   const heading = useRef<HTMLHeadingElement>(null);
-  useEffect(() => {
+  useLayoutEffect(() => {
     heading.current?.focus({ preventScroll: true });
     return close;
   }, [room.id]);
