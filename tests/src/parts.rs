@@ -5,15 +5,12 @@ use crate::scan::{self, Cell};
 use crate::server::{Server, until};
 use crate::stores::{Clusters, Fresh};
 use anyhow::Result;
-use mitalk::client::Error;
 use mitalk::wire::admin::Phase;
 use std::path::Path;
 use tempfile::TempDir;
 
 /// Below the directory in which a service runs.
 const DATABASE: &str = "data/mitalk.db";
-/// The status of a service that cannot answer yet.
-const BUSY: u16 = 503;
 
 /// What a service keeps its state and its events in.
 #[derive(Debug)]
@@ -65,12 +62,7 @@ impl Parts {
     /// The binary does not start, or ends by itself.
     pub async fn open(&self, settings: &[&str]) -> Result<Server> {
         let server = self.start(settings).await?;
-        // A cluster on a busy machine takes a while to give a node its shards.
-        let open = async || match server.admin.set_phase(Phase::Open).await {
-            Err(Error::Problem(problem)) if problem.status == BUSY => None,
-            done => Some(done),
-        };
-        until("everybody to be let in", open).await?;
+        server.admin.set_phase(Phase::Open).await?;
         Ok(server)
     }
 
@@ -93,7 +85,14 @@ impl Parts {
         };
         let own = own.iter().map(String::as_str);
         let settings: Vec<&str> = own.chain(settings.iter().copied()).collect();
-        Server::start_in(directory, &settings).await
+        let server = Server::start_in(directory, &settings).await?;
+        // It goes on before it has all its shards, if they take long: a thousand conditional writes on a busy machine do.
+        let ready = async || {
+            let readiness = server.admin.readiness().await.ok()?;
+            readiness.ready.then_some(())
+        };
+        until("the service to have its shards", ready).await;
+        Ok(server)
     }
 
     /// Everything that is in them, for the service of this directory.
