@@ -103,7 +103,7 @@ pub struct Reports {
     pub token_file: Option<PathBuf>,
     /// The field with the state: its name, or in JSON its pointer, such as `/results/0/status`.
     pub field: String,
-    /// States that mean that the message arrived.
+    /// States that mean that the message arrived, in quotes also where the receipt has a number or a flag: `"3"`, `"true"`.
     pub delivered: Vec<String>,
     /// States that mean that it never will.
     pub failed: Vec<String>,

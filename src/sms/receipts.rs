@@ -312,7 +312,11 @@ mod tests {
     fn a_state_may_be_a_number_or_a_flag() {
         assert_eq!(state(br#"{"status":3}"#, "status").as_deref(), Some("3"));
         assert_eq!(state(br#"{"ok":true}"#, "ok").as_deref(), Some("true"));
-        for nothing in [&br#"{"status":null}"#[..], br#"{"status":{}}"#, br#"{"status":["3"]}"#] {
+        for nothing in [
+            &br#"{"status":null}"#[..],
+            br#"{"status":{}}"#,
+            br#"{"status":["3"]}"#,
+        ] {
             assert_eq!(state(nothing, "status"), None);
         }
     }

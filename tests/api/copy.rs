@@ -356,6 +356,7 @@ async fn a_service_moves_with_all_that_people_have() -> Result<()> {
         .to_owned();
     let settings_of_new: Vec<&str> = settings.iter().map(String::as_str).collect();
     let server = Server::start_in(directory, &settings_of_new).await?;
+    server.has_its_shards().await;
     let base = server.client.base().to_string();
     let moved = [ann.at(&base)?, ben.at(&base)?, waiting.at(&base)?];
     for (number, client) in [OWED, LEFT_OVER].into_iter().zip(["owed", "left-over"]) {

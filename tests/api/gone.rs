@@ -39,7 +39,10 @@ const LEFT: [(&[&str], &str); 14] = [
         &["follower.follower", "follower.followee"],
         "and from the other side",
     ),
-    (&["follow_count.user"], "zeros"),
+    (
+        &["follow_count.user"],
+        "zeros; in a CQL cluster they are in `profile`",
+    ),
     (&["notice.user"], "the row that says that there are none"),
     (
         &["notice.change", "entity[user].blob", "entity[user].state"],

@@ -2,7 +2,7 @@
 
 use crate::kafka;
 use crate::scan::{self, Cell};
-use crate::server::{Server, until};
+use crate::server::Server;
 use crate::stores::{Clusters, Fresh};
 use anyhow::Result;
 use mitalk::wire::admin::Phase;
@@ -86,12 +86,7 @@ impl Parts {
         let own = own.iter().map(String::as_str);
         let settings: Vec<&str> = own.chain(settings.iter().copied()).collect();
         let server = Server::start_in(directory, &settings).await?;
-        // It goes on before it has all its shards, if they take long: a thousand conditional writes on a busy machine do.
-        let ready = async || {
-            let readiness = server.admin.readiness().await.ok()?;
-            readiness.ready.then_some(())
-        };
-        until("the service to have its shards", ready).await;
+        server.has_its_shards().await;
         Ok(server)
     }
 

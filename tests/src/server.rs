@@ -204,6 +204,19 @@ impl Server {
         Ok(server)
     }
 
+    /// Waits until it has its shards. It is there before that if they take long: a thousand conditional writes in a cluster on
+    /// a busy machine do.
+    ///
+    /// # Panics
+    /// It does not have them within [`PATIENCE`], or ended.
+    pub async fn has_its_shards(&self) {
+        let ready = async || {
+            let readiness = self.admin.readiness().await.ok()?;
+            readiness.ready.then_some(())
+        };
+        until("the service to have its shards", ready).await;
+    }
+
     /// The file with the operators' token.
     pub fn token_file(&self) -> PathBuf {
         self.directory.path().join(TOKEN_FILE)

@@ -37,7 +37,8 @@ statements! {
     following: prepare_read
         "SELECT followee AS person, follows FROM @following WHERE follower = ? AND followee > ? LIMIT ?";
     shown: prepare_read "SELECT change, followers, following FROM @profile WHERE user = ?";
-    between: prepare_read "SELECT follower, follows FROM @following WHERE follower IN ? AND followee IN ?";
+    counts: prepare_read "SELECT followers, following FROM @profile WHERE user = ?";
+    between: prepare_read "SELECT follower, followee, follows FROM @following WHERE follower IN ? AND followee IN ?";
     following_among: prepare_read
         "SELECT followee AS person, follows FROM @following WHERE follower = ? AND followee IN ?";
     followers_among: prepare_read
@@ -59,15 +60,21 @@ struct StoredPerson {
 }
 
 /// All of a person's row.
-#[derive(Default, DeserializeRow)]
+#[derive(DeserializeRow)]
 struct StoredShown {
     change: Option<Vec<u8>>,
     followers: Option<i64>,
     following: Option<i64>,
 }
 
-impl StoredShown {
-    fn counts(&self) -> Result<FollowCounts, StoreError> {
+#[derive(Default, DeserializeRow)]
+struct StoredCounts {
+    followers: Option<i64>,
+    following: Option<i64>,
+}
+
+impl StoredCounts {
+    fn read(self) -> Result<FollowCounts, StoreError> {
         Ok(FollowCounts {
             followers: unsigned(self.followers.unwrap_or_default())?,
             following: unsigned(self.following.unwrap_or_default())?,
@@ -78,6 +85,7 @@ impl StoredShown {
 #[derive(DeserializeRow)]
 struct StoredTie {
     follower: String,
+    followee: String,
     follows: Option<bool>,
 }
 
@@ -105,19 +113,26 @@ impl Store {
         let shown = self.client.first(&own.shown, bind![user.to_string()]);
         let ties = self.client.rows(&own.between, bind![both.clone(), both]);
         let (shown, ties): (Option<StoredShown>, Vec<StoredTie>) = try_join!(shown, ties)?;
-        let shown = shown.unwrap_or_default();
-        let Some(change) = &shown.change else {
+        let Some(StoredShown {
+            change: Some(change),
+            followers,
+            following,
+        }) = shown
+        else {
             return Ok(None);
         };
-        let follows = |who: UserId| {
-            let who = who.to_string();
-            ties.iter().any(|tie| tie.follower == who && tie.follows == Some(true))
+        let follows = |who: UserId, whom: UserId| {
+            let (who, whom) = (who.to_string(), whom.to_string());
+            let tie = ties
+                .iter()
+                .find(|tie| tie.follower == who && tie.followee == whom);
+            tie.is_some_and(|tie| tie.follows == Some(true))
         };
         Ok(Some(Seen {
-            profile: read_profile(change)?,
-            counts: shown.counts()?,
-            followed: follows(by),
-            follows_you: follows(user),
+            profile: read_profile(&change)?,
+            counts: StoredCounts { followers, following }.read()?,
+            followed: follows(by, user),
+            follows_you: follows(user, by),
         }))
     }
 
@@ -188,9 +203,9 @@ impl Store {
     }
 
     pub(super) async fn counts_of_follows(&self, user: UserId) -> Result<FollowCounts, StoreError> {
-        let statement = &self.statements.people.shown;
-        let found: Option<StoredShown> = self.client.first(statement, bind![user.to_string()]).await?;
-        found.unwrap_or_default().counts()
+        let statement = &self.statements.people.counts;
+        let found: Option<StoredCounts> = self.client.first(statement, bind![user.to_string()]).await?;
+        found.unwrap_or_default().read()
     }
 
     pub(super) async fn followed_of(

@@ -1,8 +1,8 @@
 //! What the relay writes into the read tables. Who [follows](super::follow) whom, [rooms](super::rooms) and who was
 //! [shut out](super::shut_out) have files of their own.
 //!
-//! Each row is written with the sequence of its one writer as its timestamp: a repeat, or a late write of an owner that was
-//! passed, changes nothing. So no other write of these tables may use a clock, removals and trims included. A change that
+//! What is in a row is written with the sequence of its one writer as its timestamp: a repeat, or a late write of an owner
+//! that was passed, changes nothing. So no other write of these tables may use a clock, removals and trims included. A change that
 //! cannot be read is `Corrupt`, never skipped silently.
 
 use async_trait::async_trait;

@@ -115,13 +115,12 @@ export class Person {
   async shares(button) {
     const clipboard = () => this.page.evaluate(() => navigator.clipboard.readText());
     const before = await clipboard();
-    const link = await until(async () => {
+    return until(async () => {
       await this.press(button);
       await this.sees('Link copied');
       const copied = await clipboard();
       return copied !== before && copied;
     }, { what: 'another link in the clipboard' });
-    return link;
   }
 
   async inRoom(title) {

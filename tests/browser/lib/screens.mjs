@@ -10,7 +10,7 @@ import { VIEWPORT } from './chromium.mjs';
 const DIR = fileURLToPath(new URL('../../screenshots', import.meta.url));
 const RULES = { runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'] };
 /** All in which one scheme differs from the other. */
-const COLOURS = { runOnly: { type: 'rule', values: ['color-contrast'] } };
+const COLOURS = { runOnly: { type: 'rule', values: ['color-contrast', 'link-in-text-block'] } };
 const SCHEMES = ['dark', 'light'];
 const NARROW = { width: 320, height: 844 };
 const DESK = { width: 1280, height: 800 };

@@ -115,7 +115,7 @@ async fn what_does_not_fit_is_explained() {
     let Some(secure) = Secure::found() else { return };
     let directory = tempfile::tempdir().expect("a temporary directory");
     let quick = Config {
-        connect_timeout_ms: 300,
+        connect_timeout_ms: 5_000,
         ..secure.of("cassandra")
     };
     let wrong_password = Config {

@@ -91,7 +91,7 @@ export class MediaSession {
     removeEventListener('online', this.#networkBack);
     this.#peer?.close();
     this.#peer = undefined;
-    return this.#joinUnderWay ?? Promise.resolve();
+    return Promise.all([this.#before, this.#joinUnderWay]);
   }
 
   async #join(): Promise<void> {

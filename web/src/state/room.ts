@@ -61,8 +61,10 @@ export const farewell = signal<Farewell | null>(null);
 export const asked = signal<ReadonlySet<string>>(new Set());
 
 let media: MediaSession | undefined;
-/** When the last session has nothing under way any more, its end included. */
+/** When the last session has nothing under way any more. */
 let closed: Promise<unknown> = Promise.resolve();
+/** The last leave that was sent, and of which room. */
+let left: { id: string; done: Promise<void> } | undefined;
 let overlayIds = 0;
 
 export const levels = (): Map<number, number> => media?.levels() ?? new Map();
@@ -84,7 +86,9 @@ export function join(id: string): void {
     joined,
     over: (problem) => end(codeOf(problem) === 'room_ended' ? 'ended' : 'lost_connection', problem),
   };
-  media = new MediaSession(id, resume.tokenFor(id), owner, closed);
+  // Who comes back waits for their leave, which would take that away if it came late.
+  const before = left?.id === id ? Promise.all([closed, left.done]) : closed;
+  media = new MediaSession(id, resume.tokenFor(id), owner, before);
 }
 
 /** Another window took over: what this one has is closed, the place is not given up. */
@@ -96,9 +100,8 @@ export async function leave(): Promise<void> {
   const id = roomId.value;
   if (!id) return;
   close();
-  // Whoever joins next waits for it: a leave that comes late would take that away.
-  closed = giveUp(id, closed);
-  await closed;
+  left = { id, done: giveUp(id, closed) };
+  await left.done;
 }
 
 async function giveUp(id: string, joined: Promise<unknown>): Promise<void> {
@@ -112,7 +115,7 @@ async function giveUp(id: string, joined: Promise<unknown>): Promise<void> {
 /** From the live socket. */
 export function received(message: ServerMessage): void {
   const state = sync.value;
-  if (message.type === 'left_room') left(message.room, message.why);
+  if (message.type === 'left_room') wasTakenOut(message.room, message.why);
   if (!state) return;
   if (message.type === 'problem') watchRefused(message.problem);
   else if (message.type === 'room' || message.type === 'room_snapshot') watchTries = 0;
@@ -128,7 +131,7 @@ export function received(message: ServerMessage): void {
   }
 }
 
-function left(id: string, why: LeftWhy): void {
+function wasTakenOut(id: string, why: LeftWhy): void {
   // One's own doing has been done here already; a lost network is what the session recovers from.
   if (why === 'left') return;
   const last = farewell.value;

@@ -58,8 +58,8 @@ export const personPath = (person: { id: string; handle?: string | null }) =>
 
 /** Where to go once the browser is where it was sent back to: until then the address is not where one is. */
 let waiting: (() => void)[] | undefined;
-let late: ReturnType<typeof setTimeout> | undefined;
-/** A browser that has not gone back by then does not. */
+let backTimer: ReturnType<typeof setTimeout> | undefined;
+/** A browser that has not gone back by then is not waited for any longer. */
 const BACK_MS = 2_000;
 
 export function go(path: string, how: 'push' | 'replace' = 'push'): void {
@@ -93,14 +93,14 @@ export function back(fallback: string): void {
     return;
   }
   waiting = [];
-  late = setTimeout(arriveBack, BACK_MS);
+  backTimer = setTimeout(arriveBack, BACK_MS);
   history.back();
 }
 
 function arriveBack(): void {
   const then = waiting ?? [];
   waiting = undefined;
-  clearTimeout(late);
+  clearTimeout(backTimer);
   arrive();
   for (const next of then) next();
 }

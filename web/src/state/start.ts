@@ -130,7 +130,9 @@ function hallwayChanged(): void {
   if (hallwayTimer !== undefined) return;
   hallwayTimer = setTimeout(() => {
     hallwayTimer = undefined;
-    void hallway.reload();
+    // What is on its way may be from before; it is shown first.
+    if (hallway.loading.value) hallwayChanged();
+    else void hallway.reload();
   }, HALLWAY_QUIET_MS * Math.random());
 }
 

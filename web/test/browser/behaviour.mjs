@@ -102,6 +102,9 @@ const tests = {
       document.querySelector('.card').click();
     });
     await service.asked('POST /v1/rooms/eur1/leave');
+    // By then a join that did not wait has been noted.
+    await page.waitForURL('**/r/eur1');
+    await page.evaluate(() => fetch('/v1/me'));
     assert.equal(joins(), 1, 'the leave goes first');
     answerLeave();
     await until(() => joins() === 2);
@@ -290,6 +293,8 @@ const tests = {
         : { body: { items: rooms(0), next_cursor: 'more' } },
     );
     await page.goto('/');
+    // The place asks for it, and once more when the socket opens.
+    await service.asked('GET /v1/hallway', 2);
     await page.getByRole('button', { name: 'Show more' }).click();
     await page.locator('.card').nth(39).waitFor();
     service.requests.length = 0;
