@@ -47,6 +47,7 @@ scene(world, 'a shared link opens a closed room, until it is renewed', async () 
   await late.page.goto(link);
   await late.sees(SHUT);
   const renewed = await host.shares('Share the room');
+  assert.notEqual(renewed, link);
   await late.open('/');
   await late.page.goto(renewed);
   await late.press('Listen in');

@@ -65,8 +65,10 @@ scene(world, 'a listener raises a hand, comes on stage, and both are heard', asy
 
   // Pressed faster than the server answers, the last press stands.
   const presses = ['mute', 'unmute', 'mute', 'unmute'];
+  const sent = new Set();
   let answers = 0;
-  noor.page.on('response', response => { answers += response.url().endsWith('/mute') && response.ok(); });
+  noor.page.on('request', request => request.url().endsWith('/mute') && sent.add(request));
+  noor.page.on('response', response => { answers += sent.has(response.request()) && response.ok(); });
   for (const _ of presses) await noor.page.keyboard.press('m');
   await until(() => answers === presses.length, { what: 'the answers to all presses' });
   await noor.button('Mute', { exact: true }).waitFor();

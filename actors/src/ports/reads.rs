@@ -61,7 +61,7 @@ pub trait Reads: Send + Sync + 'static {
     /// Somebody as `by` sees them; absent: they have no profile.
     async fn seen(&self, user: UserId, by: UserId) -> Result<Option<Seen>, StoreError> {
         let (users, you, them) = ([user], [by], [user]);
-        // Side by side: one after the other they would be four waits for the store instead of one.
+        // What it means; an adapter has it in fewer reads.
         let (mut profiles, counts, followed, follows_you) = futures::try_join!(
             self.profiles(&users),
             self.follow_counts(user),

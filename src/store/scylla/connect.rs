@@ -248,14 +248,14 @@ mod tests {
             connect_timeout_ms,
             ..Config::default()
         };
-        session(&config).await.err().unwrap().to_string()
+        session(&config).await.expect_err("nobody answers").to_string()
     }
 
     #[tokio::test]
     async fn whoever_waits_in_vain_is_told_why() {
         // Connections are taken by the system, and nobody reads them.
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let node = listener.local_addr().unwrap().to_string();
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+        let node = listener.local_addr().expect("it has one").to_string();
         assert!(opened(&node, 100).await.contains("no answer within 100ms"));
         drop(listener);
         let text = opened(&node, 2_000).await;

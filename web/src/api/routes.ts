@@ -75,7 +75,7 @@ export const rooms = {
   join: (id: string, body: wire.JoinRequest) => call<wire.Joined>('POST', `${room(id)}/join`, { body }),
   restartIce: (id: string, session: string, sdp: string) =>
     call<{ sdp: string }>('POST', `${room(id)}/sessions/${enc(session)}/ice`, { body: { sdp } }),
-  leave: (id: string) => call<void>('POST', `${room(id)}/leave`),
+  leave: (id: string) => call<void>('POST', `${room(id)}/leave`, { repeatable: true }),
   hand: (id: string, up: boolean) => call<wire.RoomAck>(up ? 'PUT' : 'DELETE', `${room(id)}/hand`),
   answerHand: (id: string, user: string, accept: boolean) =>
     call<wire.RoomAck>('POST', `${room(id)}/hands/${enc(user)}`, { repeatable: true, body: { accept } }),
